@@ -1,0 +1,1 @@
+"""The doorbell: ring and listen on core NATS."""

@@ -1,0 +1,1 @@
+"""Errors, settings, logging, telemetry, lifecycle, ids and clock, shared by all services."""

@@ -1,0 +1,1 @@
+"""Postgres pool, transactions, migrations and the feed."""

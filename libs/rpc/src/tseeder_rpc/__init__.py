@@ -1,0 +1,1 @@
+"""gRPC server, client, errors and identity."""

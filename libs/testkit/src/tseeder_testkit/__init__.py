@@ -1,0 +1,1 @@
+"""Real parts for tests and the demo: a loopback swarm, hostile peers, factories."""

@@ -1,0 +1,1 @@
+"""Operator verbs and their audit log."""

@@ -1,0 +1,1 @@
+"""Runs leased transfers: swarm in, S3 out."""

@@ -1,0 +1,1 @@
+"""Torrents, jobs, transfers, leases, files, objects, usage."""
