@@ -1,0 +1,41 @@
+# Every target that needs Python sets it up first; `make` alone prints this list.
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test lint types generate verify clean
+PYTHON ?= python3
+BIN := .venv/bin
+MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+
+help: ## Print what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.ready ## Create .venv and install everything into it (from uv.lock)
+
+.venv/.ready: $(MANIFESTS) scripts/setup.py
+	@$(PYTHON) scripts/setup.py
+	@touch $@
+
+up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents)
+	@$(BIN)/tseeder up $(if $(AGENTS),--agents $(AGENTS))
+
+demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORRENT=file, MAGNET=uri, AGENTS=n)
+	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
+
+test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
+	@$(BIN)/python -m pytest tests
+
+lint: setup ## ruff and the import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+generate: setup ## Write the stubs in libs/proto/src from proto/
+	@$(BIN)/python scripts/generate.py
+
+verify: setup ## Fail if what is generated and committed is stale
+	@$(BIN)/python scripts/generate.py --check
+
+clean: ## Remove .venv and caches; the stack's data in .tseeder stays
+	rm -rf .venv .tseeder/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
