@@ -1,1 +1,1 @@
-"""Errors, settings, logging, telemetry, lifecycle, ids and clock, shared by all services."""
+"""What every tseeder process needs: errors, settings, logging, telemetry, lifecycle, ids and clock."""

@@ -1,0 +1,108 @@
+"""How a process lives: start, run until it is told to stop, drain, exit."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from tseeder_kit.logging import configure, get_logger
+from tseeder_kit.loops import every, supervise
+from tseeder_kit.settings import Settings, SettingsError, load
+from tseeder_kit.telemetry import OpsServer
+
+__all__ = ["EX_CONFIG", "Build", "HasOps", "every", "load_or_complain", "main", "run", "supervise"]
+
+EX_CONFIG: Final = 78  # sysexits.h: the configuration is wrong
+
+S = TypeVar("S", bound=Settings)
+Build: TypeAlias = Callable[[S], AbstractAsyncContextManager[Any]]
+
+_log = get_logger(__name__)
+
+
+@runtime_checkable
+class HasOps(Protocol):
+    """What `build` yields has an `ops`, so that it says "not ready" before it stops."""
+
+    @property
+    def ops(self) -> OpsServer:
+        """The ops server of this process."""
+        ...
+
+
+def main(service: str, settings_class: type[S], build: Build[S]) -> int:
+    """The whole of a service's `serve`: settings, logging, run. Gives the exit code; 78 for wrong settings."""
+    settings = load_or_complain(service, settings_class)
+    return EX_CONFIG if settings is None else run(build, settings)
+
+
+def load_or_complain(service: str, settings_class: type[S]) -> S | None:
+    """Settings, with logging configured as they say; or None after one line on stderr that tells what is wrong."""
+    try:
+        settings = load(settings_class, service)
+    except SettingsError as exc:
+        sys.stderr.write(f"tseeder-{service}: {exc}\n")
+        return None
+    configure(service, settings.log_level)
+    return settings
+
+
+def run(build: Build[S], settings: S) -> int:
+    """Runs what `build` makes until SIGTERM or SIGINT, then leaves it in order. Gives the exit code.
+
+    On the signal the app's `ops` says "not ready", `settings.drain_seconds` pass, and the context is left. A signal
+    while it still starts cancels the start. A second signal ends the process at once. 0 after an orderly stop, 1 if
+    it failed, which is logged.
+    """
+    return asyncio.run(_Life(build, settings).live())
+
+
+class _Life(Generic[S]):
+    def __init__(self, build: Build[S], settings: S) -> None:
+        self._build = build
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._starting = True
+
+    async def live(self) -> int:
+        task = asyncio.create_task(self._hold(), name="life")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number, task)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not self._stop.is_set():
+                raise
+            _log.info("start_cancelled")
+        except Exception as exc:  # noqa: BLE001 - the last handler there is
+            _log.critical("process_failed", exc_info=exc)
+            return 1
+        return 0
+
+    async def _hold(self) -> None:
+        async with self._build(self._settings) as app:
+            self._starting = False
+            _log.info("started", pid=os.getpid())
+            await self._stop.wait()
+            _log.info("stopping")
+            if isinstance(app, HasOps):
+                app.ops.drain()
+            await asyncio.sleep(self._settings.drain_seconds)
+        _log.info("stopped")
+
+    def _on_signal(self, number: signal.Signals, task: "asyncio.Task[None]") -> None:
+        if self._stop.is_set():
+            _end_now(number)
+        self._stop.set()
+        if self._starting:
+            task.cancel()
+
+
+def _end_now(number: signal.Signals) -> NoReturn:
+    _log.warning("stop_forced", signal=number.name)
+    sys.stderr.flush()
+    os._exit(128 + number)
