@@ -119,7 +119,7 @@ def formatter(service: str) -> logging.Formatter:
             structlog.processors.ExceptionRenderer(frames),
             structlog.processors.UnicodeDecoder(),
             _ordered(service),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
     )
 

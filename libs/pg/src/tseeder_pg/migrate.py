@@ -1,0 +1,177 @@
+"""Forward-only migrations: numbered SQL files, each in a transaction of its own, by one process at a time."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import asyncpg
+
+from tseeder_kit.errors import AppError
+from tseeder_kit.logging import get_logger
+from tseeder_kit.loops import pauses
+from tseeder_pg.failures import CONFLICT, as_app_errors, translated
+from tseeder_pg.migration_files import Migration, MigrationError, check_schema_name, read_migrations
+from tseeder_pg.pool import CONNECT_SECONDS, session_settings
+
+__all__ = ["MigrationError", "migrate", "migrations_dir"]
+
+if TYPE_CHECKING:
+    _Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    _Connection = asyncpg.Connection
+
+LOCK_TIMEOUT_MS: Final = 5_000
+STATEMENT_TIMEOUT_MS: Final = 60_000
+_LOCK_ATTEMPTS: Final = 5
+
+_log = get_logger(__name__)
+
+
+def migrations_dir(package: str) -> Path:
+    """Where a service's migrations are: `<package>/migrations` in a wheel, `<service>/migrations` in the tree."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MigrationError(f"there is no package {package}")
+    inside = Path(next(iter(spec.submodule_search_locations)))
+    for candidate in (inside / "migrations", inside.parent.parent / "migrations"):
+        if candidate.is_dir():
+            return candidate
+    raise MigrationError(f"{package} has no migrations")
+
+
+async def migrate(dsn: str, schema: str, directory: Path, *, wait_seconds: float = 60.0) -> list[str]:
+    """Brings `schema` up to the files in `directory`; gives the names of those that it applied.
+
+    Any number of processes may call it at once: they take turns. Waits up to `wait_seconds` for Postgres and for its
+    turn, then raises AppError UNAVAILABLE. Raises MigrationError when an applied file has changed or is gone, or when
+    one fails; versions newer than the files are left alone (old code on a new schema, as expand/contract promises).
+    """
+    check_schema_name(schema)
+    migrations = read_migrations(directory)
+    async with _turn(dsn, schema, wait_seconds) as con:
+        with as_app_errors():
+            pending = _pending(migrations, await _history(con, schema))
+        for each in pending:
+            await _apply(con, schema, each)
+    return [each.file_name for each in pending]
+
+
+@asynccontextmanager
+async def _turn(dsn: str, schema: str, wait_seconds: float) -> AsyncIterator[_Connection]:
+    """A connection that holds the schema's migration lock, with our time-outs and the schema as its search path."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    con = await _connect(dsn, schema, deadline)
+    try:
+        with as_app_errors():
+            key = f"tseeder.migrate.{schema}"
+            left = max(0.1, deadline - loop.time())
+            # Session level: it has to span the transactions of all files. It goes with the connection.
+            await con.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key, timeout=left)
+            await con.execute(
+                "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false), "
+                "set_config('search_path', $3, false)",
+                str(LOCK_TIMEOUT_MS),
+                str(STATEMENT_TIMEOUT_MS),
+                schema,
+            )
+        yield con
+    finally:
+        await _hang_up(con)
+
+
+async def _connect(dsn: str, schema: str, deadline: float) -> _Connection:
+    loop = asyncio.get_running_loop()
+    # No time-outs on the server yet: waiting for one's turn is no reason to fail.
+    settings = session_settings(f"migrate {schema}", statement_timeout_ms=0, lock_timeout_ms=0)
+    next_pause = pauses(0.1, 2.0)
+    while True:
+        try:
+            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+            known = translated(exc)
+            if known is None:
+                raise
+            pause = next_pause()
+            if loop.time() + pause > deadline:
+                raise known from exc
+            _log.warning("database_away", schema=schema, cause=type(exc).__name__)
+            await asyncio.sleep(pause)
+
+
+async def _history(con: _Connection, schema: str) -> dict[int, str]:
+    """version -> sha256 of what was applied; makes the schema (if the role may, and it is not there) and the table."""
+    # CREATE SCHEMA IF NOT EXISTS asks for the right to create before it looks, and the role need not have it.
+    if not await con.fetchval("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", schema):
+        await con.execute(f'CREATE SCHEMA "{schema}"')
+    await con.execute(
+        """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            version integer PRIMARY KEY,
+            name text NOT NULL,
+            sha256 text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        )
+        """
+    )
+    rows = await con.fetch("SELECT version, sha256 FROM schema_migrations")
+    return {row["version"]: row["sha256"] for row in rows}
+
+
+def _pending(migrations: Sequence[Migration], applied: Mapping[int, str]) -> list[Migration]:
+    changed = [each.file_name for each in migrations if applied.get(each.version, each.sha256) != each.sha256]
+    if changed:
+        raise MigrationError(f"{', '.join(changed)} changed after it was applied; write a new migration instead")
+    known = {each.version for each in migrations}
+    gone = sorted(version for version in applied if version not in known and version < max(known, default=0))
+    if gone:
+        raise MigrationError(f"migration {gone[0]:04} was applied and its file is gone")
+    pending = [each for each in migrations if each.version not in applied]
+    newest = max(applied, default=0)
+    if pending and pending[0].version < newest:
+        raise MigrationError(f"{pending[0].file_name} is new, but {newest:04} was applied already")
+    return pending
+
+
+async def _apply(con: _Connection, schema: str, migration: Migration) -> None:
+    """Applies one file; a lock that is not to be had in 5 s is tried again, so that it never stalls live traffic."""
+    next_pause = pauses(0.5, 5.0)
+    for attempt in range(1, _LOCK_ATTEMPTS + 1):
+        try:
+            with as_app_errors():
+                await _run(con, migration)
+        except AppError as exc:
+            if exc.code != CONFLICT or attempt == _LOCK_ATTEMPTS:
+                raise
+            _log.warning("migration_waits_for_lock", schema=schema, migration=migration.file_name, attempt=attempt)
+            await asyncio.sleep(next_pause())
+        except asyncpg.PostgresError as exc:
+            raise MigrationError(f"{migration.file_name} failed: {exc}") from exc
+        else:
+            _log.info("migration_applied", schema=schema, migration=migration.file_name)
+            return
+
+
+async def _run(con: _Connection, migration: Migration) -> None:
+    async with con.transaction():
+        ours = await con.fetchval("SELECT pg_current_xact_id()::text")
+        await con.execute(migration.sql)
+        if await con.fetchval("SELECT pg_current_xact_id()::text") != ours:
+            raise MigrationError(f"{migration.file_name} ends its transaction; it must not say COMMIT or ROLLBACK")
+        await con.execute(
+            "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+            migration.version,
+            migration.name,
+            migration.sha256,
+        )
+
+
+async def _hang_up(con: _Connection) -> None:
+    try:
+        await con.close(timeout=CONNECT_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+        _log.warning("connection_terminated", cause=type(exc).__name__)
+        con.terminate()
