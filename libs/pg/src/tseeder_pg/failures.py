@@ -1,4 +1,4 @@
-"""What a driver error means to callers: database_unavailable, database_conflict, or something they must see as it is."""
+"""What a driver error means to callers: database_unavailable, database_conflict, or what they must see as it is."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -38,7 +38,7 @@ class FeedEvent:
 APPEND: Final[str] = "INSERT INTO feed (type, entity_id, payload) VALUES ($1, $2, $3)"
 
 
-async def append(tx: Tx, type: str, entity_id: UUID, payload: Mapping[str, Any]) -> None:  # noqa: A002 - the column's name
+async def append(tx: Tx, type: str, entity_id: UUID, payload: Mapping[str, Any]) -> None:
     """Tells of a change, in the transaction that makes it and after the entity's row was locked.
 
     The lock is what puts one entity's events in order: the next one gets its id only after this commit.

@@ -1,0 +1,209 @@
+"""One connection to NATS that comes back by itself, for rings and listeners that never wait for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import BadSubjectError, Error, MaxPayloadError
+
+from tseeder_bus.messages import Message, Messages
+from tseeder_kit.errors import unavailable
+from tseeder_kit.logging import get_logger
+from tseeder_kit.loops import pauses
+from tseeder_kit.telemetry import counter, gauge
+
+CONNECT_SECONDS: Final = 3.0
+PING_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 2.0
+# A server that is frozen or cut off is given up after two of these without an answer.
+KEEPALIVE_SECONDS: Final = 5
+# What may wait for a server that does not read; past it rings are dropped. The client would block at the second.
+MAX_UNSENT_BYTES: Final = 1024 * 1024
+_CLIENT_BUFFER_BYTES: Final = 8 * MAX_UNSENT_BYTES
+
+# What the client raises while the server is away, half there, or going.
+_AWAY: Final = (Error, OSError, TimeoutError, EOFError)
+
+_rings = counter("bus_rings", "Messages rung, and those dropped because NATS was away", ("outcome",))
+_up = gauge("bus_connected", "1 while there is a connection to NATS")
+_log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def connect(url: str, *, name: str) -> AsyncIterator["Bus"]:
+    """A bus, at once, whether NATS is there or not; it connects and reconnects in the background for ever.
+
+    `url` is `nats://[user:password@]host:port`, or several, separated by commas; `name` is shown by NATS' monitoring.
+    """
+    bus = Bus(url, name)
+    keeper = asyncio.create_task(bus.keep_connected(), name="bus")
+    try:
+        yield bus
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+
+class Bus:
+    """Made by `connect`."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._servers = [server.strip() for server in url.split(",")]
+        self._name = name
+        self._client: Client | None = None
+        self._subscriptions: dict[Messages, Subscription | None] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection right now."""
+        return self._client is not None and self._client.is_connected
+
+    async def ping(self) -> None:
+        """Raises UNAVAILABLE `bus_unavailable` unless NATS answers within a second; the readiness check."""
+        client = self._client
+        if client is None or not client.is_connected:
+            raise unavailable("bus_unavailable", "NATS cannot be reached at the moment.")
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await client.flush()
+        except _AWAY as exc:
+            raise unavailable("bus_unavailable", "NATS does not answer at the moment.") from exc
+
+    async def ring(self, subject: str, payload: bytes = b"") -> None:
+        """Sends a message, or drops it if NATS is away or does not read: it never waits and never raises for that.
+
+        A subject or a payload that NATS would never take is the caller's mistake: ValueError.
+        """
+        client = self._client
+        if client is None or not client.is_connected or client.pending_data_size > MAX_UNSENT_BYTES:
+            _rings.labels("dropped").inc()
+            return
+        try:
+            await client.publish(subject, payload)
+        except (BadSubjectError, MaxPayloadError) as exc:
+            raise ValueError(f"{subject!r} with {len(payload)} bytes cannot be sent") from exc
+        except _AWAY:
+            _rings.labels("dropped").inc()
+        else:
+            _rings.labels("sent").inc()
+
+    @asynccontextmanager
+    async def listen(self, subject: str, *, max_pending: int = 1024) -> AsyncIterator[Messages]:
+        """Messages to `subject` (wildcards `*` and `>`) while inside; over outages, too, but what came then is lost.
+
+        If NATS is there, the subscription stands when the block is entered. At most `max_pending` messages wait for a
+        slow consumer; older ones are dropped and counted.
+        """
+        messages = Messages(subject, max_pending)
+        self._subscriptions[messages] = None
+        try:
+            if self._client is not None:
+                await self._subscribe(self._client, messages)
+                await self._confirm(self._client)
+            yield messages
+        finally:
+            messages.close()
+            await _unsubscribe(self._subscriptions.pop(messages))
+
+    async def keep_connected(self) -> None:
+        """Connects, restores the subscriptions, waits for the connection to end, and begins again; for ever."""
+        next_pause = pauses(0.05, LONGEST_PAUSE_SECONDS)
+        outage_is_told = False
+        while True:
+            # A client per connection: what the library keeps over its own reconnects is one more thing to go wrong.
+            ended = asyncio.Event()
+            client = Client()
+            try:
+                await self._open(client, ended)
+                next_pause = pauses(0.05, LONGEST_PAUSE_SECONDS)
+                outage_is_told = False
+                _log.info("bus_connected")
+                await ended.wait()
+                _log.warning("bus_connection_lost")
+            except _AWAY as exc:
+                if not outage_is_told:
+                    _log.warning("bus_away", cause=type(exc).__name__)
+                    outage_is_told = True
+            finally:
+                self._client = None
+                _up.set(0)
+                await _hang_up(client)
+            await asyncio.sleep(next_pause())
+
+    async def _open(self, client: Client, ended: asyncio.Event) -> None:
+        async def on_closed() -> None:
+            ended.set()
+
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.connect(
+                self._servers,
+                name=self._name,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=2,
+                ping_interval=KEEPALIVE_SECONDS,
+                max_outstanding_pings=1,
+                pending_size=_CLIENT_BUFFER_BYTES,
+                closed_cb=on_closed,
+                error_cb=_on_error,
+            )
+        self._client = client
+        _up.set(1)
+        for messages in list(self._subscriptions):
+            await self._subscribe(client, messages)
+        await self._confirm(client)
+
+    async def _subscribe(self, client: Client, messages: Messages) -> None:
+        """Puts a listener on a connection, unless it is there already or has left meanwhile."""
+        present = self._subscriptions.get(messages)
+        if messages not in self._subscriptions or (present is not None and present._conn is client):
+            return
+
+        async def take(msg: Msg) -> None:
+            messages.offer(Message(msg.subject, msg.data))
+
+        try:
+            self._subscriptions[messages] = await client.subscribe(messages.subject, cb=take)
+        except BadSubjectError as exc:
+            raise ValueError(f"{messages.subject!r} is no subject to listen to") from exc
+        except _AWAY as exc:
+            _log.info("bus_subscribe_postponed", cause=type(exc).__name__)
+
+    async def _confirm(self, client: Client) -> None:
+        """Waits until the server has seen all that was sent. If it does not answer, the next connection makes it good."""
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await client.flush()
+        except _AWAY as exc:
+            _log.info("bus_subscribe_unconfirmed", cause=type(exc).__name__)
+
+
+async def _unsubscribe(subscription: Subscription | None) -> None:
+    if subscription is None:
+        return
+    try:
+        await subscription.unsubscribe()
+    except _AWAY as exc:
+        # The connection that it stood on is gone, and the subscription with it.
+        _log.debug("bus_unsubscribe_moot", cause=type(exc).__name__)
+
+
+async def _hang_up(client: Client) -> None:
+    if client.is_closed:
+        return
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            if client.is_connected:
+                await client.flush()  # rings that were just sent
+            await client.close()
+    except _AWAY as exc:
+        _log.debug("bus_close_failed", cause=type(exc).__name__)
+
+
+async def _on_error(error: Exception) -> None:
+    _log.debug("bus_error", cause=type(error).__name__)
