@@ -55,7 +55,8 @@ class Bus:
         self._servers = [server.strip() for server in url.split(",")]
         self._name = name
         self._client: Client | None = None
-        self._subscriptions: dict[Messages, Subscription | None] = {}
+        self._standing: dict[Messages, tuple[Client, Subscription] | None] = {}
+        self._subscribing = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -99,7 +100,7 @@ class Bus:
         slow consumer; older ones are dropped and counted.
         """
         messages = Messages(subject, max_pending)
-        self._subscriptions[messages] = None
+        self._standing[messages] = None
         try:
             if self._client is not None:
                 await self._subscribe(self._client, messages)
@@ -107,7 +108,7 @@ class Bus:
             yield messages
         finally:
             messages.close()
-            await _unsubscribe(self._subscriptions.pop(messages))
+            await _unsubscribe(self._standing.pop(messages))
 
     async def keep_connected(self) -> None:
         """Connects, restores the subscriptions, waits for the connection to end, and begins again; for ever."""
@@ -154,28 +155,30 @@ class Bus:
             )
         self._client = client
         _up.set(1)
-        for messages in list(self._subscriptions):
+        for messages in list(self._standing):
             await self._subscribe(client, messages)
         await self._confirm(client)
 
     async def _subscribe(self, client: Client, messages: Messages) -> None:
-        """Puts a listener on a connection, unless it is there already or has left meanwhile."""
-        present = self._subscriptions.get(messages)
-        if messages not in self._subscriptions or (present is not None and present._conn is client):
-            return
+        """Puts a listener on a connection, unless it stands there already or has left meanwhile."""
 
         async def take(msg: Msg) -> None:
             messages.offer(Message(msg.subject, msg.data))
 
-        try:
-            self._subscriptions[messages] = await client.subscribe(messages.subject, cb=take)
-        except BadSubjectError as exc:
-            raise ValueError(f"{messages.subject!r} is no subject to listen to") from exc
-        except _AWAY as exc:
-            _log.info("bus_subscribe_postponed", cause=type(exc).__name__)
+        # `listen` and a new connection may both want to; the second one finds it done.
+        async with self._subscribing:
+            standing = self._standing.get(messages)
+            if messages not in self._standing or (standing is not None and standing[0] is client):
+                return
+            try:
+                self._standing[messages] = (client, await client.subscribe(messages.subject, cb=take))
+            except BadSubjectError as exc:
+                raise ValueError(f"{messages.subject!r} is no subject to listen to") from exc
+            except _AWAY as exc:
+                _log.info("bus_subscribe_postponed", cause=type(exc).__name__)
 
     async def _confirm(self, client: Client) -> None:
-        """Waits until the server has seen all that was sent. If it does not answer, the next connection makes it good."""
+        """Waits until the server has seen all that was sent; if it does not answer, the next connection makes up."""
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await client.flush()
@@ -183,11 +186,11 @@ class Bus:
             _log.info("bus_subscribe_unconfirmed", cause=type(exc).__name__)
 
 
-async def _unsubscribe(subscription: Subscription | None) -> None:
-    if subscription is None:
+async def _unsubscribe(standing: tuple[Client, Subscription] | None) -> None:
+    if standing is None:
         return
     try:
-        await subscription.unsubscribe()
+        await standing[1].unsubscribe()
     except _AWAY as exc:
         # The connection that it stood on is gone, and the subscription with it.
         _log.debug("bus_unsubscribe_moot", cause=type(exc).__name__)

@@ -35,6 +35,14 @@ class FeedEvent:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Some events in order, and the newest seq there is: the reader is up to date when its own equals it."""
+
+    events: Sequence[FeedEvent]
+    head_seq: int
+
+
 APPEND: Final[str] = "INSERT INTO feed (type, entity_id, payload) VALUES ($1, $2, $3)"
 
 
@@ -100,7 +108,7 @@ ACKNOWLEDGE: Final[str] = "UPDATE feed_readers SET acked_seq = $2, last_seen_at 
 PAGE: Final[str] = "SELECT seq, type, entity_id, payload, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2"
 
 
-async def list_events(pool: Pool, reader: str, after_seq: int, limit: int = MAX_PAGE) -> list[FeedEvent]:
+async def list_events(pool: Pool, reader: str, after_seq: int, limit: int = MAX_PAGE) -> FeedPage:
     """The next events after `after_seq` (at most `limit`, at most 1,000), and the acknowledgement of those up to it.
 
     `after_seq` is what the reader saved together with the effects of the events: 0 at the very first.
@@ -121,7 +129,9 @@ async def list_events(pool: Pool, reader: str, after_seq: int, limit: int = MAX_
     if lost:
         _log.warning("feed_reader_must_resync", reader=reader, after_seq=after_seq, head_seq=head)
         raise _resync(head)
-    return [FeedEvent(**row) for row in rows]
+    events = [FeedEvent(**row) for row in rows]
+    # The head was read before the page, which may go past it already.
+    return FeedPage(events, max(head, events[-1].seq) if events else head)
 
 
 def _lost(acked: int | None, after_seq: int, head: int, first: int | None) -> bool:
