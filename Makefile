@@ -3,6 +3,8 @@
 .PHONY: help setup up demo test lint types generate verify clean
 PYTHON ?= python3
 BIN := .venv/bin
+empty :=
+SOURCES := $(subst $(empty) $(empty),:,$(wildcard libs/*/src services/*/src))
 MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
 help: ## Print what can be made
@@ -29,7 +31,7 @@ lint: setup ## ruff and the import rules
 	@$(BIN)/lint-imports
 
 types: setup ## mypy, strict
-	@$(BIN)/mypy
+	@MYPYPATH=$(SOURCES) $(BIN)/mypy libs services tests scripts
 
 generate: setup ## Write the stubs in libs/proto/src from proto/
 	@$(BIN)/python scripts/generate.py

@@ -1,0 +1,85 @@
+"""Starts what services need behind them: Postgres, NATS, S3. Each embedded, or an external one by setting."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tseeder_stack import nats, postgres, provision, radosgw, rclone
+from tseeder_stack.options import SCHEMAS
+from tseeder_stack.s3 import S3Keys, S3Server, ensure_bucket
+from tseeder_stack.site import Site
+
+WAVE = 0  # stopped last
+BUCKET = "tseeder"
+REGION = "us-east-1"
+
+
+async def start_postgres(site: Site) -> str:
+    """Start Postgres; returns the administrator's URL (an external one's as it was given)."""
+    options = site.options
+    if options.postgres_url:
+        site.urls["postgres"] = _public(options.postgres_url)
+        return options.postgres_url
+    installation = await asyncio.to_thread(postgres.install, site.state, site.secrets, safe=options.safe)
+    port = site.ports.pick("postgres")
+    program = postgres.program(installation, port, site.log("postgres"), safe=options.safe)
+    await site.start(program, wave=WAVE)
+    site.urls["postgres"] = program.url
+    return installation.admin_url(port)
+
+
+async def service_databases(site: Site, admin_url: str) -> dict[str, str]:
+    """Make each service's role and schema, bring the schemas up to date; returns the URL for each service."""
+    passwords = {service: site.secrets.text(f"postgres-{service}") for service in SCHEMAS}
+    database = provision.database_of(site.options.postgres_url) or provision.DATABASE
+    if site.options.postgres_url is None:
+        await provision.create_database(admin_url, database)
+    await provision.create_schemas(admin_url, database, passwords)
+    urls = provision.service_urls(admin_url, database, passwords)
+    await provision.migrate_all(urls)
+    return urls
+
+
+async def start_nats(site: Site) -> str:
+    """Start NATS; returns the URL with which services connect."""
+    if site.options.nats_url:
+        site.urls["nats"] = _public(site.options.nats_url)
+        return site.options.nats_url
+    executable = await asyncio.to_thread(nats.binary)
+    port, password = site.ports.pick("nats"), site.secrets.text("nats")
+    program = nats.program(executable, site.state / "nats", port, password, site.log("nats"))
+    await site.start(program, wave=WAVE)
+    site.urls["nats"] = program.url
+    return nats.url(port, password)
+
+
+def plan_s3(site: Site) -> S3Server:
+    """The S3 server that `start_s3` will start: its address and keys are known before it runs."""
+    options = site.options
+    if options.external_s3:
+        return options.external_s3
+    kind = options.s3
+    if kind == "auto":
+        kind = "radosgw" if not radosgw.missing_binaries() else "rclone"
+    jobs = S3Keys("tseederjobs", site.secrets.text("s3-jobs"))
+    agent = S3Keys("tseederagent", site.secrets.text("s3-agent"))
+    endpoint = f"http://127.0.0.1:{site.ports.pick('s3')}"
+    return S3Server(endpoint, REGION, BUCKET, jobs, agent, kind)
+
+
+async def start_s3(site: Site, server: S3Server) -> None:
+    """Start the planned server and make its bucket."""
+    site.urls["s3"] = server.endpoint
+    if server.kind == "radosgw":
+        await radosgw.start(site, server, wave=WAVE)
+    elif server.kind == "rclone":
+        port = site.ports.given["s3"]
+        keys = (server.jobs, server.agent)
+        await site.start(rclone.program(site.state / "s3", port, server.bucket, keys, site.log("s3")), wave=WAVE)
+    await ensure_bucket(server)
+
+
+def _public(url: str) -> str:
+    """`url` without its credentials."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,107 @@
+"""The settings that each service gets from the launcher: the one table of them.
+
+A new setting of a service: add a line to that service's function here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tseeder_stack.options import SCHEMAS, kind_of
+from tseeder_stack.s3 import S3Server
+from tseeder_stack.secrets import Secrets
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the services' settings are composed of."""
+
+    state: Path
+    secrets: Secrets
+    database_urls: Mapping[str, str] = field(repr=False)  # by service
+    nats_url: str = field(repr=False)
+    s3: S3Server
+    ports: Mapping[str, int]  # "<service>.rpc", "<service>.ops", "gateway.http"
+    log_level: str = "info"
+
+
+def of_service(name: str, parts: Parts) -> dict[str, str]:
+    """The environment of `name` ("jobs", "agent-2"), without the launcher's own: `TSEEDER_<SERVICE>_<FIELD>`."""
+    service = kind_of(name)
+    fields = _common(name, service, parts) | _own(name, service, parts)
+    return {f"TSEEDER_{service.upper()}_{key}": value for key, value in fields.items()} | _loopback()
+
+
+def target(service: str, parts: Parts) -> str:
+    """The address of a service's gRPC server."""
+    return f"{HOST}:{parts.ports[f'{service}.rpc']}"
+
+
+def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
+    fields = {"HOST": HOST, "OPS_PORT": str(parts.ports[f"{name}.ops"]), "LOG_LEVEL": parts.log_level}
+    fields["IDENTITY_PUBLIC_KEYS"] = str(parts.secrets.identity_public_keys())
+    fields["NATS_URL"] = parts.nats_url
+    if f"{name}.rpc" in parts.ports:
+        fields["RPC_PORT"] = str(parts.ports[f"{name}.rpc"])
+    if service in SCHEMAS:
+        fields["DATABASE_URL"] = parts.database_urls[service]
+    return fields
+
+
+def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
+    match service:
+        case "auth":
+            return {"IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key())}
+        case "jobs":
+            return _jobs(parts)
+        case "agent":
+            return _agent(name, parts)
+        case "gateway":
+            targets = {
+                f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs", "billing", "admin")
+            }
+            return {**targets, "HTTP_PORT": str(parts.ports["gateway.http"]), "INSECURE_HTTP": "true"}
+        case "admin":
+            return {f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs", "billing")}
+        case _:
+            return {}
+
+
+def _jobs(parts: Parts) -> dict[str, str]:
+    return {
+        "S3_ENDPOINT": parts.s3.endpoint,
+        "S3_REGION": parts.s3.region,
+        "S3_BUCKET": parts.s3.bucket,
+        "S3_ACCESS_KEY": parts.s3.jobs.access,
+        "S3_SECRET_KEY": parts.s3.jobs.secret,
+        "AGENT_JOIN_SECRET": parts.secrets.text("agent-join"),
+        "CRYPTO_KEYS": str(parts.secrets.path("crypto-keys")),
+        "BILLING_TARGET": target("billing", parts),
+    }
+
+
+def _agent(name: str, parts: Parts) -> dict[str, str]:
+    return {
+        "AGENT_ID": name,
+        "JOBS_TARGET": target("jobs", parts),
+        "JOIN_SECRET": parts.secrets.text("agent-join"),
+        "S3_ENDPOINT": parts.s3.endpoint,
+        "S3_REGION": parts.s3.region,
+        "S3_BUCKET": parts.s3.bucket,
+        "S3_ACCESS_KEY": parts.s3.agent.access,
+        "S3_SECRET_KEY": parts.s3.agent.secret,
+        "SCRATCH_DIR": str(parts.state / "scratch" / name),
+        "ADMIT_LOOPBACK": "true",
+    }
+
+
+def _loopback() -> dict[str, str]:
+    """gRPC and others would ask a proxy, where one is set, for addresses on loopback too."""
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    value = ",".join(filter(None, (named, "127.0.0.1", "localhost")))
+    return {"no_proxy": value, "NO_PROXY": value, "PYTHONUNBUFFERED": "1"}

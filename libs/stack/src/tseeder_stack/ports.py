@@ -1,0 +1,45 @@
+"""Free TCP ports on loopback."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+# Below the range from which Linux takes the local ports of outgoing connections (32768 and up): a port that a child
+# gives up for a moment, while it is restarted, cannot be taken by somebody's connection meanwhile.
+LOWEST, HIGHEST = 12_000, 32_000
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on `port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is no obstacle
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+class Ports:
+    """Gives out free ports, each once; prefers those of the last run, so that bookmarked URLs stay good."""
+
+    def __init__(self, remembered: dict[str, int] | None = None) -> None:
+        self._remembered = remembered or {}
+        self.given: dict[str, int] = {}
+
+    def pick(self, name: str, wanted: int = 0) -> int:
+        """The port for `name`: `wanted` if it is not 0, else last run's if it is free, else a random free one."""
+        port = wanted or self._last(name) or self._random()
+        self.given[name] = port
+        return port
+
+    def _last(self, name: str) -> int:
+        port = self._remembered.get(name, 0)
+        return port if port and port not in self.given.values() and is_free(port) else 0
+
+    def _random(self) -> int:
+        while True:
+            port = random.randrange(LOWEST, HIGHEST)  # noqa: S311 - nothing secret about a port
+            if port not in self.given.values() and is_free(port):
+                return port
