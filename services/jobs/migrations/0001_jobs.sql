@@ -93,6 +93,7 @@ CREATE UNIQUE INDEX transfers_one_live ON transfers (torrent_id)
     WHERE state IN ('queued', 'resolving', 'downloading', 'storing', 'parked');
 CREATE INDEX transfers_claimable ON transfers (payer_user_id, priority DESC, queued_at, transfer_id)
     WHERE state = 'queued';
+CREATE INDEX transfers_running ON transfers (payer_user_id) WHERE state IN ('resolving', 'downloading', 'storing');
 CREATE INDEX transfers_by_torrent ON transfers (torrent_id);
 
 -- An agent's right to run a transfer. Stays, expired, until somebody claims, so that the same boot may renew.
@@ -212,6 +213,7 @@ CREATE TABLE uploads (
     part_count          integer NOT NULL CHECK (part_count BETWEEN 1 AND 10000),
     state               text NOT NULL CHECK (state IN
         ('opening', 'open', 'completing', 'completed', 'aborting', 'aborted')),
+    reconciled_epoch    bigint NOT NULL DEFAULT 0,  -- up to which lease its parts were compared with ListParts
     completing_since    timestamptz,
     unwanted_since      timestamptz,                -- nobody wants it: aborted after the grace period
     abort_after         timestamptz,
@@ -245,11 +247,11 @@ CREATE TABLE charges (
 );
 CREATE INDEX charges_of_torrent ON charges (user_id, torrent_id);
 
--- One row a user: the row that is locked first.
+-- One row a user: the row that is locked first. How many transfers he runs is no column: claim counts the running
+-- transfers that he pays while it holds this row, so that no way out of a lease can leave the count wrong.
 CREATE TABLE usage (
     user_id             uuid PRIMARY KEY,
     live_jobs           integer NOT NULL DEFAULT 0 CHECK (live_jobs >= 0),
-    running             integer NOT NULL DEFAULT 0 CHECK (running >= 0),   -- leased transfers that he pays
     reserved_bytes      bigint NOT NULL DEFAULT 0 CHECK (reserved_bytes >= 0),
     charged_bytes       bigint NOT NULL DEFAULT 0 CHECK (charged_bytes >= 0),
     plan_id             text NOT NULL,               -- entitlements as billing last told them

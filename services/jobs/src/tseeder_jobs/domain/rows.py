@@ -1,0 +1,139 @@
+"""The rows that use cases decide by, as read from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tseeder_jobs.domain.states import FileState, JobState, TransferState
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A stable code and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentRow:
+    """One info dictionary in one scope, or one user's unverified magnet."""
+
+    torrent_id: UUID
+    scope_user_id: UUID | None
+    verified: bool
+    private: bool
+    name: str | None
+    total_bytes: int
+    piece_length: int | None
+    piece_space_bytes: int | None
+    file_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """One run for one torrent."""
+
+    transfer_id: UUID
+    torrent_id: UUID
+    state: TransferState
+    epoch: int
+    wanted_version: int
+    payer_user_id: UUID
+    attempts_spent: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One user's wish, as its owner sees it."""
+
+    job_id: UUID
+    user_id: UUID
+    torrent_id: UUID
+    transfer_id: UUID | None
+    run: int
+    state: JobState
+    name: str | None
+    hint: str | None
+    selection: list[int] | None
+    reason_code: str | None
+    reason_message: str | None
+    file_count: int
+    wanted_files: int
+    wanted_bytes: int
+    stored_files: int
+    stored_bytes: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    # of its torrent and transfer
+    verified: bool
+    private: bool
+    torrent_name: str | None
+    total_bytes: int
+    transfer_reason_code: str | None
+    transfer_reason_message: str | None
+
+    @property
+    def shown_name(self) -> str:
+        """The user's name for it, else the torrent's once it is known, else the magnet's own words."""
+        return self.name or self.torrent_name or self.hint or ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One file of a torrent."""
+
+    entry_id: UUID
+    file_index: int
+    path: list[str]
+    size_bytes: int
+    piece_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A job's view of one entry."""
+
+    file_id: UUID
+    job_id: UUID
+    user_id: UUID
+    entry_id: UUID
+    file_index: int
+    path: list[str]
+    size_bytes: int
+    selected: bool
+    state: FileState
+    crc32: int | None
+    stored_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """An agent's right to run a transfer."""
+
+    transfer_id: UUID
+    epoch: int
+    agent_id: str
+    boot_id: UUID
+    expires_at: datetime
+    expired: bool
+    state_before: TransferState | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What a user holds, and may hold."""
+
+    user_id: UUID
+    live_jobs: int
+    reserved_bytes: int
+    charged_bytes: int
+    plan_id: str
+    live_jobs_limit: int
+    running_limit: int
+    storage_limit_bytes: int
+    priority: int

@@ -1,0 +1,270 @@
+"""Torrents, their hashes and their entries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tseeder_jobs.domain.rows import EntryRow, TorrentRow
+from tseeder_pg import Tx
+
+_columns = """t.torrent_id, t.scope_user_id, t.verified, t.private, t.name, t.total_bytes, t.piece_length,
+t.piece_space_bytes, t.file_count"""
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A digest's blind index under one version of the index key."""
+
+    version: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHash:
+    """One info-hash as it is written: its blind index, and its ciphertext."""
+
+    kind: str  # `v1` or `v2`
+    blind: Blind
+    ciphertext: bytes
+    key_id: str
+
+
+LOCK: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = ANY($1::uuid[]) ORDER BY torrent_id FOR UPDATE"  # noqa: S608
+
+
+async def lock(tx: Tx, torrent_ids: Sequence[UUID]) -> dict[UUID, TorrentRow]:
+    """Hold these torrents, in order of id: nobody joins, leaves or stores while they are held."""
+    return {row["torrent_id"]: TorrentRow(**row) for row in await tx.fetch(LOCK, torrent_ids)}
+
+
+SHARE: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1 FOR SHARE"  # noqa: S608
+
+
+async def share(tx: Tx, torrent_id: UUID) -> TorrentRow | None:
+    """Keep everybody from joining or leaving, beside others who do the same."""
+    row = await tx.fetchrow(SHARE, torrent_id)
+    return TorrentRow(**row) if row else None
+
+
+FIND_VERIFIED: Final = f"""
+SELECT {_columns} FROM torrents t
+WHERE t.torrent_id IN (
+    SELECT h.torrent_id FROM torrent_hashes h
+    JOIN unnest($1::bytea[], $2::smallint[]) AS d (value, version)
+      ON h.digest_index = d.value AND h.index_key_version = d.version
+    WHERE h.scope_user_id IS NOT DISTINCT FROM $3)
+ORDER BY t.torrent_id LIMIT 1
+"""  # noqa: S608
+
+
+async def find_verified(tx: Tx, blinds: Sequence[Blind], scope_user_id: UUID | None) -> TorrentRow | None:
+    """The verified torrent with any of these digests in this scope (None: shared by all)."""
+    row = await tx.fetchrow(FIND_VERIFIED, [b.value for b in blinds], [b.version for b in blinds], scope_user_id)
+    return TorrentRow(**row) if row else None
+
+
+FIND_MAGNETS: Final = f"""
+SELECT {_columns} FROM torrents t
+WHERE NOT t.verified AND t.torrent_id IN (
+    SELECT h.torrent_id FROM magnet_hashes h
+    JOIN unnest($1::bytea[], $2::smallint[]) AS d (value, version)
+      ON h.digest_index = d.value AND h.index_key_version = d.version)
+  AND ($3::uuid IS NULL OR t.scope_user_id = $3)
+ORDER BY t.torrent_id LIMIT $4
+"""  # noqa: S608
+
+
+async def find_magnets(tx: Tx, blinds: Sequence[Blind], user_id: UUID | None, limit: int) -> list[TorrentRow]:
+    """Unverified magnets that claim any of these digests: of one user, or of all."""
+    rows = await tx.fetch(FIND_MAGNETS, [b.value for b in blinds], [b.version for b in blinds], user_id, limit)
+    return [TorrentRow(**row) for row in rows]
+
+
+INSERT_MAGNET: Final = "INSERT INTO torrents (torrent_id, scope_user_id) VALUES ($1, $2)"
+INSERT_MAGNET_HASH: Final = """
+INSERT INTO magnet_hashes (torrent_id, kind, digest_index, index_key_version, digest_ciphertext, key_id)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+
+
+async def insert_magnet(tx: Tx, torrent_id: UUID, user_id: UUID, hashes: Sequence[SealedHash]) -> None:
+    """A torrent that only a magnet tells of: this user's alone until its info bytes are verified."""
+    await tx.execute(INSERT_MAGNET, torrent_id, user_id)
+    for h in hashes:
+        await tx.execute(INSERT_MAGNET_HASH, torrent_id, h.kind, h.blind.value, h.blind.version, h.ciphertext, h.key_id)
+
+
+INSERT_EMPTY: Final = "INSERT INTO torrents (torrent_id, scope_user_id) VALUES ($1, $2)"
+
+
+async def insert_empty(tx: Tx, torrent_id: UUID, user_id: UUID) -> None:
+    """A row that `write_metadata` verifies in the same transaction."""
+    await tx.execute(INSERT_EMPTY, torrent_id, user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Verified metadata as it is written."""
+
+    private: bool
+    name: str
+    total_bytes: int
+    piece_length: int
+    piece_count: int
+    piece_space_bytes: int
+    info_ciphertext: bytes
+    layers_ciphertext: bytes | None
+    key_id: str
+    hashes: Sequence[SealedHash]
+    entries: Sequence[EntryRow]
+
+
+VERIFY: Final = """
+UPDATE torrents SET scope_user_id = $2, verified = true, private = $3, name = $4, total_bytes = $5,
+    piece_length = $6, piece_count = $7, piece_space_bytes = $8, info_ciphertext = $9, layers_ciphertext = $10,
+    key_id = $11, file_count = $12
+WHERE torrent_id = $1 AND NOT verified
+"""
+INSERT_HASH: Final = """
+INSERT INTO torrent_hashes
+    (torrent_id, kind, scope_user_id, digest_index, index_key_version, digest_ciphertext, key_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+FORGET_MAGNET: Final = "DELETE FROM magnet_hashes WHERE torrent_id = $1"
+INSERT_ENTRIES: Final = """
+INSERT INTO entries (entry_id, torrent_id, file_index, path, size_bytes, piece_offset)
+SELECT e.entry_id, $1, e.file_index,
+       ARRAY(SELECT value FROM jsonb_array_elements_text(e.path::jsonb) WITH ORDINALITY ORDER BY ordinality),
+       e.size_bytes, e.piece_offset
+FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::bigint[], $6::bigint[])
+  AS e (entry_id, file_index, path, size_bytes, piece_offset)
+"""
+
+
+async def write_metadata(tx: Tx, torrent_id: UUID, scope_user_id: UUID | None, meta: Metadata) -> None:
+    """Turn an unverified row into a verified one, with its hashes and entries. Digest locks are held."""
+    await tx.execute(
+        VERIFY,
+        torrent_id,
+        scope_user_id,
+        meta.private,
+        meta.name,
+        meta.total_bytes,
+        meta.piece_length,
+        meta.piece_count,
+        meta.piece_space_bytes,
+        meta.info_ciphertext,
+        meta.layers_ciphertext,
+        meta.key_id,
+        len(meta.entries),
+    )
+    await tx.execute(FORGET_MAGNET, torrent_id)
+    for h in meta.hashes:
+        await tx.execute(
+            INSERT_HASH, torrent_id, h.kind, scope_user_id, h.blind.value, h.blind.version, h.ciphertext, h.key_id
+        )
+    # Paths travel as JSON text: Postgres has no ragged arrays.
+    await tx.execute(
+        INSERT_ENTRIES,
+        torrent_id,
+        [e.entry_id for e in meta.entries],
+        [e.file_index for e in meta.entries],
+        [json.dumps(e.path) for e in meta.entries],
+        [e.size_bytes for e in meta.entries],
+        [e.piece_offset for e in meta.entries],
+    )
+
+
+READ_SECRETS: Final = "SELECT info_ciphertext, layers_ciphertext, key_id FROM torrents WHERE torrent_id = $1"
+READ_HASHES: Final = """
+SELECT kind, digest_ciphertext, key_id, true AS verified FROM torrent_hashes WHERE torrent_id = $1
+UNION ALL
+SELECT kind, digest_ciphertext, key_id, false FROM magnet_hashes WHERE torrent_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Ciphertext of what a torrent is; `hashes` by kind: (ciphertext, key id)."""
+
+    info: bytes | None
+    layers: bytes | None
+    key_id: str | None
+    hashes: dict[str, tuple[bytes, str]]
+
+
+async def read_secrets(tx: Tx, torrent_id: UUID) -> Secrets | None:
+    """None: no such torrent."""
+    row = await tx.fetchrow(READ_SECRETS, torrent_id)
+    if row is None:
+        return None
+    hashes = {h["kind"]: (h["digest_ciphertext"], h["key_id"]) for h in await tx.fetch(READ_HASHES, torrent_id)}
+    return Secrets(row["info_ciphertext"], row["layers_ciphertext"], row["key_id"], hashes)
+
+
+READ_ENTRIES: Final = """
+SELECT entry_id, file_index, path, size_bytes, piece_offset FROM entries WHERE torrent_id = $1 ORDER BY file_index
+"""
+
+
+async def read_entries(tx: Tx, torrent_id: UUID) -> list[EntryRow]:
+    """All files of a verified torrent, in the order of the info dictionary."""
+    return [EntryRow(**row) for row in await tx.fetch(READ_ENTRIES, torrent_id)]
+
+
+SET_CRC32: Final = "UPDATE entries SET crc32 = $2 WHERE entry_id = $1"
+
+
+async def set_crc32(tx: Tx, entry_id: UUID, crc32: int) -> None:
+    """The whole file's, once all of it is stored."""
+    await tx.execute(SET_CRC32, entry_id, crc32)
+
+
+KEEP: Final = "UPDATE torrents SET deleting_at = NULL WHERE torrent_id = $1 AND deleting_at IS NOT NULL"
+MARK_UNUSED: Final = """
+UPDATE torrents SET deleting_at = clock_timestamp()
+WHERE torrent_id = $1 AND deleting_at IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE torrent_id = $1)
+"""
+
+
+async def keep(tx: Tx, torrent_id: UUID) -> None:
+    """A job wants it (again)."""
+    await tx.execute(KEEP, torrent_id)
+
+
+async def mark_unused(tx: Tx, torrent_id: UUID) -> None:
+    """If no job is left, the sweep takes it once its objects are gone."""
+    await tx.execute(MARK_UNUSED, torrent_id)
+
+
+FIND_UNUSED: Final = "SELECT torrent_id FROM torrents WHERE deleting_at < clock_timestamp() - $1::interval LIMIT 100"
+PURGE: Final = """
+WITH gone AS (
+    SELECT t.torrent_id FROM torrents t
+    WHERE t.torrent_id = $1 AND t.deleting_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id)
+      AND NOT EXISTS (SELECT 1 FROM entries e JOIN objects o USING (entry_id)
+                      WHERE e.torrent_id = t.torrent_id AND o.state <> 'gone')
+)
+SELECT torrent_id FROM gone
+"""
+UNLINK_TRANSFERS: Final = """
+UPDATE transfers SET joined_transfer_id = NULL
+WHERE joined_transfer_id IN (SELECT transfer_id FROM transfers WHERE torrent_id = $1)
+"""
+DELETE_TRANSFERS: Final = "DELETE FROM transfers WHERE torrent_id = $1"
+DELETE: Final = "DELETE FROM torrents WHERE torrent_id = $1"
+
+
+async def purge(tx: Tx, torrent_id: UUID) -> bool:
+    """Remove a torrent that no job wants and that holds no object; False: not yet. The torrent's row is held."""
+    if await tx.fetchval(PURGE, torrent_id) is None:
+        return False
+    await tx.execute(UNLINK_TRANSFERS, torrent_id)
+    await tx.execute(DELETE_TRANSFERS, torrent_id)
+    await tx.execute(DELETE, torrent_id)
+    return True

@@ -1,0 +1,327 @@
+"""Transfers: their state, their wish, and the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from tseeder_jobs.domain.rows import Reason, TransferRow
+from tseeder_jobs.domain.states import TransferState
+from tseeder_pg import Record, Tx
+
+_columns = "transfer_id, torrent_id, state, epoch, wanted_version, payer_user_id, attempts_spent"
+
+
+def _row(record: Record) -> TransferRow:
+    return TransferRow(**{**record, "state": TransferState(record["state"])})
+
+
+INSERT: Final = """
+INSERT INTO transfers (transfer_id, torrent_id, state, payer_user_id, priority, disk_needed_bytes)
+VALUES ($1, $2, 'queued', $3, $4, $5)
+"""
+
+
+async def insert(
+    tx: Tx, transfer_id: UUID, torrent_id: UUID, *, payer_user_id: UUID, priority: int, disk_needed_bytes: int
+) -> None:
+    """Queued. The torrent's row is held, and it has no live transfer."""
+    await tx.execute(INSERT, transfer_id, torrent_id, payer_user_id, priority, disk_needed_bytes)
+
+
+LOCK: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1 FOR UPDATE"  # noqa: S608 - constant columns
+
+
+async def lock(tx: Tx, transfer_id: UUID) -> TransferRow | None:
+    """Hold one transfer's row."""
+    row = await tx.fetchrow(LOCK, transfer_id)
+    return _row(row) if row else None
+
+
+READ: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1"  # noqa: S608
+
+
+async def read(tx: Tx, transfer_id: UUID) -> TransferRow | None:
+    """Without a lock: to know what to lock."""
+    row = await tx.fetchrow(READ, transfer_id)
+    return _row(row) if row else None
+
+
+LOCK_LIVE: Final = f"""
+SELECT {_columns} FROM transfers
+WHERE torrent_id = $1 AND state IN ('queued', 'resolving', 'downloading', 'storing', 'parked') FOR UPDATE
+"""  # noqa: S608
+
+
+async def lock_live(tx: Tx, torrent_id: UUID) -> TransferRow | None:
+    """Hold a torrent's live transfer, if it has one. The torrent's row is held."""
+    row = await tx.fetchrow(LOCK_LIVE, torrent_id)
+    return _row(row) if row else None
+
+
+MOVE: Final = """
+UPDATE transfers SET state = $3, reason_code = $4, reason_message = $5, updated_at = clock_timestamp(),
+    ended_at = CASE WHEN $3 IN ('stored', 'failed', 'cancelled') THEN clock_timestamp() END,
+    joined_transfer_id = $6
+WHERE transfer_id = $1 AND state = $2
+"""
+
+
+async def move(
+    tx: Tx,
+    transfer_id: UUID,
+    *,
+    old: TransferState,
+    new: TransferState,
+    reason: Reason | None = None,
+    joined: UUID | None = None,
+) -> bool:
+    """Compare-and-set on the old state. The reason that stood there goes, unless a new one is given."""
+    code, message = (reason.code, reason.message) if reason else (None, None)
+    return await tx.execute(MOVE, transfer_id, old, new, code, message, joined) == "UPDATE 1"
+
+
+REQUEUE: Final = """
+UPDATE transfers SET state = 'queued', epoch = epoch + $3, queued_at = queued_at, updated_at = clock_timestamp(),
+    not_before = clock_timestamp() + $4::interval, attempts_spent = attempts_spent + $5,
+    reason_code = COALESCE($6, reason_code), reason_message = COALESCE($7, reason_message)
+WHERE transfer_id = $1 AND state = $2
+"""
+
+
+async def requeue(
+    tx: Tx,
+    transfer_id: UUID,
+    *,
+    old: TransferState,
+    raise_epoch: bool,
+    not_before: timedelta = timedelta(0),
+    spends_attempt: bool = False,
+    reason: Reason | None = None,
+) -> bool:
+    """Back to the queue: by expiry with the same epoch (the same boot may renew), else with the next."""
+    code, message = (reason.code, reason.message) if reason else (None, None)
+    status = await tx.execute(
+        REQUEUE, transfer_id, old, int(raise_epoch), not_before, int(spends_attempt), code, message
+    )
+    return status == "UPDATE 1"
+
+
+RAISE_EPOCH: Final = "UPDATE transfers SET epoch = epoch + 1 WHERE transfer_id = $1 RETURNING epoch"
+
+
+async def raise_epoch(tx: Tx, transfer_id: UUID) -> int:
+    """Whoever holds a lease of the old epoch is refused from now on."""
+    return int(await tx.fetchval(RAISE_EPOCH, transfer_id))
+
+
+SET_PROBLEM: Final = """
+UPDATE transfers SET reason_code = $2, reason_message = $3, updated_at = clock_timestamp()
+WHERE transfer_id = $1 AND (reason_code IS DISTINCT FROM $2 OR reason_message IS DISTINCT FROM $3)
+"""
+
+
+async def set_problem(tx: Tx, transfer_id: UUID, reason: Reason | None) -> bool:
+    """What holds it up now (None: nothing); False when that stood there already."""
+    code, message = (reason.code, reason.message) if reason else (None, None)
+    return await tx.execute(SET_PROBLEM, transfer_id, code, message) == "UPDATE 1"
+
+
+REHOME: Final = "UPDATE transfers SET torrent_id = $2 WHERE transfer_id = $1"
+
+
+async def rehome(tx: Tx, transfer_id: UUID, torrent_id: UUID) -> None:
+    """To the verified torrent that its magnet turned out to be; both torrents' rows are held."""
+    await tx.execute(REHOME, transfer_id, torrent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a transfer now, by whom."""
+
+    unpaused: int  # live jobs that are not paused
+    paused: int
+    payer_user_id: UUID | None  # of the oldest unpaused job
+    priority: int
+    missing_bytes: int  # selected by an unpaused job, not stored
+    missing_files: int
+
+
+READ_WISH: Final = """
+WITH live AS (
+    SELECT job_id, user_id, priority, state FROM jobs
+    WHERE transfer_id = $1 AND state IN ('queued', 'resolving', 'downloading', 'storing', 'paused')
+), missing AS (
+    SELECT e.size_bytes FROM entries e
+    WHERE EXISTS (SELECT 1 FROM files f JOIN live USING (job_id)
+                  WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND live.state <> 'paused')
+      AND e.torrent_id = (SELECT torrent_id FROM transfers WHERE transfer_id = $1)
+      AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
+)
+SELECT count(*) FILTER (WHERE state <> 'paused') AS unpaused,
+       count(*) FILTER (WHERE state = 'paused') AS paused,
+       (SELECT user_id FROM live WHERE state <> 'paused' ORDER BY job_id LIMIT 1) AS payer_user_id,
+       COALESCE(max(priority) FILTER (WHERE state <> 'paused'), 0) AS priority,
+       (SELECT COALESCE(sum(size_bytes), 0)::bigint FROM missing) AS missing_bytes,
+       (SELECT count(*) FROM missing) AS missing_files
+FROM live
+"""
+
+
+async def read_wish(tx: Tx, transfer_id: UUID) -> Wish:
+    """Exact while the torrent's row is held."""
+    row = await tx.fetchrow(READ_WISH, transfer_id)
+    assert row is not None  # noqa: S101 - an aggregate answers one row
+    return Wish(**row)
+
+
+SET_WISH: Final = """
+UPDATE transfers SET wanted_version = wanted_version + $2, payer_user_id = $3, priority = $4,
+    disk_needed_bytes = $5, updated_at = clock_timestamp()
+WHERE transfer_id = $1 RETURNING wanted_version
+"""
+
+
+async def set_wish(tx: Tx, transfer_id: UUID, wish: Wish, *, payer_user_id: UUID, changed: bool) -> int:
+    """Write who pays and what is needed; `changed`: what is wanted is another than before. Answers the version."""
+    return int(
+        await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, wish.priority, wish.missing_bytes)
+    )
+
+
+CANDIDATES: Final = """
+SELECT q.transfer_id, q.payer_user_id
+FROM (SELECT DISTINCT payer_user_id FROM transfers WHERE state = 'queued') p
+JOIN usage u ON u.user_id = p.payer_user_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS running FROM transfers r
+    WHERE r.payer_user_id = u.user_id AND r.state IN ('resolving', 'downloading', 'storing')) r
+CROSS JOIN LATERAL (
+    SELECT t.transfer_id, t.payer_user_id, t.priority, t.queued_at FROM transfers t
+    WHERE t.payer_user_id = u.user_id AND t.state = 'queued' AND t.not_before <= clock_timestamp()
+      AND t.disk_needed_bytes <= $1
+    ORDER BY t.priority DESC, t.queued_at, t.transfer_id LIMIT 4) q
+WHERE r.running < u.running_limit
+ORDER BY q.priority DESC, r.running, q.queued_at, q.transfer_id LIMIT $2
+"""
+
+
+async def candidates(tx: Tx, disk_free_bytes: int, limit: int) -> list[tuple[UUID, UUID]]:
+    """`(transfer_id, payer)` worth trying to claim, best first: plan priority, fewest running of the payer, age.
+
+    Without locks: the claim locks and looks again.
+    """
+    rows = await tx.fetch(CANDIDATES, disk_free_bytes, limit)
+    return [(row["transfer_id"], row["payer_user_id"]) for row in rows]
+
+
+LOCK_CLAIMABLE: Final = f"""
+SELECT {_columns}, disk_needed_bytes FROM transfers
+WHERE transfer_id = $1 AND payer_user_id = $2 AND state = 'queued' AND not_before <= clock_timestamp()
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608
+
+
+async def lock_claimable(tx: Tx, transfer_id: UUID, payer_user_id: UUID) -> tuple[TransferRow, int] | None:
+    """The transfer and its disk need, if it is still queued, with that payer, and nobody holds it."""
+    row = await tx.fetchrow(LOCK_CLAIMABLE, transfer_id, payer_user_id)
+    if row is None:
+        return None
+    values = dict(row)
+    disk = int(values.pop("disk_needed_bytes"))
+    return TransferRow(**{**values, "state": TransferState(values["state"])}), disk
+
+
+SAME_DIGEST: Final = """
+WITH mine AS (
+    SELECT digest_index, index_key_version FROM torrent_hashes WHERE torrent_id = $1
+    UNION ALL SELECT digest_index, index_key_version FROM magnet_hashes WHERE torrent_id = $1
+), held AS (
+    SELECT t.torrent_id FROM leases l JOIN transfers t USING (transfer_id) WHERE l.agent_id = $2 AND NOT l.expired
+)
+SELECT EXISTS (
+    SELECT 1 FROM mine JOIN torrent_hashes h USING (digest_index, index_key_version) JOIN held USING (torrent_id)
+    UNION ALL
+    SELECT 1 FROM mine JOIN magnet_hashes h USING (digest_index, index_key_version) JOIN held USING (torrent_id))
+"""
+
+
+async def runs_same_digest(tx: Tx, torrent_id: UUID, agent_id: str) -> bool:
+    """Whether this agent holds a lease for the same info-hash, in any scope: libtorrent cannot run one twice."""
+    return bool(await tx.fetchval(SAME_DIGEST, torrent_id, agent_id))
+
+
+CLAIM: Final = """
+UPDATE transfers SET state = $2, epoch = epoch + 1, updated_at = clock_timestamp(), reason_code = NULL,
+    reason_message = NULL
+WHERE transfer_id = $1 RETURNING epoch
+"""
+
+
+async def claim(tx: Tx, transfer_id: UUID, state: TransferState) -> int:
+    """From queued to running under the next epoch."""
+    return int(await tx.fetchval(CLAIM, transfer_id, state))
+
+
+ANY_QUEUED: Final = "SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND not_before <= clock_timestamp())"
+
+
+async def any_queued(tx: Tx) -> bool:
+    """Whether there is something to ring for."""
+    return bool(await tx.fetchval(ANY_QUEUED))
+
+
+@dataclass(frozen=True, slots=True)
+class WantedEntry:
+    """An entry as a lease holder sees it."""
+
+    entry_id: UUID
+    file_index: int
+    piece_offset: int
+    size_bytes: int
+    wanted: bool
+    stored: bool
+    upload_id: UUID | None
+    part_size_bytes: int | None  # of the live upload
+
+
+WANTED_ENTRIES: Final = """
+SELECT e.entry_id, e.file_index, e.piece_offset, e.size_bytes,
+       EXISTS (SELECT 1 FROM files f JOIN jobs j USING (job_id)
+               WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND j.transfer_id = $1
+                 AND j.state IN ('queued', 'resolving', 'downloading', 'storing')) AS wanted,
+       (e.size_bytes = 0 OR EXISTS (
+           SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')) AS stored,
+       u.upload_id, u.part_size_bytes
+FROM entries e
+LEFT JOIN uploads u ON u.entry_id = e.entry_id AND u.state IN ('opening', 'open', 'completing')
+WHERE e.torrent_id = (SELECT torrent_id FROM transfers WHERE transfer_id = $1)
+  AND ($2::integer[] IS NULL OR e.file_index = ANY($2))
+ORDER BY e.file_index
+"""
+
+
+async def wanted_entries(tx: Tx, transfer_id: UUID, file_indexes: list[int] | None = None) -> list[WantedEntry]:
+    """All entries of a transfer's torrent, or these of them, with who-wants-what folded into `wanted`."""
+    return [WantedEntry(**row) for row in await tx.fetch(WANTED_ENTRIES, transfer_id, file_indexes)]
+
+
+VIEWS: Final = """
+SELECT j.job_id, array_agg(e.file_index ORDER BY e.file_index) AS indexes
+FROM jobs j JOIN files f USING (job_id) JOIN entries e USING (entry_id)
+WHERE j.transfer_id = $1 AND f.selected AND j.state IN ('queued', 'resolving', 'downloading', 'storing')
+GROUP BY j.job_id ORDER BY j.job_id LIMIT $2
+"""
+BARE_VIEWS: Final = """
+SELECT job_id FROM jobs WHERE transfer_id = $1 AND state IN ('queued', 'resolving', 'downloading', 'storing')
+  AND file_count = 0 ORDER BY job_id LIMIT $2
+"""
+
+
+async def views(tx: Tx, transfer_id: UUID, limit: int = 1000) -> list[tuple[UUID, list[int]]]:
+    """`(job_id, selected file indexes)` of the unpaused jobs; no indexes while metadata is unknown."""
+    with_files = [(r["job_id"], list(r["indexes"])) for r in await tx.fetch(VIEWS, transfer_id, limit)]
+    bare: list[tuple[UUID, list[int]]] = [(r["job_id"], []) for r in await tx.fetch(BARE_VIEWS, transfer_id, limit)]
+    return with_files + bare
