@@ -1,0 +1,126 @@
+"""Signing in with a password. The answer and the time it takes do not tell whether an account exists."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.domain import throttle
+from tseeder_auth.domain.accounts import LoginRules, User
+from tseeder_auth.domain.emails import fold, parse_email
+from tseeder_auth.domain.passwords import prepare_password
+from tseeder_auth.domain.text import clipped
+from tseeder_auth.domain.tokens import csrf_token, token_hash
+from tseeder_auth.store import sessions, throttles, users
+from tseeder_auth.store.users import Credentials
+from tseeder_kit.errors import AppError, forbidden, unauthenticated
+from tseeder_kit.ids import random_token, uuid7
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import counter
+from tseeder_pg import Pool, Tx, transaction
+
+_logins = counter("auth_logins", "Sign-ins that were tried", ("outcome",))
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """What the client typed, and where it is."""
+
+    email: str
+    password: str
+    user_agent: str
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session with the two secrets that only its client gets."""
+
+    user: User
+    session_token: str
+    csrf_token: str
+    expires_at: datetime
+
+
+async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: LoginRequest) -> NewSession:
+    """Opens a session.
+
+    Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; FORBIDDEN `account_suspended` (only to
+    who knows the password); EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
+    """
+    password = prepare_password(request.password)
+    email_key = _email_key(request.email)
+    try:
+        with hasher.place():
+            async with transaction(pool) as tx:
+                await _admit(tx, rules, email_key, request.remote_address)
+                claimed = await users.find_credentials(tx, email_key)
+            if not await hasher.verify(claimed.password_hash if claimed else None, password) or claimed is None:
+                raise _invalid_credentials()
+            fresh_hash = await hasher.hash(password) if hasher.is_dated(claimed.password_hash) else None
+        async with transaction(pool) as tx:
+            session = await _open_session(tx, rules, request, claimed, fresh_hash)
+            await _forgive(tx, rules, email_key, request.remote_address)
+    except AppError as exc:
+        _logins.labels(exc.code).inc()
+        _log.info("login_refused", code=exc.code)
+        raise
+    _logins.labels("done").inc()
+    _log.info("login_done", user_id=str(session.user.user_id))
+    return session
+
+
+def _email_key(text: str) -> str:
+    """What is not an address gets a key that no account has, and the same way from there."""
+    try:
+        return parse_email(text).key
+    except AppError:
+        return "invalid:" + fold(text[:1000])
+
+
+async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+    """Counts a try for the account and the address, or refuses it, and then counts it for neither."""
+    subject = throttle.account_subject(email_key)
+    tally, now = await throttles.lock_tally(tx, "account", subject)
+    await throttles.save_tally(tx, "account", subject, throttle.admit(rules.account, tally, now))
+    if remote_address:
+        subject = throttle.address_subject(remote_address)
+        tally, now = await throttles.lock_tally(tx, "address", subject)
+        await throttles.save_tally(tx, "address", subject, throttle.admit(rules.address, tally, now))
+
+
+async def _forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+    """The account's tries are forgotten; of the address's only this one, or one good account would free it."""
+    await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
+    if remote_address:
+        subject = throttle.address_subject(remote_address)
+        tally, _ = await throttles.lock_tally(tx, "address", subject)
+        await throttles.save_tally(tx, "address", subject, throttle.take_back(rules.address, tally))
+
+
+async def _open_session(
+    tx: Tx, rules: LoginRules, request: LoginRequest, claimed: Credentials, fresh_hash: str | None
+) -> NewSession:
+    current = await users.lock_credentials(tx, claimed.user.user_id)
+    if current is None or current.password_hash != claimed.password_hash:
+        # Deleted, or the password was changed, while this one was being verified.
+        raise _invalid_credentials()
+    if current.user.suspended:
+        raise forbidden("account_suspended", "This account is suspended.")
+    if fresh_hash is not None:
+        await users.set_password_hash(tx, current.user.user_id, fresh_hash)
+    token = random_token()
+    expires_at = await sessions.insert_session(
+        tx,
+        uuid7(),
+        token_hash(token),
+        current.user.user_id,
+        user_agent=clipped(request.user_agent, longest=400),
+        remote_address=clipped(request.remote_address, longest=64),
+        lifetime=rules.session_lifetime,
+    )
+    return NewSession(current.user, token, csrf_token(token), expires_at)
+
+
+def _invalid_credentials() -> AppError:
+    return unauthenticated("invalid_credentials", "The e-mail address or the password is wrong.")

@@ -1,0 +1,13 @@
+"""Deletes what is over, now and then."""
+
+from functools import partial
+
+from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.usecases.purge_expired import purge_expired
+from tseeder_kit.lifecycle import every
+from tseeder_pg import Pool
+
+
+async def sweep(pool: Pool, rules: LoginRules, seconds: float) -> None:
+    """Runs for ever; any number of replicas may."""
+    await every(seconds, partial(purge_expired, pool, rules), name="auth_sweep")
