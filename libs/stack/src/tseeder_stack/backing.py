@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tseeder_stack import nats, postgres, provision, radosgw, rclone
-from tseeder_stack.options import SCHEMAS
+from tseeder_stack.options import SCHEMAS, S3Kind
 from tseeder_stack.s3 import S3Keys, S3Server, ensure_bucket
 from tseeder_stack.site import Site
 
@@ -53,29 +53,25 @@ async def start_nats(site: Site) -> str:
     return nats.url(port, password)
 
 
-def plan_s3(site: Site) -> S3Server:
+def plan_s3(site: Site, kind: S3Kind) -> S3Server:
     """The S3 server that `start_s3` will start: its address and keys are known before it runs."""
-    options = site.options
-    if options.external_s3:
-        return options.external_s3
-    kind = options.s3
     if kind == "auto":
-        kind = "radosgw" if not radosgw.missing_binaries() else "rclone"
+        kind = "rclone" if radosgw.missing_binaries() else "radosgw"
     jobs = S3Keys("tseederjobs", site.secrets.text("s3-jobs"))
     agent = S3Keys("tseederagent", site.secrets.text("s3-agent"))
-    endpoint = f"http://127.0.0.1:{site.ports.pick('s3')}"
+    endpoint = f"http://127.0.0.1:{site.ports.pick(kind)}"
     return S3Server(endpoint, REGION, BUCKET, jobs, agent, kind)
 
 
 async def start_s3(site: Site, server: S3Server) -> None:
-    """Start the planned server and make its bucket."""
+    """Start the planned server (nothing, for an external one) and make its bucket."""
     site.urls["s3"] = server.endpoint
     if server.kind == "radosgw":
         await radosgw.start(site, server, wave=WAVE)
     elif server.kind == "rclone":
-        port = site.ports.given["s3"]
-        keys = (server.jobs, server.agent)
-        await site.start(rclone.program(site.state / "s3", port, server.bucket, keys, site.log("s3")), wave=WAVE)
+        port, log = site.ports.given["rclone"], site.log("rclone")
+        program = rclone.program(site.state / "rclone", port, server.bucket, (server.jobs, server.agent), log)
+        await site.start(program, wave=WAVE)
     await ensure_bucket(server)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from tseeder_kit.errors import AppError
@@ -109,3 +110,12 @@ async def _migrate(url: str, service: str) -> None:
 def database_of(url: str | None) -> str:
     """The database that a URL names; empty for none."""
     return urlsplit(url).path.lstrip("/") if url else ""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database in which each service has its role and schema."""
+
+    name: str
+    admin_url: str = field(repr=False)
+    urls: Mapping[str, str] = field(repr=False)  # by service: "auth", "jobs", "billing", "admin"

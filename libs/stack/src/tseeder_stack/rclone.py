@@ -22,14 +22,14 @@ def program(folder: Path, port: int, bucket: str, keys: tuple[S3Keys, ...], log:
         return await accepts_connections("127.0.0.1", port)
 
     return Program(
-        name="s3",
+        name="rclone",
         argv=(str(_executable()), "serve", "s3", "--config", "", "--addr", f"127.0.0.1:{port}", str(folder)),
         # In the environment, not in the arguments, which every user of the machine can see.
         env={"RCLONE_AUTH_KEY": _auth_keys(keys)},
         ready=ready,
         log=log,
         cwd=folder,
-        ports={"s3": port},
+        ports={"rclone": port},
         url=f"http://127.0.0.1:{port}",
     )
 

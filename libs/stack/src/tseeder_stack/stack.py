@@ -52,7 +52,7 @@ class Stack:
 
     async def _start(self) -> None:
         site = self._site
-        s3 = backing.plan_s3(site)
+        s3 = self.options.external_s3 or backing.plan_s3(site, self.options.s3)
         async with asyncio.TaskGroup() as group:  # the S3 server may take its time: services start meanwhile
             group.create_task(backing.start_s3(site, s3))
             nats = group.create_task(backing.start_nats(site))
@@ -130,7 +130,7 @@ class Stack:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All programs: "postgres", "nats", "s3" (RadosGW's: "ceph-mon", "ceph-osd", "s3"), and the services."""
+        """All programs: "postgres", "nats", "rclone" (or "ceph-mon", "ceph-osd", "radosgw"), and the services."""
         return self._site.names
 
     def pid(self, name: str) -> int | None:

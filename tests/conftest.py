@@ -1,0 +1,186 @@
+"""The real servers that tests run on: one Postgres, NATS and S3 for a whole session, all on loopback, on free ports.
+
+They are child processes of pytest, and die with it even when it is killed. Each test that asks for `database` or `s3`
+gets a database or a bucket of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tseeder_stack import backing
+from tseeder_stack import radosgw as ceph
+from tseeder_stack.options import SCHEMAS, StackOptions
+from tseeder_stack.provision import (
+    Database,
+    create_database,
+    create_schemas,
+    drop_database,
+    migrate_all,
+    service_urls,
+    with_database,
+)
+from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_stack.site import Site
+
+EMPTY, MIGRATED = "template_empty", "template_migrated"
+
+# marker (or fixture of that name) -> the programs that it needs, and how to install them
+NEEDS = {
+    "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
+    "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests whose programs are not installed here; the summary names them."""
+    absent = {name: missing for name, (programs, _) in NEEDS.items() if (missing := _missing(programs))}
+    left_out = {item: name for item in items for name in absent if _needs(item, name)}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+    config.stash[_left_out] = [
+        f"{list(left_out.values()).count(name)} tests deselected that need {name}: "
+        f"{', '.join(missing)} not installed ({NEEDS[name][1]})"
+        for name, missing in absent.items()
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out."""
+    for line in config.stash.get(_left_out, []):
+        terminalreporter.write_line(line, yellow=True)
+
+
+_left_out = pytest.StashKey[list[str]]()
+
+
+def _missing(programs: tuple[str, ...]) -> list[str]:
+    return [name for name in programs if shutil.which(name) is None]
+
+
+def _needs(item: pytest.Item, name: str) -> bool:
+    return item.get_closest_marker(name) is not None or name in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A folder for a launcher of the test's own, which the OS users of Postgres and RadosGW can reach."""
+    with _temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+async def site() -> AsyncIterator[Site]:
+    """The session's launcher."""
+    with _temporary_folder() as folder:
+        async with Site(StackOptions(state=folder, safe=False)) as site:
+            yield site
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tseeder-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """The session's server, and the passwords of the services' roles."""
+
+    admin_url: str = field(repr=False)
+    passwords: dict[str, str] = field(repr=False)
+
+    def database(self, name: str) -> Database:
+        """One of its databases."""
+        urls = service_urls(self.admin_url, name, self.passwords)
+        return Database(name, with_database(self.admin_url, name), urls)
+
+
+@pytest.fixture(scope="session")
+async def postgres(site: Site) -> Postgres:
+    """One Postgres for the session, without fsync; with a template database of the four roles and schemas."""
+    server = Postgres(await backing.start_postgres(site), {name: site.secrets.text(f"pg-{name}") for name in SCHEMAS})
+    await create_database(server.admin_url, EMPTY)
+    await create_schemas(server.admin_url, EMPTY, server.passwords)
+    return server
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres: Postgres) -> str:
+    """A template database in which all migrations have run."""
+    await create_database(postgres.admin_url, MIGRATED, template=EMPTY)
+    await migrate_all(postgres.database(MIGRATED).urls)
+    return MIGRATED
+
+
+@pytest.fixture
+async def database(postgres: Postgres) -> AsyncIterator[Database]:
+    """A database of the test's own: each service has its role and its schema, which is empty."""
+    async with _copy(postgres, EMPTY) as database:
+        yield database
+
+
+@pytest.fixture
+async def migrated_database(postgres: Postgres, migrated_template: str) -> AsyncIterator[Database]:
+    """A database of the test's own in which all migrations of all services have run."""
+    async with _copy(postgres, migrated_template) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _copy(postgres: Postgres, template: str) -> AsyncIterator[Database]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await create_database(postgres.admin_url, name, template=template)
+    yield postgres.database(name)
+    await drop_database(postgres.admin_url, name)
+
+
+@pytest.fixture(scope="session")
+async def nats_url(site: Site) -> str:
+    """The URL of the session's NATS, with its password."""
+    return await backing.start_nats(site)
+
+
+@pytest.fixture(scope="session")
+async def rclone_server(site: Site) -> S3Server:
+    """The session's `rclone serve s3`."""
+    server = backing.plan_s3(site, "rclone")
+    await backing.start_s3(site, server)
+    return server
+
+
+@pytest.fixture(scope="session")
+async def radosgw_server(site: Site) -> S3Server:
+    """The session's RadosGW."""
+    server = backing.plan_s3(site, "radosgw")
+    await backing.start_s3(site, server)
+    return server
+
+
+@pytest.fixture
+async def s3(rclone_server: S3Server) -> S3Server:
+    """A bucket of the test's own on rclone."""
+    return await _fresh_bucket(rclone_server)
+
+
+@pytest.fixture
+async def radosgw(radosgw_server: S3Server) -> S3Server:
+    """A bucket of the test's own on RadosGW, which is strict where rclone is lax."""
+    return await _fresh_bucket(radosgw_server)
+
+
+async def _fresh_bucket(server: S3Server) -> S3Server:
+    fresh = replace(server, bucket=f"test-{uuid.uuid4().hex[:12]}")
+    await ensure_bucket(fresh)
+    return fresh
