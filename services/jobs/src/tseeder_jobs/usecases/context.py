@@ -1,0 +1,28 @@
+"""What the use cases of this service work with; main.py wires it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tseeder_bus import Bus
+from tseeder_jobs.adapters.billing import Billing
+from tseeder_jobs.adapters.crypto import Vault
+from tseeder_jobs.adapters.parser import ParserPool
+from tseeder_jobs.adapters.s3 import Storage
+from tseeder_jobs.settings import Settings
+from tseeder_pg import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Connections and settings. `poke_relay` makes the relay stamp and ring now, instead of at its next turn."""
+
+    settings: Settings
+    pool: Pool
+    bus: Bus
+    vault: Vault
+    parser: ParserPool
+    storage: Storage
+    billing: Billing
+    poke_relay: Callable[[], None]
