@@ -1,1 +1,45 @@
-"""gRPC server, client, errors and identity."""
+"""gRPC between the services: server, client, errors, identity."""
+
+from tseeder_rpc.calling import ResponseStream
+from tseeder_rpc.client import Caller, Channel, open_channel
+from tseeder_rpc.context import (
+    current_caller,
+    current_identity,
+    current_principal,
+    detached,
+    remaining_seconds,
+    use_identity,
+)
+from tseeder_rpc.identity import (
+    Authenticator,
+    Principal,
+    Verifier,
+    bearer,
+    key_id,
+    load_public_keys,
+    user_authenticator,
+)
+from tseeder_rpc.server import RpcServer, Servicer, serve
+
+__all__ = [
+    "Authenticator",
+    "Caller",
+    "Channel",
+    "Principal",
+    "ResponseStream",
+    "RpcServer",
+    "Servicer",
+    "Verifier",
+    "bearer",
+    "current_caller",
+    "current_identity",
+    "current_principal",
+    "detached",
+    "key_id",
+    "load_public_keys",
+    "open_channel",
+    "remaining_seconds",
+    "serve",
+    "use_identity",
+    "user_authenticator",
+]
