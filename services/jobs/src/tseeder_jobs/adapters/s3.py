@@ -1,0 +1,292 @@
+"""Object storage, as jobs needs it: opens, lists, completes and aborts uploads, looks at objects, deletes, presigns.
+
+Made for any S3: what Ceph RadosGW and `rclone serve s3` do differently from AWS is levelled here and tested on both.
+Every error is an AppError: UploadGone, PartsRejected, StorageRefused or StorageUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import aioboto3
+import aiohttp
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import histogram
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+DELETE_BATCH: Final = 1000
+_DELETES_AT_ONCE: Final = 8
+_AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
+_PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
+_GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
+
+_seconds = histogram("s3_seconds", "Calls to object storage by what they did and how they ended", ("call", "outcome"))
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the storage is, and as whom it is used. `public_url` is where users' own clients reach it, if they do."""
+
+    url: str
+    region: str
+    bucket: str
+    access_key: str
+    secret_key: str
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part that S3 holds; `etag` without its quotes."""
+
+    number: int
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as S3 tells of it; `etag` without its quotes."""
+
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A multipart upload that is neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated_at: datetime
+
+
+class Storage:
+    """One bucket. Made by `open_storage`."""
+
+    def __init__(self, client: S3Client, public_client: S3Client | None, bucket: str) -> None:
+        self._s3 = client
+        self._public = public_client
+        self.bucket: Final = bucket
+
+    @property
+    def redirects(self) -> bool:
+        """Whether users' own clients can be sent to the storage."""
+        return self._public is not None
+
+    async def check(self) -> None:
+        """Raises if the bucket cannot be used now."""
+        with _call("head_bucket"):
+            await self._s3.head_bucket(Bucket=self.bucket)
+
+    async def create_upload(self, key: str) -> str:
+        """Open a multipart upload; gives its id."""
+        with _call("create_upload"):
+            return (await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key))["UploadId"]
+
+    async def list_parts(self, key: str, upload_id: str) -> list[StoredPart]:
+        """What S3 holds of an upload, by number. UploadGone if there is no such upload."""
+        found: list[StoredPart] = []
+        with _call("list_parts"):
+            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+            async for page in pages:
+                for part in page.get("Parts", ()):
+                    found.append(StoredPart(part["PartNumber"], part["Size"], _bare(part["ETag"])))
+        return sorted(found, key=lambda part: part.number)
+
+    async def list_uploads(self, prefix: str = "") -> AsyncIterator[OpenUpload]:
+        """All open uploads of keys that begin with `prefix`."""
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        iterator = aiter(pages)
+        while True:
+            with _call("list_uploads"):
+                page = await anext(iterator, None)
+            if page is None:
+                return
+            for upload in page.get("Uploads", ()):
+                yield OpenUpload(upload["Key"], upload["UploadId"], upload["Initiated"])
+
+    async def complete_upload(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> StoredObject:
+        """Make an object of the parts `(number, etag)`; gives it as S3 has it then.
+
+        UploadGone: there is no such upload, perhaps since an earlier call did it and its answer was lost: `head` tells.
+        PartsRejected: S3 holds other parts than these.
+        """
+        listed: Any = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in sorted(parts)]
+        with _call("complete_upload"):
+            await self._s3.complete_multipart_upload(
+                Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+            )
+        # Not every server tells the ETag here (RadosGW does not), none tells the size.
+        found = await self.head(key)
+        if found is None:
+            raise StorageUnavailable("completed, but the object is not there yet")
+        return found
+
+    async def abort_upload(self, key: str, upload_id: str) -> None:
+        """Give up an upload and its parts. One that is gone already is fine."""
+        try:
+            with _call("abort_upload"):
+                await self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        except UploadGone:
+            return
+
+    async def head(self, key: str) -> StoredObject | None:
+        """The object, or None if there is none."""
+        try:
+            with _call("head"):
+                answer = await self._s3.head_object(Bucket=self.bucket, Key=key)
+        except UploadGone:
+            return None
+        return StoredObject(answer["ContentLength"], _bare(answer["ETag"]))
+
+    async def delete(self, key: str) -> None:
+        """Delete an object. One that is gone already is fine."""
+        try:
+            with _call("delete"):
+                await self._s3.delete_object(Bucket=self.bucket, Key=key)
+        except UploadGone:
+            return
+
+    async def delete_many(self, keys: Sequence[str]) -> set[str]:
+        """Delete objects, 1,000 a call where the server can; gives those that are gone. The rest is for a later try.
+
+        Raises only if nothing could be deleted at all because the storage is away or refuses.
+        """
+        gone: set[str] = set()
+        for at in range(0, len(keys), DELETE_BATCH):
+            batch = keys[at : at + DELETE_BATCH]
+            try:
+                gone |= await self._delete_batch(batch)
+            except StorageUnavailable:
+                if not gone:
+                    raise
+                break
+            except StorageRefused as exc:
+                # Perhaps only this call is: not every server knows it, and some want a checksum that we do not send.
+                _log.info("s3_batch_delete_refused", reason=exc.code)
+                gone |= await self._delete_singly(batch)
+        return gone
+
+    async def _delete_batch(self, keys: Sequence[str]) -> set[str]:
+        with _call("delete_many"):
+            answer = await self._s3.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        failed = {error.get("Key", "") for error in answer.get("Errors", ()) if error.get("Code") not in _GONE}
+        return set(keys) - failed
+
+    async def _delete_singly(self, keys: Sequence[str]) -> set[str]:
+        slots = asyncio.Semaphore(_DELETES_AT_ONCE)
+
+        async def one(key: str) -> str:
+            async with slots:
+                await self.delete(key)
+            return key
+
+        results = await asyncio.gather(*(one(key) for key in keys), return_exceptions=True)
+        gone = {result for result in results if isinstance(result, str)}
+        failed = next((result for result in results if isinstance(result, BaseException)), None)
+        if failed is not None and not gone:
+            raise failed
+        return gone
+
+    async def presign_get(
+        self, key: str, *, seconds: int, public: bool = False, answer_headers: Mapping[str, str] | None = None
+    ) -> str:
+        """A URL that anybody may GET for `seconds`; Range is not part of the signature.
+
+        `public`: for users' own clients (only where `redirects`). `answer_headers`: `content-type` and
+        `content-disposition` that S3 shall answer with.
+        """
+        client = self._public if public else self._s3
+        if client is None:
+            raise ValueError("this storage has no public endpoint")
+        names = {"content-type": "ResponseContentType", "content-disposition": "ResponseContentDisposition"}
+        extra = {names[name.lower()]: value for name, value in (answer_headers or {}).items()}
+        return await client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key, **extra}, ExpiresIn=seconds
+        )
+
+
+@asynccontextmanager
+async def open_storage(endpoint: Endpoint, *, read_timeout: float = 60.0) -> AsyncIterator[Storage]:
+    """A client of one bucket. Connects at its first call."""
+    session = aioboto3.Session(
+        aws_access_key_id=endpoint.access_key,
+        aws_secret_access_key=endpoint.secret_key,
+        region_name=endpoint.region,
+    )
+    config = AioConfig(
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path"},
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        max_pool_connections=64,
+        # One more try; what is away for longer is carried on by a sweep.
+        retries={"total_max_attempts": 2, "mode": "standard"},
+    )
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(session.client("s3", endpoint_url=endpoint.url, config=config))
+        public = None
+        if endpoint.public_url is not None:
+            public = await stack.enter_async_context(
+                session.client("s3", endpoint_url=endpoint.public_url, config=config)
+            )
+        yield Storage(client, public, endpoint.bucket)
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
+
+
+@contextmanager
+def _call(name: str) -> Iterator[None]:
+    """Counts and times one call, and turns what it raises into the errors of domain.storage."""
+    started = perf_counter()
+    outcome = "cancelled"
+    try:
+        yield
+        outcome = "ok"
+    except ClientError as exc:
+        known = _translated(exc)
+        outcome = known.code
+        raise known from exc
+    except NoCredentialsError as exc:
+        outcome = "storage_refused"
+        raise StorageRefused("no credentials") from exc
+    except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as exc:
+        outcome = "storage_unavailable"
+        raise StorageUnavailable(type(exc).__name__) from exc
+    finally:
+        _seconds.labels(name, outcome).observe(perf_counter() - started)
+
+
+def _translated(exc: ClientError) -> UploadGone | PartsRejected | StorageRefused | StorageUnavailable:
+    error = exc.response.get("Error", {})
+    code = error.get("Code", "")
+    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "NoSuchBucket":  # a mistake of settings: nothing may be concluded about keys
+        return StorageRefused(code)
+    if code in _PARTS:
+        return PartsRejected(code)
+    if code in _AWAY or status >= 500 or status == 429:
+        return StorageUnavailable(code or str(status))
+    if code in _GONE or status == 404:
+        return UploadGone(code)
+    return StorageRefused(code or str(status))
