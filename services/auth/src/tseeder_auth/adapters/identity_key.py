@@ -1,6 +1,5 @@
 """The Ed25519 key pair behind the identity token: made, read, and signed with here, and nowhere else."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -18,9 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-AUDIENCE: Final = "internal"
-ISSUER: Final = "tseeder-auth"
-LIFETIME: Final = timedelta(seconds=60)
+from tseeder_rpc.identity import ALGORITHM, AUDIENCE, ISSUER, LIFETIME_SECONDS, key_id
+
 PRIVATE_NAME: Final = "identity-private.pem"
 PUBLIC_NAME: Final = "identity-public.pem"
 
@@ -48,7 +46,7 @@ class Signer:
         self, user_id: UUID, role: str, scopes: tuple[str, ...], session_id: UUID | None, now: datetime
     ) -> IdentityToken:
         """A token for this user from `now` on; `session_id` is None behind an API key."""
-        expires_at = now.replace(microsecond=0) + LIFETIME
+        expires_at = now.replace(microsecond=0) + timedelta(seconds=LIFETIME_SECONDS)
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -60,13 +58,8 @@ class Signer:
         }
         if session_id is not None:
             claims["sid"] = str(session_id)
-        text = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.kid})
+        text = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.kid})
         return IdentityToken(text, expires_at.astimezone(UTC))
-
-
-def key_id(key: Ed25519PublicKey) -> str:
-    """The `kid`, as tseeder_rpc.identity computes it."""
-    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
 def load_signer(path: Path) -> Signer:

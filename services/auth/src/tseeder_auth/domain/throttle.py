@@ -21,7 +21,7 @@ _DOUBLINGS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`free_failures` cost nothing, then `first_wait` doubles up to `longest_wait`; after `forget` of quiet all is new."""
+    """`free_failures` are free, then waits double from `first_wait` to `longest_wait`; `forget` of quiet ends it."""
 
     free_failures: int
     first_wait: timedelta

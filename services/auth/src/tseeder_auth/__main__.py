@@ -1,0 +1,82 @@
+"""`python -m tseeder_auth`: serve (default), migrate, bootstrap-token, generate-key."""
+
+import argparse
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from tseeder_auth.adapters.identity_key import KeyFileError, generate_pair
+from tseeder_auth.main import build
+from tseeder_auth.settings import Settings
+from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
+from tseeder_kit import lifecycle
+from tseeder_kit.errors import AppError
+from tseeder_pg import MigrationError, migrate, migrations_dir, open_pool
+
+EX_FAILED: Final = 1
+EX_REFUSED: Final = 3
+
+
+def main() -> int:
+    """Runs one verb; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="tseeder-auth", description="The auth service.")
+    verbs = parser.add_subparsers(dest="verb")
+    verbs.add_parser("serve", help="serve gRPC until SIGTERM (the default)")
+    verbs.add_parser("migrate", help="bring the schema up to date")
+    verbs.add_parser("bootstrap-token", help="print the one-time token that makes the first superadmin")
+    generate = verbs.add_parser("generate-key", help="make the pair of identity keys; overwrites nothing")
+    generate.add_argument("folder", type=Path)
+    args = parser.parse_args()
+    if args.verb == "generate-key":
+        return _generate_key(args.folder)
+    if args.verb in (None, "serve"):
+        return lifecycle.main("auth", Settings, build)
+    settings = lifecycle.load_or_complain("auth", Settings)
+    if settings is None:
+        return lifecycle.EX_CONFIG
+    return asyncio.run(_migrate(settings) if args.verb == "migrate" else _bootstrap_token(settings))
+
+
+async def _migrate(settings: Settings) -> int:
+    try:
+        applied = await migrate(settings.database_url.get_secret_value(), "auth", migrations_dir("tseeder_auth"))
+    except (AppError, MigrationError) as exc:
+        return _complain(str(exc), EX_FAILED)
+    _say("\n".join(applied) or "nothing to do")
+    return 0
+
+
+async def _bootstrap_token(settings: Settings) -> int:
+    """The token alone on stdout, so that scripts can take it; what is to be read by people on stderr."""
+    dsn = settings.database_url.get_secret_value()
+    async with open_pool(dsn, min_size=0, max_size=1, application_name="tseeder-auth bootstrap-token") as pool:
+        try:
+            token = await issue_bootstrap_token(pool, timedelta(seconds=settings.bootstrap_token_seconds))
+        except AppError as exc:
+            return _complain(exc.message, EX_REFUSED if exc.code == "already_bootstrapped" else EX_FAILED)
+    _say(token)
+    return 0
+
+
+def _generate_key(folder: Path) -> int:
+    try:
+        private, public = generate_pair(folder)
+    except KeyFileError as exc:
+        return _complain(str(exc), EX_FAILED)
+    _say(f"IDENTITY_PRIVATE_KEY={private}\nIDENTITY_PUBLIC_KEYS={public}")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _complain(text: str, code: int) -> int:
+    sys.stderr.write(f"tseeder-auth: {text}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""tseeder.auth.v1.Accounts: called by the admin service with the operator's identity, and audited there."""
+
+# ruff: noqa: N802
+# The methods are named by the proto.
+
+from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.api.wire import Context, caller, id_of, role_of, user_to_wire
+from tseeder_auth.usecases.create_user import NewUser, create_user
+from tseeder_auth.usecases.list_users import list_users
+from tseeder_pg import Pool
+
+
+class AccountsServicer(auth_pb2_grpc.AccountsServicer):
+    """CreateUser, ListUsers."""
+
+    def __init__(self, pool: Pool, hasher: Argon2Pool) -> None:
+        self._pool = pool
+        self._hasher = hasher
+
+    async def CreateUser(self, request: auth_pb2.CreateUserRequest, context: Context) -> auth_pb2.User:
+        """An account for somebody."""
+        new = NewUser(id_of("user_id", request.user_id), request.email, request.password, role_of(request.role))
+        return user_to_wire(await create_user(self._pool, self._hasher, caller(), new))
+
+    async def ListUsers(self, request: auth_pb2.ListUsersRequest, context: Context) -> auth_pb2.ListUsersResponse:
+        """Accounts, newest first."""
+        page = await list_users(self._pool, caller(), request.text, request.cursor, request.limit)
+        return auth_pb2.ListUsersResponse(
+            users=[user_to_wire(user) for user in page.users], next_cursor=page.next_cursor
+        )

@@ -1,0 +1,99 @@
+"""Wire <-> domain."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from tseeder.auth.v1 import auth_pb2
+from tseeder_auth.domain.accounts import ApiKey, User
+from tseeder_auth.domain.roles import Caller, Role
+from tseeder_kit.errors import AppError, FieldError, forbidden, invalid
+from tseeder_rpc import current_principal
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+_ROLES: Final["Mapping[Role, auth_pb2.Role.ValueType]"] = MappingProxyType(
+    {
+        Role.USER: auth_pb2.ROLE_USER,
+        Role.SUPPORT: auth_pb2.ROLE_SUPPORT,
+        Role.ADMIN: auth_pb2.ROLE_ADMIN,
+        Role.SUPERADMIN: auth_pb2.ROLE_SUPERADMIN,
+    }
+)
+_FROM_WIRE: Final[Mapping[int, Role]] = MappingProxyType({wire: role for role, wire in _ROLES.items()})
+
+
+def caller() -> Caller:
+    """Who calls; raises UNAUTHENTICATED, or FORBIDDEN `unknown_role` for a token of a newer release."""
+    principal = current_principal()
+    try:
+        role = Role(principal.role)
+    except ValueError:
+        raise forbidden("unknown_role", "This role is not known here.") from None
+    return Caller(principal.user_id, role, principal.scopes)
+
+
+def role_of(wire: int) -> Role:
+    """The role; unspecified is `user`. Raises INVALID `bad_role`."""
+    if wire == auth_pb2.ROLE_UNSPECIFIED:
+        return Role.USER
+    role = _FROM_WIRE.get(wire)
+    if role is None:
+        raise _bad_field("role", "bad_role", "There is no such role.")
+    return role
+
+
+def id_of(field: str, text: str) -> UUID:
+    """The id; raises INVALID `bad_id`."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _bad_field(field, "bad_id", f"{field} must be a UUID.") from None
+
+
+def time_of(field: str, wire: Timestamp) -> datetime:
+    """The time, UTC; raises INVALID `bad_time` for what is no time."""
+    try:
+        return wire.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise _bad_field(field, "bad_time", f"{field} must be a time between the years 1 and 9999.") from None
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """The time on the wire."""
+    wire = Timestamp()
+    wire.FromDatetime(time)
+    return wire
+
+
+def user_to_wire(user: User) -> auth_pb2.User:
+    """The message."""
+    return auth_pb2.User(
+        user_id=str(user.user_id),
+        email=user.email,
+        role=_ROLES[user.role],
+        created_at=timestamp(user.created_at),
+        suspended=user.suspended,
+    )
+
+
+def key_to_wire(key: ApiKey) -> auth_pb2.ApiKey:
+    """The message; never with a secret."""
+    return auth_pb2.ApiKey(
+        key_id=str(key.key_id),
+        name=key.name,
+        prefix=key.prefix,
+        scopes=key.scopes,
+        created_at=timestamp(key.created_at),
+        expires_at=None if key.expires_at is None else timestamp(key.expires_at),
+        last_used_at=None if key.last_used_at is None else timestamp(key.last_used_at),
+    )
+
+
+def _bad_field(field: str, code: str, message: str) -> AppError:
+    return invalid(code, message, fields=[FieldError(field, code, message)])
