@@ -1,0 +1,54 @@
+"""login, logout."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tseeder_cli.commands.options import chosen_url, read_email, read_password, run
+
+PANEL = "Account"
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into `app`."""
+    for command in (login, logout):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def login(
+    ctx: typer.Context,
+    server: Annotated[
+        str,
+        typer.Argument(metavar="[URL]", show_default=False, help="The server; without it the stack that runs here."),
+    ] = "",
+    email: Annotated[str, typer.Option("--email", "-e", show_default=False, help="Asked for if not given.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+) -> None:
+    """Sign in: makes an API key for this computer and keeps it in ~/.config/tseeder/config.toml.
+
+    The password is not kept. Several servers can be known at once; commands use the one of the last login, unless a
+    stack runs here or --url names another.
+
+    **Examples**
+
+    `tseeder login https://tseeder.example.org`
+
+    `pass tseeder | tseeder login --email me@example.org --password-stdin`
+    """
+    from tseeder_cli.target import find_target
+    from tseeder_cli.verbs import account
+
+    target = find_target(server or chosen_url(ctx))
+    address = read_email(email)
+    run(account.log_in(target, address, read_password(from_stdin=password_stdin)))
+
+
+def logout(ctx: typer.Context) -> None:
+    """Forget this computer's API key, and revoke it at the server."""
+    from tseeder_cli.verbs import account
+
+    run(account.log_out(chosen_url(ctx)))

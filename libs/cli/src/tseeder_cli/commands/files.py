@@ -1,0 +1,66 @@
+"""files, get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tseeder_cli.commands.options import AsJson, JobArgument, chosen_url, run
+
+PANEL = "Files"
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into `app`."""
+    app.command("files", rich_help_panel=PANEL)(list_files)
+    app.command(rich_help_panel=PANEL)(get)
+
+
+def list_files(ctx: typer.Context, job: JobArgument, as_json: AsJson = False) -> None:
+    """List a job's files, with the index by which `get` and `--select` name them.
+
+    **Example**  `tseeder files 0193a1b2-c3d4`
+    """
+    from tseeder_cli.verbs import files
+
+    run(files.list_files(chosen_url(ctx), job, as_json=as_json))
+
+
+def get(
+    ctx: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            show_default=False,
+            help="JOB:INDEX or a file's id for one file; a job's id for all of its files.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default=False,
+            help="Where to: the file's new name, or a folder. A job goes into a folder of its own name by default.",
+        ),
+    ] = None,
+    select: Annotated[str, typer.Option("--select", metavar="INDEXES", help="Of a job these, as in 0,2,5-9.")] = "",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
+) -> None:
+    """Download a file, or all files of a job.
+
+    An interrupted download goes on where it was: just say the same again. Names that would leave the folder, or that
+    the disk cannot hold, are made harmless. Files of a job that are on disk already are not fetched again.
+
+    **Examples**
+
+    `tseeder get 0193a1b2-c3d4:3 -o film.mkv`
+
+    `tseeder get 0193a1b2-c3d4 -o ~/Downloads/season`
+    """
+    from tseeder_cli.verbs import files
+
+    run(files.get(chosen_url(ctx), what, output=output, select=select, force=force))

@@ -1,0 +1,140 @@
+"""add, ls, watch, pause, resume, retry, cancel, rm, usage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tseeder_cli.commands.options import AsJson, JobArgument, chosen_url, run
+from tseeder_cli.wire import JOB_STATES
+
+PANEL = "Jobs"
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands into `app`."""
+    for command in (add, ls, watch, pause, resume, retry, cancel, rm, usage):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def add(
+    ctx: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", show_default=False, help="A magnet URI, a .torrent file, or an info-hash in hex."
+        ),
+    ],
+    *,
+    name: Annotated[str, typer.Option("--name", help="Call the job so, instead of by the torrent's own name.")] = "",
+    select: Annotated[
+        str, typer.Option("--select", metavar="INDEXES", help="Only these files, as in 0,2,5-9. Default: all.")
+    ] = "",
+    watch_it: Annotated[bool, typer.Option("--watch", "-w", help="Stay and watch until the job has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job: a magnet, a .torrent or an info-hash.
+
+    Prints the job's id. Put a magnet in quotes: it holds characters that the shell would take for itself.
+
+    **Examples**
+
+    `tseeder add ubuntu.torrent --watch`
+
+    `tseeder add 'magnet:?xt=urn:btih:...' --name "My film"`
+
+    `tseeder add season.torrent --select 0,2,5-9`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.add(chosen_url(ctx), source, name=name, select=select, watching=watch_it, as_json=as_json))
+
+
+def ls(
+    ctx: typer.Context,
+    state: Annotated[
+        str, typer.Option("--state", help=f"Only jobs in this state: {', '.join(JOB_STATES)}.", show_default=False)
+    ] = "",
+    text: Annotated[str, typer.Option("--text", help="Only jobs with this in their name.", show_default=False)] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List your jobs, newest first.
+
+    **Examples**
+
+    `tseeder ls --state downloading`
+
+    `tseeder ls --json | jq -r '.[].job_id'`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.ls(chosen_url(ctx), state=state, text=text, limit=limit, as_json=as_json))
+
+
+def watch(
+    ctx: typer.Context,
+    job: JobArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON.")] = False,
+) -> None:
+    """Watch a job live: rate, peers, ETA, and how much is in the object store already.
+
+    Ends with the job: status 0 if it completed, 1 if it did not. Ctrl-C stops watching, not the job.
+
+    **Example**  `tseeder watch 0193a1b2-c3d4`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.watch(chosen_url(ctx), job, as_json=as_json))
+
+
+def pause(ctx: typer.Context, job: JobArgument) -> None:
+    """Pause a job; `tseeder resume` goes on where it was."""
+    _act(ctx, job, "pause")
+
+
+def resume(ctx: typer.Context, job: JobArgument) -> None:
+    """Let a paused job go on."""
+    _act(ctx, job, "resume")
+
+
+def retry(ctx: typer.Context, job: JobArgument) -> None:
+    """Try a failed or cancelled job again; what is stored already is not fetched twice."""
+    _act(ctx, job, "retry")
+
+
+def cancel(ctx: typer.Context, job: JobArgument) -> None:
+    """Stop a job for good. Files that are stored already stay; `tseeder rm` removes them too."""
+    _act(ctx, job, "cancel")
+
+
+def _act(ctx: typer.Context, job: str, verb: str) -> None:
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.act(chosen_url(ctx), job, verb))
+
+
+def rm(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str], typer.Argument(metavar="JOB...", show_default=False, help="Jobs' ids, or the beginnings of them.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete jobs with all of their files.
+
+    Asks first, where there is somebody to ask.
+
+    **Example**  `tseeder rm 0193a1b2-c3d4 -y`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.rm(chosen_url(ctx), names, yes=yes))
+
+
+def usage(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show what you use, and what your plan allows."""
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.usage(chosen_url(ctx), as_json=as_json))

@@ -1,0 +1,75 @@
+"""The stack on this machine, as its state folder tells of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STATE_FOLDER = ".tseeder"
+DEMO_ACCOUNT = "account.json"
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A stack that runs now: `state` is its folder, `url` its gateway's, `secrets` the folder of its secrets."""
+
+    state: Path
+    url: str
+    secrets: Path
+
+    @property
+    def server(self) -> str:
+        """Its name in the configuration; its port may change, its folder stays."""
+        return f"stack:{self.state}"
+
+    @property
+    def demo_folder(self) -> Path:
+        """Where the demo keeps its account, its samples and what it has downloaded."""
+        return self.state / "demo"
+
+    def demo_key(self) -> str:
+        """The API key of the demo's account, "" if there was no demo: so that commands work right after it."""
+        try:
+            said = json.loads((self.demo_folder / DEMO_ACCOUNT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ""
+        return str(said.get("api_key", "")) if isinstance(said, dict) else ""
+
+
+def default_state() -> Path:
+    """`.tseeder` of the working folder or of the nearest one above that has it; else the one to make here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / STATE_FOLDER / "stack.json").is_file():
+            return folder / STATE_FOLDER
+    return here / STATE_FOLDER
+
+
+def running_stack(state: Path) -> LocalStack | None:
+    """The stack that runs on the folder `state`; None if there is none (or it is not up yet)."""
+    try:
+        said = json.loads((state / "stack.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(said, dict) or said.get("status") != "running" or not _lives(said.get("launcher_pid")):
+        return None
+    url = (said.get("urls") or {}).get("gateway")
+    if not url:
+        return None
+    return LocalStack(state.resolve(), str(url), Path(said.get("secrets") or state / "secrets"))
+
+
+def _lives(pid: Any) -> bool:
+    """Whether there is such a process."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

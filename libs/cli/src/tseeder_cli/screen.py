@@ -1,0 +1,149 @@
+"""What goes to the terminal: tables, sizes, times, errors, JSON. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tseeder_cli.errors import ApiError, CliError
+from tseeder_cli.names import printable
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_STATE_STYLES = {
+    "completed": "green",
+    "stored": "green",
+    "failed": "red",
+    "cancelled": "dim",
+    "expired": "dim",
+    "deleted": "dim",
+    "dropped": "dim",
+    "paused": "yellow",
+    "queued": "yellow",
+    "pending": "yellow",
+}
+
+
+@cache
+def out() -> Console:
+    """Where results go."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def err() -> Console:
+    """Where bars, remarks and errors go, so that stdout can be piped."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, style: str = "") -> None:
+    """A remark, to stderr. `text` is shown as it is, without markup."""
+    err().print(Text(printable(text), style=style))
+
+
+def show_json(value: Any) -> None:
+    """`value` to stdout. ASCII, because a torrent's names may hold what cannot be encoded, or turns a line around."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def show_json_line(value: Any) -> None:
+    """`value` as one line of stdout, at once."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def show_error(error: CliError) -> None:
+    """One line with the problem's code, one for each wrong field, one that helps."""
+    line = Text("error: ", style="bold red")
+    line.append(printable(error.message), style="default not bold")
+    if error.code:
+        line.append(f" [{error.code}]", style="dim")
+    err().print(line)
+    if isinstance(error, ApiError):
+        for field, code, message in error.fields:
+            err().print(Text(f"  {printable(field)}: {printable(message)} [{code}]"))
+        if error.status >= 500 and error.request_id:
+            err().print(Text(f"  request {error.request_id}", style="dim"))
+    if error.hint:
+        err().print(Text(f"  {error.hint}", style="cyan"))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:
+    """A table to stdout; the columns named in `right` are right-aligned. Cells are shown without markup."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+    out().print(table)
+
+
+@cache
+def command_name() -> str:
+    """How this command is called from here: `tseeder` if the shell finds this very one, else its path."""
+    own = Path(sys.argv[0])
+    found = shutil.which("tseeder")
+    if own.name != "tseeder" or (found and Path(found).resolve() == own.resolve()):
+        return "tseeder"
+    try:
+        return str(own.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(own)
+
+
+def state_text(state: str) -> Text:
+    return Text(state, style=_STATE_STYLES.get(state, "cyan"))
+
+
+def size(count: float) -> str:
+    """Bytes for people: `0 B`, `1023 B`, `1.0 KiB`, `12.3 MiB`."""
+    if count < 1024:
+        return f"{int(count)} B"
+    for unit in _UNITS:
+        count /= 1024
+        if count < 1023.95 or unit == _UNITS[-1]:
+            return f"{count:.1f} {unit}"
+    raise AssertionError("the last unit takes everything")
+
+
+def duration(seconds: float) -> str:
+    """`0.42 s`, `12.3 s`, `3:05`, `2:03:05`."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return clock(int(seconds))
+
+
+def clock(seconds: int) -> str:
+    """`0:07`, `3:05`, `2:03:05`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(timestamp: str | None, now: datetime | None = None) -> str:
+    """How long ago an RFC 3339 time was: `now`, `5 min ago`, `3 h ago`, `2 d ago`; `never` for null."""
+    if not timestamp:
+        return "never"
+    passed = ((now or datetime.now(UTC)) - datetime.fromisoformat(timestamp)).total_seconds()
+    if passed < 60:
+        return "now" if passed < 5 else f"{int(passed)} s ago"
+    for length, unit in ((3600, "min"), (86400, "h")):
+        if passed < length:
+            return f"{int(passed / (60 if unit == 'min' else 3600))} {unit} ago"
+    return f"{int(passed / 86400)} d ago"
+
+
+def percent(part: int, whole: int) -> str:
+    """`45 %`; never 100 before all is there; `-` of nothing."""
+    return f"{part * 100 // whole} %" if whole else "-"

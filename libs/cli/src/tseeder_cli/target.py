@@ -1,0 +1,80 @@
+"""Which tseeder a command talks to, and with which key."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from tseeder_cli import config
+from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.local import LocalStack, default_state, running_stack
+
+
+@dataclass(frozen=True)
+class Target:
+    """`server` is its name in the configuration; `local` is set when it is a stack of this machine."""
+
+    server: str
+    url: str
+    api_key: str = field(default="", repr=False)
+    local: LocalStack | None = None
+
+
+def find_target(url: str = "") -> Target:
+    """The server to talk to: `url` (--url or TSEEDER_URL), the stack that runs here, or the last login, in this order.
+
+    The key is TSEEDER_API_KEY's, that server's from the configuration, for a stack of this machine its demo's, or "".
+    """
+    known = config.load(config.config_path())
+    local = running_stack(default_state())
+    if url:
+        target = _named(_normal(url), known, local)
+    elif local is not None:
+        target = _at_home(known, local)
+    elif known.current in known.logins:
+        login = known.logins[known.current]
+        target = Target(known.current, login.url, login.api_key)
+    else:
+        raise CliError(
+            "no server: nothing runs here, and there is no login",
+            code="no_server",
+            exit_code=ExitCode.USAGE,
+            hint="Start one here with `tseeder up`, or sign in to one: tseeder login https://tseeder.example.org",
+        )
+    override = os.environ.get("TSEEDER_API_KEY", "").strip()
+    return Target(target.server, target.url, override or target.api_key, target.local)
+
+
+def signed_in(target: Target) -> Target:
+    """`target`, if there is a key for it; else CliError telling how to get one."""
+    if target.api_key:
+        return target
+    hint = f"Sign in with: tseeder login {target.url}"
+    if target.local is not None:
+        hint += "   (no account yet? make the first admin: tseeder admin bootstrap)"
+    raise CliError(f"not signed in to {target.url}", code="not_signed_in", exit_code=ExitCode.NOT_SIGNED_IN, hint=hint)
+
+
+def _named(url: str, known: config.Config, local: LocalStack | None) -> Target:
+    if local is not None and local.url == url:
+        return _at_home(known, local)
+    return Target(url, url, _key(known, url))
+
+
+def _at_home(known: config.Config, local: LocalStack) -> Target:
+    return Target(local.server, local.url, _key(known, local.server) or local.demo_key(), local)
+
+
+def _key(known: config.Config, server: str) -> str:
+    login = known.logins.get(server)
+    return login.api_key if login else ""
+
+
+def _normal(url: str) -> str:
+    """`url` without a path's end slash; `https://` is put before a bare host."""
+    full = url if "://" in url else f"https://{url}"
+    parts = urlsplit(full)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CliError(f"{url!r} is not a URL of a server", code="bad_url", exit_code=ExitCode.USAGE)
+    return full.rstrip("/")

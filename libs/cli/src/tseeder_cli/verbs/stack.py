@@ -1,0 +1,160 @@
+"""Run the whole stack on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TextIO, cast
+
+from tseeder_cli.config import write_private
+from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.local import LocalStack, default_state
+from tseeder_cli.screen import command_name, duration, say
+from tseeder_cli.signals import ending
+from tseeder_cli.verbs.admin import AUTH_ENVIRONMENT
+from tseeder_stack.console import Console
+from tseeder_stack.errors import StackError
+from tseeder_stack.options import StackOptions
+from tseeder_stack.s3 import S3Keys, S3Server
+from tseeder_stack.stack import Stack
+
+READINESS_SECONDS = 0.1  # how often the programs are looked at, to tell of them
+_S3_KINDS = ("auto", "rclone", "radosgw")
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What the command line says about the stack. `state` None: the usual folder."""
+
+    state: Path | None = None
+    agents: int = 1
+    port: int = 0
+    s3: str = "auto"
+    log_level: str = "info"
+    quiet: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.state or default_state()
+
+
+class _Stderr:
+    """Whatever sys.stderr is when something is written: rich puts its own there while a bar is shown."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
+async def up(options: UpOptions) -> None:
+    """Run the stack until a signal comes."""
+    began = time.monotonic()
+    async with ending() as wish:
+        try:
+            async with running(options) as (stack, local):
+                _say_ready(stack, local, time.monotonic() - began)
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not wish.asked:
+                raise
+    say("stopped")
+
+
+@asynccontextmanager
+async def running(options: UpOptions) -> AsyncIterator[tuple[Stack, LocalStack]]:
+    """The stack, ready, and stopped at the end. CliError if it cannot start."""
+    console = Console(cast(TextIO, _Stderr()), programs=not options.quiet)
+    stack = Stack(_stack_options(options, console))
+    teller = asyncio.create_task(_tell_readiness(stack, console.notice))
+    try:
+        async with stack:
+            local = LocalStack(options.folder.resolve(), stack.gateway_url, Path(stack.info["secrets"]))
+            _keep_auth_environment(stack, local)
+            yield stack, local
+            say("stopping")
+    except StackError as error:
+        raise CliError(str(error), code="stack_failed", exit_code=ExitCode.UNAVAILABLE) from error
+    finally:
+        teller.cancel()
+        with suppress(asyncio.CancelledError):
+            await teller
+
+
+def _keep_auth_environment(stack: Stack, local: LocalStack) -> None:
+    """For `tseeder admin bootstrap`, which runs auth's own command from another process."""
+    write_private(local.secrets / AUTH_ENVIRONMENT, json.dumps(dict(stack.env("auth"))))
+
+
+async def _tell_readiness(stack: Stack, tell: Callable[[str], None]) -> None:
+    """Say of each program when it is ready, and when it is again after a restart."""
+    began = time.monotonic()
+    told: dict[str, int] = {}
+    while True:
+        for name in stack.names:
+            said = stack.info["programs"][name]
+            if said["ready"] and told.get(name) != said["restarts"]:
+                again = " again" if name in told else f" after {duration(time.monotonic() - began)}"
+                told[name] = said["restarts"]
+                tell(f"{name} is ready{again}" + (f"  {said['url']}" if said["url"] else ""))
+        await asyncio.sleep(READINESS_SECONDS)
+
+
+def _say_ready(stack: Stack, local: LocalStack, seconds: float) -> None:
+    name = command_name()
+    say(f"\ntseeder is up: {local.url}", style="bold green")
+    say(f"  {len(stack.names)} programs in {duration(seconds)}; S3 is {stack.s3.kind} at {stack.s3.endpoint}")
+    say(f"  first admin   {name} admin bootstrap     (in another terminal, once)")
+    say(f"  API           {local.url}/openapi.json")
+    say(f"  logs          {local.state / 'logs'}")
+    say(f"  what runs     {local.state / 'stack.json'}")
+    say("  stop          Ctrl-C\n")
+
+
+def _stack_options(options: UpOptions, console: Console) -> StackOptions:
+    if options.s3 not in _S3_KINDS or options.log_level not in _LEVELS:
+        wrong = f"--s3 {options.s3}" if options.s3 not in _S3_KINDS else f"--log-level {options.log_level}"
+        allowed = _S3_KINDS if options.s3 not in _S3_KINDS else _LEVELS
+        raise CliError(f"{wrong}: use {', '.join(allowed)}", code="usage", exit_code=ExitCode.USAGE)
+    return StackOptions(
+        state=options.folder,
+        agents=options.agents,
+        gateway_port=options.port,
+        s3=cast(Literal["auto", "rclone", "radosgw"], options.s3),
+        external_s3=_external_s3(),
+        postgres_url=_setting("POSTGRES_URL") or None,
+        nats_url=_setting("NATS_URL") or None,
+        log_level=options.log_level,
+        console=console,
+    )
+
+
+def _external_s3() -> S3Server | None:
+    """The S3 server that the environment names, if it names one."""
+    endpoint = _setting("S3_ENDPOINT")
+    if not endpoint:
+        return None
+    missing = [name for name in ("S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY") if not _setting(name)]
+    if missing:
+        names = ", ".join(f"TSEEDER_STACK_{name}" for name in missing)
+        raise CliError(f"with TSEEDER_STACK_S3_ENDPOINT also set {names}", code="usage", exit_code=ExitCode.USAGE)
+    jobs = S3Keys(_setting("S3_ACCESS_KEY"), _setting("S3_SECRET_KEY"))
+    agent = S3Keys(_setting("S3_AGENT_ACCESS_KEY"), _setting("S3_AGENT_SECRET_KEY"))
+    region = _setting("S3_REGION") or "us-east-1"
+    return S3Server(endpoint, region, _setting("S3_BUCKET"), jobs, agent if agent.access else jobs, "external")
+
+
+def _setting(name: str) -> str:
+    return os.environ.get(f"TSEEDER_STACK_{name}", "").strip()
