@@ -88,9 +88,12 @@ class Storage:
         return self._public is not None
 
     async def check(self) -> None:
-        """Raises if the bucket cannot be used now."""
-        with _call("head_bucket"):
-            await self._s3.head_bucket(Bucket=self.bucket)
+        """Raises StorageRefused or StorageUnavailable if the bucket cannot be used now."""
+        try:
+            with _call("head_bucket"):
+                await self._s3.head_bucket(Bucket=self.bucket)
+        except UploadGone as exc:
+            raise StorageRefused("NoSuchBucket") from exc
 
     async def create_upload(self, key: str) -> str:
         """Open a multipart upload; gives its id."""

@@ -1,0 +1,65 @@
+"""What a user's plan allows, asked of billing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from tseeder.billing.v1 import billing_pb2
+from tseeder.billing.v1.billing_pb2_grpc import PlansStub
+from tseeder_rpc import Caller, Channel
+
+MAX_CACHED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlements:
+    """What a plan allows; bytes, days, and counts."""
+
+    plan_id: str
+    live_jobs: int
+    running_transfers: int
+    storage_bytes: int
+    bandwidth_bytes_per_month: int
+    retention_days: int
+    priority: int
+    streams: int
+
+
+class Billing:
+    """The billing service. Its answer about a user is good for `cache_seconds`."""
+
+    def __init__(self, channel: Channel, *, cache_seconds: float = 5.0) -> None:
+        self._plans = PlansStub(Caller(channel, service="billing").channel)
+        self._cache_seconds = cache_seconds
+        self._cache: dict[UUID, tuple[float, Entitlements]] = {}
+
+    async def entitlements(self, user_id: UUID) -> Entitlements:
+        """Those of the user who is being served: the call carries his own identity. `user_id` is that user's.
+
+        UNAVAILABLE `service_unavailable` while billing is away.
+        """
+        found = self._cache.get(user_id)
+        if found is not None and found[0] > monotonic():
+            return found[1]
+        answer = await self._plans.GetEntitlements(billing_pb2.GetEntitlementsRequest())
+        entitlements = _from_wire(answer)
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        self._cache[user_id] = (monotonic() + self._cache_seconds, entitlements)
+        return entitlements
+
+
+def _from_wire(answer: billing_pb2.Entitlements) -> Entitlements:
+    return Entitlements(
+        plan_id=answer.plan_id,
+        live_jobs=answer.live_jobs,
+        running_transfers=answer.running_transfers,
+        storage_bytes=answer.storage_bytes,
+        bandwidth_bytes_per_month=answer.bandwidth_bytes_per_month,
+        retention_days=answer.retention_days,
+        priority=answer.priority,
+        streams=answer.streams,
+    )

@@ -1,0 +1,84 @@
+"""The jobs service's settings: `TSEEDER_JOBS_<FIELD>`, or `TSEEDER_<FIELD>` for what services share."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from tseeder_kit import settings as kit
+from tseeder_kit.settings import Field, SecretStr
+
+MIB = 1024 * 1024
+
+
+class Settings(kit.Settings):
+    """Read once, at the start. Durations are seconds, sizes bytes."""
+
+    rpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC server; 0 takes a free one")
+    database_url: SecretStr = Field(description="postgresql:// URL of this service's role")
+    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell")
+    identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
+    billing_target: str = Field(description="host:port of the billing service's gRPC server")
+    agent_join_secret: SecretStr = Field(min_length=16, description="what agents register with, 16 characters or more")
+
+    s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server, as services reach it")
+    s3_public_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="http(s):// URL of the S3 server as users reach it; none: no redirects"
+    )
+    s3_region: str = Field("us-east-1", description="the region that requests are signed for")
+    s3_bucket: str = Field(min_length=3, description="the bucket that holds the objects, 3 characters or more")
+    s3_access_key: str = Field(description="the access key that may open, complete, abort, list, read and delete")
+    s3_secret_key: SecretStr = Field(description="the secret of S3_ACCESS_KEY")
+    s3_timeout_seconds: float = Field(60, gt=0, description="how long one answer of the S3 server may take")
+    presign_seconds: int = Field(600, ge=10, le=3600, description="how long a presigned URL is good")
+
+    crypto_keys: Path = Field(description="path of the key file that opens what is encrypted in the database")
+    crypto_generate: bool = Field(
+        False, description="whether a missing key file is made, as long as the database holds nothing encrypted"
+    )
+
+    dedupe: Literal["global", "user", "off"] = Field(
+        "global", description="who shares a public torrent's transfer and objects: all users, one user's jobs, nobody"
+    )
+    admit_private_hosts: bool = Field(
+        False, description="whether magnets and torrents may name loopback and private hosts: for one-machine stacks"
+    )
+    part_size_bytes: int = Field(
+        8 * MIB, ge=5 * MIB, le=512 * MIB, description="bytes of an upload's parts, unless the file needs larger ones"
+    )
+    max_attempts: int = Field(5, ge=1, description="how many attempts a transfer may spend before it fails")
+    idempotency_hours: float = Field(24, ge=24, description="how long a submit's Idempotency-Key is remembered")
+
+    heartbeat_seconds: float = Field(10, gt=0, description="how often an agent names its leases")
+    self_stop_seconds: float = Field(40, gt=0, description="an agent stops by itself so long after its last renewal")
+    lease_seconds: float = Field(60, gt=0, description="a lease that is not renewed ends after this")
+    agent_credential_seconds: float = Field(900, gt=0, description="how long an agent's credential is good")
+    metadata_timeout_seconds: float = Field(
+        600, gt=0, description="how long an attempt may look for a magnet's metadata"
+    )
+
+    relay_seconds: float = Field(1, gt=0, description="how often new events get their number")
+    sweep_seconds: float = Field(10, gt=0, description="how often what was left lying is looked for")
+    completing_seconds: float = Field(30, gt=0, description="a completion without outcome is carried on after this")
+    upload_grace_seconds: float = Field(3600, ge=0, description="an upload that nobody wants is aborted after this")
+    feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
+    feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")
+
+    parser_processes: int = Field(2, ge=1, le=32, description="processes that parse torrents, started beforehand")
+    parse_seconds: float = Field(5, gt=0, description="a parser that takes longer is killed")
+    parse_memory_bytes: int = Field(512 * MIB, ge=64 * MIB, description="address space that a parser may take")
+    entitlements_cache_seconds: float = Field(5, ge=0, description="how long billing's answer about a user is good")
+
+    @field_validator("self_stop_seconds")
+    @classmethod
+    def _stops_after_a_beat(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("heartbeat_seconds", 0):
+            raise ValueError("must be above HEARTBEAT_SECONDS")
+        return value
+
+    @field_validator("lease_seconds")
+    @classmethod
+    def _outlives_its_agent(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("self_stop_seconds", 0):
+            raise ValueError("must be above SELF_STOP_SECONDS")
+        return value
