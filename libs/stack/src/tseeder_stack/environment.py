@@ -81,6 +81,8 @@ def _jobs(parts: Parts) -> dict[str, str]:
         "S3_SECRET_KEY": parts.s3.jobs.secret,
         "AGENT_JOIN_SECRET": parts.secrets.text("agent-join"),
         "CRYPTO_KEYS": str(parts.secrets.path("crypto-keys")),
+        "CRYPTO_GENERATE": "true",
+        "ADMIT_PRIVATE_HOSTS": "true",
         "BILLING_TARGET": target("billing", parts),
     }
 
