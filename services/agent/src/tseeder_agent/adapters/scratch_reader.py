@@ -1,0 +1,140 @@
+"""Reading parts from the scratch disk, in threads of its own, and proving that they are the torrent's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tseeder_agent.domain.parts import Part, pieces_of
+from tseeder_agent.domain.piece_hashes import PieceHashes
+from tseeder_agent.domain.staged import StagedLayout
+
+CHUNK = 1 << 20
+_ZEROS = bytes(CHUNK)
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class PartBytes:
+    """A part as it goes up: its bytes, their CRC32, their SHA-256 (32 bytes) where it was asked for."""
+
+    data: bytes = field(repr=False)
+    crc32: int
+    sha256: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutcome:
+    """`part` is None if a piece was wrong or could not be checked. `proved` pieces need no second check."""
+
+    part: PartBytes | None
+    proved: tuple[int, ...] = ()
+    wrong: tuple[int, ...] = ()
+    unknown: tuple[int, ...] = ()
+
+
+class ScratchReader:
+    """Reads for all transfers. Blocking work is in its threads; hashlib and zlib let the GIL go."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._executor = ThreadPoolExecutor(threads, "scratch")
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def read(self, staged: Staged, part: Part, *, with_sha256: bool) -> ReadOutcome:
+        """Read `part`, and check every piece under it that is not proved yet. OSError if a file is not there."""
+        loop = asyncio.get_running_loop()
+        outcome = await loop.run_in_executor(self._executor, _read_part, staged, part, with_sha256)
+        staged.proved.update(outcome.proved)
+        return outcome
+
+
+@dataclass(slots=True)
+class Staged:
+    """A torrent on the scratch disk. `proved`: pieces whose bytes on disk had the right hash; kept on the loop."""
+
+    folder: Path
+    layout: StagedLayout
+    hashes: PieceHashes
+    piece_length: int
+    proved: set[int] = field(default_factory=set)
+
+    def doubt(self, pieces: list[int]) -> None:
+        """These were lost, or written anew: check them again."""
+        self.proved.difference_update(pieces)
+
+
+def _read_part(staged: Staged, part: Part, with_sha256: bool) -> ReadOutcome:
+    files = _OpenFiles(staged)
+    try:
+        data = b"".join(files.read(part.offset, part.size, part.size))  # it lies in one file: one read, no copy
+        if len(data) != part.size:
+            return ReadOutcome(None, wrong=tuple(pieces_of(part.offset, part.size, staged.piece_length)))
+        checked = _check(staged, part, memoryview(data), files)
+    finally:
+        files.close()
+    if checked.wrong or checked.unknown:
+        return checked
+    digest = hashlib.sha256(data).digest() if with_sha256 else b""
+    return ReadOutcome(PartBytes(data, zlib.crc32(data), digest), proved=checked.proved)
+
+
+def _check(staged: Staged, part: Part, data: memoryview, files: _OpenFiles) -> ReadOutcome:
+    proved: list[int] = []
+    wrong: list[int] = []
+    unknown: list[int] = []
+    for piece in pieces_of(part.offset, part.size, staged.piece_length):
+        if piece in staged.proved:
+            continue
+        hasher = staged.hashes.hasher(piece)
+        if hasher is None:
+            unknown.append(piece)
+            continue
+        start = piece * staged.piece_length
+        end = start + staged.hashes.size(piece)
+        inner_start, inner_end = max(start, part.offset), min(end, part.end)
+        for chunk in files.read(start, inner_start - start):
+            hasher.update(memoryview(chunk))
+        hasher.update(data[inner_start - part.offset : inner_end - part.offset])
+        for chunk in files.read(inner_end, end - inner_end):
+            hasher.update(memoryview(chunk))
+        (proved if hasher.matches() else wrong).append(piece)
+    return ReadOutcome(None, tuple(proved), tuple(wrong), tuple(unknown))
+
+
+class _OpenFiles:
+    """Staged files opened as they are needed; used by one thread."""
+
+    def __init__(self, staged: Staged) -> None:
+        self._staged = staged
+        self._open: dict[int, int] = {}
+
+    def read(self, offset: int, size: int, at_once: int = CHUNK) -> Iterator[bytes]:
+        """The bytes of piece space, `at_once` or fewer at a time; less than `size` if a file is too short."""
+        if size <= 0:
+            return
+        for span in self._staged.layout.spans(offset, size):
+            at, end = span.start, span.start + span.size
+            while at < end:
+                length = min(at_once, end - at)
+                data = _ZEROS[:length] if span.number is None else os.pread(self._file(span.number), length, at)
+                if not data:
+                    return
+                yield data
+                at += len(data)
+
+    def _file(self, number: int) -> int:
+        if number not in self._open:
+            self._open[number] = os.open(self._staged.folder / str(number), _FLAGS)
+        return self._open[number]
+
+    def close(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)

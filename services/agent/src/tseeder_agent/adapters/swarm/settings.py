@@ -1,0 +1,88 @@
+"""What the one libtorrent session of an agent is told. The figures behind the choices: docs/decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libtorrent as lt
+
+from tseeder_agent.domain.addresses import LOOPBACK, filter_rules
+
+ALERT_QUEUE = 200_000
+"""Alerts kept while the event loop is busy; 65,536 pieces may finish in one go."""
+MAX_METADATA_BYTES = 10 * 1024 * 1024
+MAX_PIECES = 200_000
+MAX_TOKENS = 1_000_000
+MAX_DEPTH = 32
+_BLOCKED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmSettings:
+    """`admit_loopback` lets the swarm reach this machine (embedded stack, tests); rates in bytes a second, 0: none."""
+
+    listen_interfaces: str = "0.0.0.0:6881,[::]:6881"
+    admit_loopback: bool = False
+    admitted_networks: tuple[str, ...] = ()
+    refused_networks: tuple[str, ...] = ()
+    dht: bool = True
+    utp: bool = True
+    connections: int = 400
+    download_rate: int = 0
+    upload_rate: int = 0
+    stop_tracker_seconds: int = 1
+    flush_seconds: float = 5.0
+    layers_seconds: float = 5.0
+    stats_seconds: float = 1.0
+
+    @property
+    def admitted(self) -> tuple[str, ...]:
+        """The networks that are let through although they are not public."""
+        return (*(LOOPBACK if self.admit_loopback else ()), *self.admitted_networks)
+
+    @property
+    def honours_peers(self) -> bool:
+        """Whether peers that a magnet names are taken: only where the operator opened private networks."""
+        return bool(self.admitted)
+
+
+def session_params(settings: SwarmSettings) -> lt.session_params:
+    """The session's settings and its IP filter, which covers peers, trackers, web seeds and their redirects."""
+    params = lt.session_params(_pack(settings))
+    rules = lt.ip_filter()
+    for rule in filter_rules(admitted=settings.admitted, refused=settings.refused_networks):
+        rules.add_rule(rule.first, rule.last, _BLOCKED if rule.refused else 0)
+    params.ip_filter = rules
+    return params
+
+
+def _pack(settings: SwarmSettings) -> lt.settings_pack:
+    category = lt.alert_category
+    return {
+        "listen_interfaces": settings.listen_interfaces,
+        "alert_mask": category.piece_progress | category.status | category.error | category.storage | category.tracker,
+        "alert_queue_size": ALERT_QUEUE,
+        "enable_lsd": False,
+        "enable_upnp": False,
+        "enable_natpmp": False,
+        "enable_dht": settings.dht,
+        "enable_outgoing_utp": settings.utp,
+        "enable_incoming_utp": settings.utp,
+        "allow_idna": False,
+        "ssrf_mitigation": True,
+        "apply_ip_filter_to_trackers": True,
+        "apply_filter_to_dht": True,  # type: ignore[typeddict-unknown-key] # the stubs lack it, the library has it
+        "validate_https_trackers": True,
+        "webtorrent_stun_server": "",
+        # Peers on one address differ by port only where private networks are let in.
+        "allow_multiple_connections_per_ip": bool(settings.admitted),
+        "close_redundant_connections": False,
+        "min_reconnect_time": 5,
+        "stop_tracker_timeout": settings.stop_tracker_seconds,
+        "connections_limit": settings.connections,
+        "download_rate_limit": settings.download_rate,
+        "upload_rate_limit": settings.upload_rate,
+        "max_metadata_size": MAX_METADATA_BYTES,
+        "max_piece_count": MAX_PIECES,
+        "metadata_token_limit": MAX_TOKENS,
+    }
