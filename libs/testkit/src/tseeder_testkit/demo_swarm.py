@@ -19,13 +19,13 @@ from tseeder_testkit.sample import ensure_sample
 from tseeder_testkit.swarm import swarming
 
 
-async def run(directory: Path, mib: int, rate: int) -> None:
+async def run(directory: Path, mib: int, rate: int, seed: int = 1) -> None:
     """Seed until SIGTERM or SIGINT. `rate` limits the seeder, in bytes a second; 0 is none."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    sample = await asyncio.to_thread(ensure_sample, directory, mib)
+    sample = await asyncio.to_thread(ensure_sample, directory, mib, seed)
     async with swarming(sample, rate=rate) as swarm:
         torrent = directory / "demo.torrent"
         torrent.write_bytes(sample.torrent_bytes(trackers=[swarm.url]))
@@ -45,9 +45,10 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--mib", type=int, default=100)
     parser.add_argument("--rate", type=int, default=0, help="upload limit in bytes a second; 0 is none")
+    parser.add_argument("--seed", type=int, default=1, help="another seed is another content, and so another torrent")
     args = parser.parse_args()
     die_with_parent(signal.SIGTERM)
-    asyncio.run(run(args.dir, args.mib, args.rate))
+    asyncio.run(run(args.dir, args.mib, args.rate, args.seed))
     return 0
 
 

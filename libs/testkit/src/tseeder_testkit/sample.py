@@ -31,9 +31,9 @@ def sample_files(mib: int) -> tuple[FileSpec, ...]:
     )
 
 
-def ensure_sample(directory: Path, mib: int = 100) -> Sample:
-    """The sample below `directory`, made if it is missing or of another size. Blocking."""
-    manifest = directory / f"sample-{mib}.json"
+def ensure_sample(directory: Path, mib: int = 100, seed: int = 1) -> Sample:
+    """The sample below `directory`, made if it is missing or of another size or seed. Blocking."""
+    manifest = directory / f"sample-{mib}-{seed}.json"
     if manifest.exists():
         try:
             sample = load_sample(manifest)
@@ -41,7 +41,7 @@ def ensure_sample(directory: Path, mib: int = 100) -> Sample:
                 return sample
         except (OSError, ValueError, KeyError, TypeError):
             pass  # half written or from an older version: make it anew
-    spec = TorrentSpec(files=sample_files(mib), name=f"tseeder sample {mib}", piece_length=PIECE_LENGTH)
+    spec = TorrentSpec(files=sample_files(mib), name=f"tseeder sample {mib}", piece_length=PIECE_LENGTH, seed=seed)
     sample = write_torrent(directory, spec)
     save_sample(sample, manifest)
     return sample
