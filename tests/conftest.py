@@ -28,7 +28,7 @@ from tseeder_stack.provision import (
     service_urls,
     with_database,
 )
-from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
 EMPTY, MIGRATED = "template_empty", "template_migrated"
@@ -182,5 +182,5 @@ async def radosgw(radosgw_server: S3Server) -> S3Server:
 
 async def _fresh_bucket(server: S3Server) -> S3Server:
     fresh = replace(server, bucket=f"test-{uuid.uuid4().hex[:12]}")
-    await ensure_bucket(fresh)
+    await backing.make_bucket(fresh)
     return fresh

@@ -72,7 +72,14 @@ async def start_s3(site: Site, server: S3Server) -> None:
         port, log = site.ports.given["rclone"], site.log("rclone")
         program = rclone.program(site.state / "rclone", port, server.bucket, (server.jobs, server.agent), log)
         await site.start(program, wave=WAVE)
+    await make_bucket(server)
+
+
+async def make_bucket(server: S3Server) -> None:
+    """Make the server's bucket, with the rights of agents in it where the server knows such."""
     await ensure_bucket(server)
+    if server.kind == "radosgw":
+        await asyncio.to_thread(radosgw.share_with_agents, server)
 
 
 def _public(url: str) -> str:

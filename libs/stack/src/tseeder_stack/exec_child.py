@@ -17,6 +17,8 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     parent, death_signal, uid, gid = (int(word) for word in sys.argv[1:5])
     argv = sys.argv[5:]
+    program = find(argv[0])
+    # From here on nothing is imported: as another user, this Python's own library may be out of reach.
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)
@@ -31,10 +33,18 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     try:
-        os.execvp(argv[0], argv)  # noqa: S606 - no shell is the point
+        os.execv(program, argv)  # noqa: S606 - no shell is the point
     except OSError as error:
         sys.stderr.write(f"cannot run {argv[0]}: {error.strerror}\n")
         sys.exit(127)
+
+
+def find(name: str) -> str:
+    """The path of a program on PATH; `name` itself if it is a path, or is not found."""
+    if "/" in name:
+        return name
+    candidates = (f"{folder}/{name}" for folder in os.get_exec_path())
+    return next((path for path in candidates if os.access(path, os.X_OK)), name)
 
 
 main()

@@ -31,6 +31,7 @@ class Program:
     ports: Mapping[str, int] = field(default_factory=dict)
     url: str = ""  # without credentials: it is shown and written to stack.json
     owner: Owner | None = None
+    quiet: bool = False  # what it writes goes to its log file only
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # what it gets when the launcher dies
     grace_seconds: float = 10.0  # between the stop signal and SIGKILL

@@ -48,9 +48,15 @@ async def ensure_bucket(server: S3Server) -> None:
 
 
 def signed(
-    server: S3Server, method: str, path: str, query: dict[str, str] | None = None, body: bytes = b""
+    server: S3Server,
+    method: str,
+    path: str,
+    *,
+    query: dict[str, str] | None = None,
+    body: bytes = b"",
+    keys: S3Keys | None = None,
 ) -> tuple[int, bytes]:
-    """One request with the jobs key, signed with Signature Version 4; returns status and body. Blocking.
+    """One request with `keys` (without any, those of jobs), signed with Signature Version 4; returns status and body. Blocking.
 
     The S3 library of the services is not used here, because importing it takes longer than starting rclone.
     """
@@ -64,11 +70,12 @@ def signed(
     canonical = f"{method}\n{urllib.parse.quote(path)}\n{encoded}\n{lines}\n{names}\n{digest}"
     scope = f"{stamp[:8]}/{server.region}/s3/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{server.jobs.secret}".encode()
+    keys = keys or server.jobs
+    key = f"AWS4{keys.secret}".encode()
     for word in scope.split("/"):
         key = hmac.digest(key, word.encode(), "sha256")
     signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
-    credential = f"{server.jobs.access}/{scope}"
+    credential = f"{keys.access}/{scope}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
     url = f"{server.endpoint}{urllib.parse.quote(path)}{'?' + encoded if encoded else ''}"
     return _send(urllib.request.Request(url, data=body or None, headers=headers, method=method))  # noqa: S310 - http(s) only

@@ -18,7 +18,7 @@ from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
 # Stopped from the highest to the lowest: agents give their leases back to jobs, the gateway ends its streams, ...
-WAVES = {"agent": 5, "gateway": 4, "admin": 4, "jobs": 3, "billing": 2, "auth": 2}
+WAVES = {"agent": 13, "gateway": 12, "admin": 12, "jobs": 11, "billing": 10, "auth": 10}
 
 
 class Stack:

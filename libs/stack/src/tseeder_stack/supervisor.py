@@ -189,7 +189,8 @@ class Child:
                 text = raw.decode("utf-8", "replace").rstrip("\n")
                 log.write(text + "\n")
                 self._tail.append(text)
-                self._console.line(self.name, text)
+                if not self.program.quiet:
+                    self._console.line(self.name, text)
 
     async def _probe(self, program: Program) -> None:
         while not await program.ready():  # noqa: ASYNC110 - another process has no Event to wait for
