@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ from typing import Any, cast
 import typer
 
 from tseeder_cli.bars import JobBars
-from tseeder_cli.client import Client, Source
+from tseeder_cli.client import Client, Event, Source
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.follow import follow
 from tseeder_cli.picking import SHOWN_CHARACTERS, pick_job, short_ids
@@ -30,6 +30,8 @@ from tseeder_cli.selection import parse_selection
 from tseeder_cli.verbs.connect import connect
 from tseeder_cli.wire import JOB_STATES, Job
 from tseeder_cli.wire import Progress as JobProgress
+
+Seen = Callable[[Job, JobProgress | None], None]
 
 LARGEST_TORRENT_BYTES = 10_000_000
 _INFO_HASH = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[A-Za-z2-7]{32}")
@@ -124,29 +126,43 @@ async def watch(url: str, text: str, *, as_json: bool) -> None:
         await watch_to_end(client, job, as_json=as_json)
 
 
-async def watch_to_end(client: Client, job: Job, *, as_json: bool = False) -> Job:
-    """Show the job's events until it has ended. Returns it completed; CliError for another end."""
+async def watch_to_end(client: Client, job: Job, *, as_json: bool = False, seen: Seen = lambda *_: None) -> Job:
+    """Show the job's events until it has ended. Returns it completed; CliError for another end.
+
+    `seen` is called at each event with the job as last told, and with its progress if the event tells it.
+    """
     last = job
     deleted = False
     with JobBars(silent=as_json) as bars:
         bars.job(job)
+        seen(job, None)
         async with aclosing(follow(client, job["job_id"])) as events:
             async for event in events:
                 if as_json:
                     show_json_line({"event": event.kind, "data": event.data})
-                if event.kind in ("snapshot", "job"):
-                    last = cast(Job, {key: value for key, value in event.data.items() if key != "progress"})
-                    bars.job(last)
-                progress: Any = event.data if event.kind == "progress" else event.data.get("progress")
-                if progress and event.kind in ("progress", "snapshot"):
-                    bars.progress(cast(JobProgress, progress))
-                if event.kind == "end":
-                    deleted = event.data.get("reason") == "deleted"
+                told, progress = _understood(event)
+                if told:
+                    last = told
+                    bars.job(told)
+                if progress:
+                    bars.progress(progress)
+                seen(last, progress)
+                deleted = event.kind == "end" and event.data.get("reason") == "deleted"
     if deleted:
         raise CliError("the job was deleted", code="job_deleted")
     if last["state"] != "completed":
         raise _ended_badly(last)
     return last
+
+
+def _understood(event: Event) -> tuple[Job | None, JobProgress | None]:
+    """The job and the progress in an event, as far as it holds them."""
+    data: Any = event.data
+    if event.kind == "snapshot":
+        return cast(Job, {key: value for key, value in data.items() if key != "progress"}), data.get("progress")
+    if event.kind == "job":
+        return cast(Job, data), None
+    return None, cast(JobProgress, data) if event.kind == "progress" else None
 
 
 def _ended_badly(job: Job) -> CliError:
