@@ -1,6 +1,6 @@
 """Postgres for the services: pool, transactions, migrations, and the feed (tseeder_pg.feed)."""
 
-from tseeder_pg.migrate import MigrationError, migrate, migrations_dir
+from tseeder_pg.migrations import MigrationError, migrate, migrations_dir
 from tseeder_pg.pool import connection, open_pool, ping, retrying, transaction
 from tseeder_pg.types import (
     CheckViolation,

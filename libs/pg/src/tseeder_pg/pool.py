@@ -44,10 +44,10 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """A pool, at once, whether Postgres is there or not.
 
-    While it is away every use fails with UNAVAILABLE `database_unavailable`; in the background connecting is tried
-    with back-off until it has worked once. Connections that died are replaced when they are next wanted. `jsonb` and
-    `json` are Python values both ways. The session's settings are fixed: never SET or take a session lock on a
-    pooled connection, since nothing resets it.
+    While it is away every use fails with UNAVAILABLE `database_unavailable`; in the background the first `min_size`
+    connections are tried with back-off until they stand. Connections that died are replaced when they are next
+    wanted. `jsonb` and `json` are Python values both ways. The session's settings are fixed: never SET or take a
+    session lock on a pooled connection, since nothing resets it.
     """
     pool: Pool = asyncpg.create_pool(
         dsn,
@@ -146,9 +146,9 @@ async def _keep_session(_con: "asyncpg.Connection[Any]") -> None:
 
 async def _warm_up(pool: Pool, size: int) -> None:
     next_pause = pauses()
-    while True:
+    while size:
         try:
-            await asyncio.gather(*(ping(pool) for _ in range(max(1, size))))
+            await asyncio.gather(*(ping(pool) for _ in range(size)))
         except AppError as exc:
             pause = next_pause()
             _log.warning(

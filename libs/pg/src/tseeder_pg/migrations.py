@@ -27,6 +27,15 @@ LOCK_TIMEOUT_MS: Final = 5_000
 STATEMENT_TIMEOUT_MS: Final = 60_000
 _LOCK_ATTEMPTS: Final = 5
 
+_HISTORY_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+
 _log = get_logger(__name__)
 
 
@@ -52,8 +61,7 @@ async def migrate(dsn: str, schema: str, directory: Path, *, wait_seconds: float
     check_schema_name(schema)
     migrations = read_migrations(directory)
     async with _turn(dsn, schema, wait_seconds) as con:
-        with as_app_errors():
-            pending = _pending(migrations, await _history(con, schema))
+        pending = _pending(migrations, await _history(con, schema))
         for each in pending:
             await _apply(con, schema, each)
     return [each.file_name for each in pending]
@@ -104,20 +112,15 @@ async def _connect(dsn: str, schema: str, deadline: float) -> _Connection:
 
 async def _history(con: _Connection, schema: str) -> dict[int, str]:
     """version -> sha256 of what was applied; makes the schema (if the role may, and it is not there) and the table."""
-    # CREATE SCHEMA IF NOT EXISTS asks for the right to create before it looks, and the role need not have it.
-    if not await con.fetchval("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", schema):
-        await con.execute(f'CREATE SCHEMA "{schema}"')
-    await con.execute(
-        """
-        CREATE TABLE IF NOT EXISTS schema_migrations (
-            version integer PRIMARY KEY,
-            name text NOT NULL,
-            sha256 text NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
-        )
-        """
-    )
-    rows = await con.fetch("SELECT version, sha256 FROM schema_migrations")
+    try:
+        with as_app_errors():
+            # CREATE SCHEMA IF NOT EXISTS asks for the right to create before it looks; the role need not have it.
+            if not await con.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema):
+                await con.execute(f'CREATE SCHEMA "{schema}"')
+            await con.execute(_HISTORY_TABLE)
+            rows = await con.fetch("SELECT version, sha256 FROM schema_migrations")
+    except asyncpg.PostgresError as exc:
+        raise MigrationError(f"the schema {schema} cannot be prepared: {exc}") from exc
     return {row["version"]: row["sha256"] for row in rows}
 
 

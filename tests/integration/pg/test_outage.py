@@ -1,0 +1,78 @@
+"""Postgres away at the start, and killed under us: calls say so at once, and it all comes back by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tseeder_kit.errors import AppError
+from tseeder_pg import Pool, connection, migrate, open_pool, ping, transaction
+from tseeder_stack import backing
+from tseeder_stack.options import StackOptions
+from tseeder_stack.ports import Ports
+from tseeder_stack.site import Site
+
+
+@pytest.fixture
+async def own_site(state: Path) -> AsyncIterator[Site]:
+    # With fsync and synchronous commit: what was committed must outlive the kill.
+    async with Site(StackOptions(state=state)) as site:
+        yield site
+
+
+async def until_answers(pool: Pool) -> None:
+    async with asyncio.timeout(30):
+        while (code := await trouble(pool)) is not None:
+            assert code == "database_unavailable"
+            await asyncio.sleep(0.02)
+
+
+async def trouble(pool: Pool) -> str | None:
+    try:
+        await ping(pool)
+    except AppError as exc:
+        return exc.code
+    return None
+
+
+async def kill_inside_a_transaction(pool: Pool, site: Site) -> None:
+    async with transaction(pool) as tx:
+        await tx.execute("INSERT INTO things VALUES (1)")
+        site.child("postgres").kill()
+        await tx.execute("SELECT pg_sleep(60)")
+
+
+async def test_a_killed_postgres_is_found_again_and_no_dead_connection_is_handed_out(own_site: Site) -> None:
+    dsn = await backing.start_postgres(own_site)
+    async with open_pool(dsn, application_name="test", min_size=4, max_size=4) as pool:
+        async with transaction(pool) as tx:
+            await tx.execute("CREATE TABLE things (id int)")
+        with pytest.raises(AppError) as caught:
+            await kill_inside_a_transaction(pool, own_site)
+        assert caught.value.code == "database_unavailable"
+        await own_site.child("postgres").wait_ready(30)
+        await until_answers(pool)
+        # Each of the four, at once: none of the dead ones is left in the pool.
+        async with AsyncExitStack() as stack:
+            held = [await stack.enter_async_context(connection(pool)) for _ in range(4)]
+            assert [await con.fetchval("SELECT count(*) FROM things") for con in held] == [0] * 4
+
+
+async def test_a_pool_opens_while_postgres_is_away_and_works_once_it_is_there(own_site: Site) -> None:
+    dsn = await backing.start_postgres(own_site)
+    await own_site.child("postgres").stop()
+    async with open_pool(dsn, application_name="test") as pool:
+        with pytest.raises(AppError) as caught:
+            await ping(pool)
+        assert caught.value.code == "database_unavailable"
+        await own_site.child("postgres").start(30)
+        await until_answers(pool)
+
+
+async def test_migrate_waits_for_postgres_and_gives_up_in_the_end(tmp_path: Path) -> None:
+    dsn = f"postgresql://nobody:x@127.0.0.1:{Ports().pick('none')}/none"
+    with pytest.raises(AppError) as caught:
+        await migrate(dsn, "jobs", tmp_path, wait_seconds=0.3)
+    assert caught.value.code == "database_unavailable"
