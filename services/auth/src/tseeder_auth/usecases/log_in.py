@@ -1,12 +1,13 @@
 """Signing in with a password. The answer and the time it takes do not tell whether an account exists."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain import throttle
 from tseeder_auth.domain.accounts import LoginRules, User
-from tseeder_auth.domain.emails import fold, parse_email
+from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.passwords import prepare_password
 from tseeder_auth.domain.text import clipped
 from tseeder_auth.domain.tokens import csrf_token, token_hash
@@ -71,11 +72,11 @@ async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: Log
 
 
 def _email_key(text: str) -> str:
-    """What is not an address gets a key that no account has, and the same way from there."""
+    """What is not an address gets a key that no account has (there is no @ in it), and the same way from there."""
     try:
         return parse_email(text).key
     except AppError:
-        return "invalid:" + fold(text[:1000])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
