@@ -1,0 +1,59 @@
+"""Plans, and who is on which."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from tseeder_billing.domain.plans import Entitlements, Plan
+from tseeder_pg import Record, Tx
+
+LIST_PLANS: Final[str] = """
+SELECT plan_id, name, is_default, live_jobs, running_transfers, storage_bytes, bandwidth_bytes_per_month,
+       retention_days, priority, streams
+FROM plans ORDER BY place, plan_id
+"""
+
+
+async def list_plans(tx: Tx) -> Sequence[Plan]:
+    """All plans, in the order in which they are shown."""
+    return [_plan(row) for row in await tx.fetch(LIST_PLANS)]
+
+
+PLAN_OF_USER: Final[str] = """
+SELECT plan_id, name, is_default, live_jobs, running_transfers, storage_bytes, bandwidth_bytes_per_month,
+       retention_days, priority, streams
+FROM plans
+WHERE plan_id = COALESCE(
+    (SELECT plan_id FROM user_plans WHERE user_id = $1), (SELECT plan_id FROM plans WHERE is_default))
+"""
+
+
+async def plan_of_user(tx: Tx, user_id: UUID) -> Plan | None:
+    """The user's plan, or the default one; None only if an operator left none as the default."""
+    row = await tx.fetchrow(PLAN_OF_USER, user_id)
+    return None if row is None else _plan(row)
+
+
+ASSIGN_PLAN: Final[str] = """
+INSERT INTO user_plans (user_id, plan_id) SELECT $1, plan_id FROM plans WHERE plan_id = $2
+ON CONFLICT (user_id) DO UPDATE SET plan_id = EXCLUDED.plan_id, since = clock_timestamp()
+RETURNING plan_id
+"""
+
+
+async def assign_plan(tx: Tx, user_id: UUID, plan_id: str) -> bool:
+    """Puts a user on a plan; False if there is no such plan."""
+    return await tx.fetchval(ASSIGN_PLAN, user_id, plan_id) is not None
+
+
+def _plan(row: Record) -> Plan:
+    allowed = Entitlements(
+        live_jobs=row["live_jobs"],
+        running_transfers=row["running_transfers"],
+        storage_bytes=row["storage_bytes"],
+        bandwidth_bytes_per_month=row["bandwidth_bytes_per_month"],
+        retention_days=row["retention_days"],
+        priority=row["priority"],
+        streams=row["streams"],
+    )
+    return Plan(row["plan_id"], row["name"], row["is_default"], allowed)
