@@ -44,7 +44,8 @@ def target(service: str, parts: Parts) -> str:
 
 def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
     fields = {"HOST": HOST, "OPS_PORT": str(parts.ports[f"{name}.ops"]), "LOG_LEVEL": parts.log_level}
-    fields["IDENTITY_PUBLIC_KEYS"] = str(parts.secrets.identity_public_keys())
+    if service != "gateway":  # which verifies nothing itself: auth tells it who calls
+        fields["IDENTITY_PUBLIC_KEYS"] = str(parts.secrets.identity_public_keys())
     fields["NATS_URL"] = parts.nats_url
     if f"{name}.rpc" in parts.ports:
         fields["RPC_PORT"] = str(parts.ports[f"{name}.rpc"])

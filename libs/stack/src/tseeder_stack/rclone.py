@@ -25,7 +25,7 @@ def program(folder: Path, port: int, bucket: str, keys: tuple[S3Keys, ...], log:
         name="rclone",
         argv=(str(_executable()), "serve", "s3", "--config", "", "--addr", f"127.0.0.1:{port}", str(folder)),
         # In the environment, not in the arguments, which every user of the machine can see.
-        env={"RCLONE_AUTH_KEY": _auth_keys(keys)},
+        env={"RCLONE_AUTH_KEY": auth_keys(keys)},
         ready=ready,
         log=log,
         cwd=folder,
@@ -34,7 +34,7 @@ def program(folder: Path, port: int, bucket: str, keys: tuple[S3Keys, ...], log:
     )
 
 
-def _auth_keys(keys: tuple[S3Keys, ...]) -> str:
+def auth_keys(keys: tuple[S3Keys, ...]) -> str:
     """The pairs in the CSV form that rclone wants of a repeatable option."""
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="").writerow([f"{key.access},{key.secret}" for key in keys])

@@ -56,7 +56,7 @@ def signed(
     body: bytes = b"",
     keys: S3Keys | None = None,
 ) -> tuple[int, bytes]:
-    """One request with `keys` (without any, those of jobs), signed with Signature Version 4; returns status and body. Blocking.
+    """One request, signed (Signature Version 4) with `keys`, by default those of jobs; status and body. Blocking.
 
     The S3 library of the services is not used here, because importing it takes longer than starting rclone.
     """

@@ -9,6 +9,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import BinaryIO
 
 from tseeder_stack.console import Console, open_log
 from tseeder_stack.errors import StackError
@@ -130,32 +131,46 @@ class Child:
         program = self.program
         self._ready.clear()
         await asyncio.to_thread(program.before_start)
-        process = self._process = await self._spawn(program)
+        process, output = await self._spawn(program)
+        self._process = process
         self._on_change()
-        pump = asyncio.create_task(self._pump(process))
+        pump = asyncio.create_task(self._pump(output))
         probe = asyncio.create_task(self._probe(program))
         try:
             await self._ended_or_stopped(process, program)
             return await process.wait()
         finally:
             probe.cancel()
+            self._ready.clear()
             _kill_group(process.pid)  # first: an orphan may hold the pipe that the pump reads
             await asyncio.wait({pump}, timeout=1.0)
             pump.cancel()
-            await asyncio.gather(pump, probe, return_exceptions=True)
+            for error in await asyncio.gather(pump, probe, return_exceptions=True):
+                if isinstance(error, Exception):
+                    self._console.notice(f"{self.name}: {error!r}")
 
-    async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *prelude(program.owner, program.death_signal),
-            *program.argv,
-            cwd=program.cwd,
-            env={**os.environ, **program.env},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal reaches the launcher only
-            limit=LINE_LIMIT_BYTES,
-        )
+    async def _spawn(self, program: Program) -> tuple[asyncio.subprocess.Process, BinaryIO]:
+        """The process, and the pipe from which to read what it writes."""
+        # A pipe of our own: with asyncio's, wait() would last until all orphans have closed their end of it.
+        read_end, write_end = os.pipe()
+        output = os.fdopen(read_end, "rb", 0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *prelude(program.owner, program.death_signal),
+                *program.argv,
+                cwd=program.cwd,
+                env={**os.environ, **program.env},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,  # Ctrl-C in the terminal reaches the launcher only
+            )
+        except BaseException:
+            output.close()
+            raise
+        finally:
+            os.close(write_end)
+        return process, output
 
     async def _ended_or_stopped(self, process: asyncio.subprocess.Process, program: Program) -> None:
         """Wait until the process ends by itself; or, once a stop is wished, make it end."""
@@ -176,12 +191,14 @@ class Child:
             ended.cancel()
             wished.cancel()
 
-    async def _pump(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - asked for with PIPE
-        with open_log(self.program.log) as log:
+    async def _pump(self, output: BinaryIO) -> None:
+        reader = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
+        with contextlib.closing(transport), open_log(self.program.log) as log:
             while True:
                 try:
-                    raw = await process.stdout.readline()
+                    raw = await reader.readline()
                 except ValueError:  # a line longer than the limit: asyncio has dropped it
                     raw = b"(a line too long to show was dropped)\n"
                 if not raw:
