@@ -106,6 +106,10 @@ class Keyring:
         """The indexes to look `digest` up by: of every live version, the newest first."""
         return tuple([_blind(key, digest) for key in self._index])
 
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes for signing something that is in no row (a list's cursor); others after the index key changed."""
+        return hmac.digest(self._index[0].secret, b"tseeder derived " + purpose.encode(), hashlib.sha256)
+
 
 def _associated(key_id: str, place: Place) -> bytes:
     return "\0".join((key_id, place.table, place.column, place.row_id)).encode()

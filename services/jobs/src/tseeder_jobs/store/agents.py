@@ -80,7 +80,7 @@ async def authenticate(tx: Tx, credential_hash: bytes) -> tuple[str, UUID] | Non
     return (row["agent_id"], row["boot_id"]) if row else None
 
 
-LOCK: Final = f"SELECT {_columns} FROM agents WHERE agent_id = $1 FOR UPDATE"  # noqa: S608 - constant columns
+LOCK: Final = f"SELECT {_columns} FROM agents WHERE agent_id = $1 FOR UPDATE"
 
 
 async def lock(tx: Tx, agent_id: str) -> AgentRow | None:
@@ -93,7 +93,7 @@ BEAT: Final = f"""
 UPDATE agents SET last_heartbeat_at = clock_timestamp(), disk_free_bytes = $3, draining = $4,
     credential_expires_at = clock_timestamp() + $5::interval
 WHERE agent_id = $1 AND boot_id = $2 RETURNING {_columns}
-"""  # noqa: S608
+"""
 
 
 async def beat(
@@ -119,7 +119,7 @@ async def add_history(tx: Tx, agent_id: str, leases: int, disk_free_bytes: int) 
 LIST: Final = f"""
 SELECT {_columns}, (SELECT count(*) FROM leases l WHERE l.agent_id = agents.agent_id AND NOT l.expired) AS leases
 FROM agents ORDER BY agent_id
-"""  # noqa: S608
+"""
 
 
 async def list_all(tx: Tx) -> list[tuple[AgentRow, int]]:
@@ -136,7 +136,7 @@ def _split(row: Record) -> tuple[AgentRow, int]:
 SET_CORDON: Final = "UPDATE agents SET cordoned = $2 WHERE agent_id = $1"
 
 
-async def set_cordon(tx: Tx, agent_id: str, cordoned: bool) -> bool:  # noqa: FBT001
+async def set_cordon(tx: Tx, agent_id: str, cordoned: bool) -> bool:
     """False: no such agent."""
     return await tx.execute(SET_CORDON, agent_id, cordoned) == "UPDATE 1"
 

@@ -137,6 +137,14 @@ async def reopen(tx: Tx, job_id: UUID, torrent_id: UUID) -> None:
     await tx.execute(REOPEN, job_id, torrent_id)
 
 
+ANY_PENDING: Final = "SELECT EXISTS (SELECT 1 FROM files WHERE job_id = $1 AND selected AND state = 'pending')"
+
+
+async def any_pending(tx: Tx, job_id: UUID) -> bool:
+    """Whether the job still waits for a file of its own."""
+    return bool(await tx.fetchval(ANY_PENDING, job_id))
+
+
 SELECT_FILES: Final = """
 UPDATE files f SET selected = w.wanted,
     state = CASE WHEN f.state = 'deleted' THEN f.state WHEN w.wanted THEN f.state ELSE 'pending' END,

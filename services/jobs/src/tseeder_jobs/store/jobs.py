@@ -250,26 +250,13 @@ async def delete(tx: Tx, job_id: UUID) -> None:
 
 
 STRANDED: Final = """
-SELECT DISTINCT x.transfer_id, x.state, x.reason_code, x.reason_message
-FROM transfers x JOIN jobs j USING (transfer_id)
+SELECT DISTINCT x.transfer_id FROM transfers x JOIN jobs j USING (transfer_id)
 WHERE x.state IN ('failed', 'cancelled')
   AND j.state IN ('queued', 'resolving', 'downloading', 'storing', 'paused')
 LIMIT 50
 """
 
 
-@dataclass(frozen=True, slots=True)
-class EndedTransfer:
-    """A transfer that ended while jobs still wait on it."""
-
-    transfer_id: UUID
-    state: str
-    reason: Reason
-
-
-async def stranded(tx: Tx) -> list[EndedTransfer]:
+async def stranded(tx: Tx) -> list[UUID]:
     """Transfers that ended badly and whose jobs were not all told yet."""
-    return [
-        EndedTransfer(r["transfer_id"], r["state"], Reason(r["reason_code"] or "cancelled", r["reason_message"] or ""))
-        for r in await tx.fetch(STRANDED)
-    ]
+    return [row["transfer_id"] for row in await tx.fetch(STRANDED)]

@@ -38,7 +38,7 @@ async def take(
     return expires
 
 
-LOCK: Final = f"SELECT {_columns} FROM leases WHERE transfer_id = $1 FOR UPDATE"  # noqa: S608 - constant columns
+LOCK: Final = f"SELECT {_columns} FROM leases WHERE transfer_id = $1 FOR UPDATE"
 
 
 async def lock(tx: Tx, transfer_id: UUID) -> LeaseRow | None:

@@ -67,7 +67,14 @@ VALUES ($1, $2, $3, $4, $5, 'opening', $6)
 
 
 async def insert_object(
-    tx: Tx, object_id: UUID, entry_id: UUID, key: str, size_bytes: int, *, epoch: int, transfer_id: UUID,
+    tx: Tx,
+    object_id: UUID,
+    entry_id: UUID,
+    key: str,
+    size_bytes: int,
+    *,
+    epoch: int,
+    transfer_id: UUID,
     crc32: int | None,
 ) -> None:
     """A key is issued: bytes may be written under it."""
@@ -205,24 +212,20 @@ async def held_parts(tx: Tx, upload_ids: Sequence[UUID]) -> dict[UUID, list[tupl
 
 
 RESET_UPLOAD: Final = """
-UPDATE uploads SET state = 'aborted', unwanted_since = NULL
+UPDATE uploads SET state = 'aborting', abort_after = clock_timestamp(), unwanted_since = NULL, completing_since = NULL
 WHERE upload_id = $1 AND state = $2 RETURNING object_id
 """
 
 
 async def reset_upload(tx: Tx, upload_id: UUID, *, old: str) -> bool:
-    """S3 does not know it any more: its object will not be; a new upload takes its place. Entry row is held."""
-    object_id = await tx.fetchval(RESET_UPLOAD_COMPLETING if old == "completing" else RESET_UPLOAD, upload_id, old)
+    """S3 does not know it any more, or holds other parts: its object will not be, and a new upload takes its place.
+    The sweep aborts it all the same, in case S3 knows it after all. The entry's row is held."""
+    object_id = await tx.fetchval(RESET_UPLOAD, upload_id, old)
     if object_id is None:
         return False
     await mark_deleting(tx, [object_id], timedelta(0))
     return True
 
-
-RESET_UPLOAD_COMPLETING: Final = """
-UPDATE uploads SET state = 'aborted', unwanted_since = NULL, completing_since = NULL
-WHERE upload_id = $1 AND state = $2 RETURNING object_id
-"""
 
 FIND_OPEN: Final = """
 SELECT u.upload_id FROM uploads u JOIN entries e USING (entry_id)
@@ -261,6 +264,27 @@ async def stored(tx: Tx, live: LiveObject, etag: str, crc32: int | None) -> bool
     if live.upload_id is not None and await tx.execute(COMPLETED, live.upload_id) != "UPDATE 1":
         return False
     return await tx.execute(STORED, live.object_id, etag, crc32) == "UPDATE 1"
+
+
+UNRECONCILED: Final = f"""{_live}
+WHERE o.entry_id IN (SELECT entry_id FROM entries WHERE torrent_id = $1) AND o.state = 'writing' AND u.state = 'open'
+  AND u.reconciled_epoch < $2
+ORDER BY o.entry_id
+"""
+
+
+async def unreconciled(tx: Tx, torrent_id: UUID, epoch: int) -> list[LiveObject]:
+    """Open uploads whose parts were not compared with ListParts under this epoch."""
+    return [LiveObject(**row) for row in await tx.fetch(UNRECONCILED, torrent_id, epoch)]
+
+
+TORRENT_OF: Final = "SELECT torrent_id FROM entries WHERE entry_id = $1"
+
+
+async def torrent_of(tx: Tx, entry_id: UUID) -> UUID | None:
+    """Which torrent an entry is of."""
+    found: UUID | None = await tx.fetchval(TORRENT_OF, entry_id)
+    return found
 
 
 FIND_COMPLETING: Final = f"""{_live}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tseeder_jobs.store.torrents import Blind
+from tseeder_jobs.domain.sealed import Blind
 from tseeder_pg import Tx
 
 ANY_BLOCKED: Final = """

@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.rows import EntryRow, TorrentRow
+from tseeder_jobs.domain.sealed import Blind
 from tseeder_pg import Tx
 
 _columns = """t.torrent_id, t.scope_user_id, t.verified, t.private, t.name, t.total_bytes, t.piece_length,
 t.piece_space_bytes, t.file_count"""
-
-
-@dataclass(frozen=True, slots=True)
-class Blind:
-    """A digest's blind index under one version of the index key."""
-
-    version: int
-    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class SealedHash:
     key_id: str
 
 
-LOCK: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = ANY($1::uuid[]) ORDER BY torrent_id FOR UPDATE"  # noqa: S608
+LOCK: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = ANY($1::uuid[]) ORDER BY torrent_id FOR UPDATE"
 
 
 async def lock(tx: Tx, torrent_ids: Sequence[UUID]) -> dict[UUID, TorrentRow]:
@@ -41,7 +35,7 @@ async def lock(tx: Tx, torrent_ids: Sequence[UUID]) -> dict[UUID, TorrentRow]:
     return {row["torrent_id"]: TorrentRow(**row) for row in await tx.fetch(LOCK, torrent_ids)}
 
 
-SHARE: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1 FOR SHARE"  # noqa: S608
+SHARE: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1 FOR SHARE"
 
 
 async def share(tx: Tx, torrent_id: UUID) -> TorrentRow | None:
@@ -58,7 +52,7 @@ WHERE t.torrent_id IN (
       ON h.digest_index = d.value AND h.index_key_version = d.version
     WHERE h.scope_user_id IS NOT DISTINCT FROM $3)
 ORDER BY t.torrent_id LIMIT 1
-"""  # noqa: S608
+"""
 
 
 async def find_verified(tx: Tx, blinds: Sequence[Blind], scope_user_id: UUID | None) -> TorrentRow | None:
@@ -75,7 +69,7 @@ WHERE NOT t.verified AND t.torrent_id IN (
       ON h.digest_index = d.value AND h.index_key_version = d.version)
   AND ($3::uuid IS NULL OR t.scope_user_id = $3)
 ORDER BY t.torrent_id LIMIT $4
-"""  # noqa: S608
+"""
 
 
 async def find_magnets(tx: Tx, blinds: Sequence[Blind], user_id: UUID | None, limit: int) -> list[TorrentRow]:
@@ -242,6 +236,13 @@ async def mark_unused(tx: Tx, torrent_id: UUID) -> None:
 
 
 FIND_UNUSED: Final = "SELECT torrent_id FROM torrents WHERE deleting_at < clock_timestamp() - $1::interval LIMIT 100"
+
+
+async def find_unused(tx: Tx, older_than: timedelta) -> list[UUID]:
+    """Torrents that no job has wanted for a while."""
+    return [row["torrent_id"] for row in await tx.fetch(FIND_UNUSED, older_than)]
+
+
 PURGE: Final = """
 WITH gone AS (
     SELECT t.torrent_id FROM torrents t
@@ -268,3 +269,39 @@ async def purge(tx: Tx, torrent_id: UUID) -> bool:
     await tx.execute(DELETE_TRANSFERS, torrent_id)
     await tx.execute(DELETE, torrent_id)
     return True
+
+
+COUNT_MISSING: Final = """
+SELECT count(*) FROM entries e
+WHERE e.torrent_id = $1 AND ($2::integer[] IS NULL OR e.file_index = ANY($2)) AND e.size_bytes > 0
+  AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
+"""
+
+
+async def count_missing(tx: Tx, torrent_id: UUID, selection: Sequence[int] | None) -> int:
+    """Selected entries (None: all) that are not stored. Exact while the torrent's row is held."""
+    return int(await tx.fetchval(COUNT_MISSING, torrent_id, selection))
+
+
+UNMERGED: Final = """
+SELECT DISTINCT h.torrent_id AS verified_id, m.torrent_id AS magnet_id
+FROM magnet_hashes m JOIN torrent_hashes h USING (digest_index, index_key_version)
+JOIN torrents t ON t.torrent_id = m.torrent_id
+WHERE (h.scope_user_id IS NULL OR h.scope_user_id = t.scope_user_id)
+  AND ($1::uuid IS NULL OR h.torrent_id = $1)
+ORDER BY 1, 2 LIMIT $2
+"""
+
+
+async def unmerged(tx: Tx, verified_id: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+    """`(verified, magnet)`: unverified magnets whose torrent is verified by now, where their users may share it."""
+    return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, verified_id, limit)]
+
+
+READ_ROW: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1"
+
+
+async def read(tx: Tx, torrent_id: UUID) -> TorrentRow | None:
+    """Without a lock: to know what to lock."""
+    row = await tx.fetchrow(READ_ROW, torrent_id)
+    return TorrentRow(**row) if row else None

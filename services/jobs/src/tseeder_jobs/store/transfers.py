@@ -31,7 +31,7 @@ async def insert(
     await tx.execute(INSERT, transfer_id, torrent_id, payer_user_id, priority, disk_needed_bytes)
 
 
-LOCK: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1 FOR UPDATE"  # noqa: S608 - constant columns
+LOCK: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1 FOR UPDATE"
 
 
 async def lock(tx: Tx, transfer_id: UUID) -> TransferRow | None:
@@ -40,7 +40,7 @@ async def lock(tx: Tx, transfer_id: UUID) -> TransferRow | None:
     return _row(row) if row else None
 
 
-READ: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1"  # noqa: S608
+READ: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1"
 
 
 async def read(tx: Tx, transfer_id: UUID) -> TransferRow | None:
@@ -52,7 +52,7 @@ async def read(tx: Tx, transfer_id: UUID) -> TransferRow | None:
 LOCK_LIVE: Final = f"""
 SELECT {_columns} FROM transfers
 WHERE torrent_id = $1 AND state IN ('queued', 'resolving', 'downloading', 'storing', 'parked') FOR UPDATE
-"""  # noqa: S608
+"""
 
 
 async def lock_live(tx: Tx, torrent_id: UUID) -> TransferRow | None:
@@ -129,6 +129,15 @@ async def set_problem(tx: Tx, transfer_id: UUID, reason: Reason | None) -> bool:
     return await tx.execute(SET_PROBLEM, transfer_id, code, message) == "UPDATE 1"
 
 
+READ_REASON: Final = "SELECT reason_code, reason_message FROM transfers WHERE transfer_id = $1"
+
+
+async def read_reason(tx: Tx, transfer_id: UUID) -> Reason | None:
+    """Why it failed, or what holds it up."""
+    row = await tx.fetchrow(READ_REASON, transfer_id)
+    return Reason(row["reason_code"], row["reason_message"] or "") if row and row["reason_code"] else None
+
+
 REHOME: Final = "UPDATE transfers SET torrent_id = $2 WHERE transfer_id = $1"
 
 
@@ -186,9 +195,7 @@ WHERE transfer_id = $1 RETURNING wanted_version
 
 async def set_wish(tx: Tx, transfer_id: UUID, wish: Wish, *, payer_user_id: UUID, changed: bool) -> int:
     """Write who pays and what is needed; `changed`: what is wanted is another than before. Answers the version."""
-    return int(
-        await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, wish.priority, wish.missing_bytes)
-    )
+    return int(await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, wish.priority, wish.missing_bytes))
 
 
 CANDIDATES: Final = """
@@ -221,7 +228,7 @@ LOCK_CLAIMABLE: Final = f"""
 SELECT {_columns}, disk_needed_bytes FROM transfers
 WHERE transfer_id = $1 AND payer_user_id = $2 AND state = 'queued' AND not_before <= clock_timestamp()
 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608
+"""
 
 
 async def lock_claimable(tx: Tx, transfer_id: UUID, payer_user_id: UUID) -> tuple[TransferRow, int] | None:

@@ -19,7 +19,7 @@ ON CONFLICT (user_id) DO UPDATE SET plan_id = excluded.plan_id, live_jobs_limit 
     running_limit = excluded.running_limit, storage_limit_bytes = excluded.storage_limit_bytes,
     priority = excluded.priority, entitlements_at = clock_timestamp()
 RETURNING {_columns}
-"""  # noqa: S608 - constant columns
+"""
 
 
 async def lock_with_entitlements(
@@ -38,7 +38,7 @@ async def lock_with_entitlements(
     return UsageRow(**row)
 
 
-LOCK: Final = f"SELECT {_columns} FROM usage WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR UPDATE"  # noqa: S608
+LOCK: Final = f"SELECT {_columns} FROM usage WHERE user_id = ANY($1::uuid[]) ORDER BY user_id FOR UPDATE"
 
 
 async def lock(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, UsageRow]:
@@ -46,7 +46,7 @@ async def lock(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, UsageRow]:
     return {row["user_id"]: UsageRow(**row) for row in await tx.fetch(LOCK, user_ids)}
 
 
-TRY_LOCK: Final = f"SELECT {_columns} FROM usage WHERE user_id = $1 FOR UPDATE SKIP LOCKED"  # noqa: S608
+TRY_LOCK: Final = f"SELECT {_columns} FROM usage WHERE user_id = $1 FOR UPDATE SKIP LOCKED"
 
 
 async def try_lock(tx: Tx, user_id: UUID) -> UsageRow | None:
@@ -55,7 +55,7 @@ async def try_lock(tx: Tx, user_id: UUID) -> UsageRow | None:
     return UsageRow(**row) if row else None
 
 
-READ: Final = f"SELECT {_columns} FROM usage WHERE user_id = $1"  # noqa: S608
+READ: Final = f"SELECT {_columns} FROM usage WHERE user_id = $1"
 
 
 async def read(tx: Tx, user_id: UUID) -> UsageRow | None:

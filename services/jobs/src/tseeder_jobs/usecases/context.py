@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tseeder_bus import Bus
 from tseeder_jobs.adapters.billing import Billing
-from tseeder_jobs.adapters.crypto import Vault
+from tseeder_jobs.adapters.crypto import Keyring
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Storage
 from tseeder_jobs.settings import Settings
@@ -21,7 +21,7 @@ class Context:
     settings: Settings
     pool: Pool
     bus: Bus
-    vault: Vault
+    keyring: Keyring
     parser: ParserPool
     storage: Storage
     billing: Billing

@@ -1,0 +1,137 @@
+"""tseeder.jobs.v1.Jobs: what users do with their jobs and files."""
+
+# ruff: noqa: N802
+# The methods are named by the proto.
+
+from __future__ import annotations
+
+from typing import Any
+
+from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder.jobs.v1 import jobs_pb2_grpc
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.api import submissions, wire
+from tseeder_jobs.api.callers import user
+from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait
+from tseeder_jobs.usecases import read_files, read_jobs
+from tseeder_jobs.usecases.cancel_job import cancel_job
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.delete_file import delete_file
+from tseeder_jobs.usecases.delete_job import delete_job
+from tseeder_jobs.usecases.open_read import open_read
+from tseeder_jobs.usecases.pause_job import pause_job
+from tseeder_jobs.usecases.read_usage import get_usage
+from tseeder_jobs.usecases.resume_job import resume_job
+from tseeder_jobs.usecases.retry_job import retry_job
+from tseeder_jobs.usecases.set_selection import set_selection
+from tseeder_jobs.usecases.submit_job import submit_job
+
+
+class JobsServicer(jobs_pb2_grpc.JobsServicer):
+    """Wire to domain and back; every call acts for the user whose identity it carries."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    async def Submit(self, request: pb.SubmitRequest, context: Any) -> pb.SubmitResponse:
+        """Accept a job, or answer the one that the same request made before."""
+        caller = user("jobs:write")
+        row, replayed = await submit_job(self._ctx, caller, submissions.submission(request))
+        return pb.SubmitResponse(job=wire.job(row), replayed=replayed)
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Any) -> model.Job:
+        """One job."""
+        caller = user("jobs:read")
+        return wire.job(await read_jobs.get_job(self._ctx, caller, wire.job_id(request.job_id)))
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsResponse:
+        """A page of jobs, newest first."""
+        caller = user("jobs:read")
+        states = [wire.job_state(value) for value in request.states]
+        rows, following = await read_jobs.list_jobs(
+            self._ctx, caller, states=states, text=request.text, cursor=request.cursor, limit=request.limit
+        )
+        return pb.ListJobsResponse(jobs=[wire.job(row) for row in rows], next_cursor=following)
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Any) -> model.Job:
+        """End the wish; what is stored stays."""
+        caller = user("jobs:write")
+        return wire.job(await cancel_job(self._ctx, caller, wire.job_id(request.job_id)))
+
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Any) -> pb.DeleteJobResponse:
+        """Give the job and its files up."""
+        caller = user("jobs:write")
+        await delete_job(self._ctx, caller, wire.job_id(request.job_id))
+        return pb.DeleteJobResponse()
+
+    async def PauseJob(self, request: pb.PauseJobRequest, context: Any) -> model.Job:
+        """Want it, but not now."""
+        caller = user("jobs:write")
+        return wire.job(await pause_job(self._ctx, caller, wire.job_id(request.job_id)))
+
+    async def ResumeJob(self, request: pb.ResumeJobRequest, context: Any) -> model.Job:
+        """Want it now."""
+        caller = user("jobs:write")
+        return wire.job(await resume_job(self._ctx, caller, wire.job_id(request.job_id)))
+
+    async def RetryJob(self, request: pb.RetryJobRequest, context: Any) -> model.Job:
+        """Want again what ended without success."""
+        caller = user("jobs:write")
+        return wire.job(await retry_job(self._ctx, caller, wire.job_id(request.job_id)))
+
+    async def SetSelection(self, request: pb.SetSelectionRequest, context: Any) -> model.Job:
+        """Want these files, and no others."""
+        caller = user("jobs:write")
+        chosen = submissions.selection(request.selection) if request.HasField("selection") else None
+        return wire.job(await set_selection(self._ctx, caller, wire.job_id(request.job_id), chosen))
+
+    async def ListFiles(self, request: pb.ListFilesRequest, context: Any) -> pb.ListFilesResponse:
+        """A page of files, of one job or of all."""
+        caller = user("files:read")
+        job_id = wire.job_id(request.job_id) if request.job_id else None
+        rows, following = await read_files.list_files(
+            self._ctx, caller, job_id, text=request.text, cursor=request.cursor, limit=request.limit
+        )
+        return pb.ListFilesResponse(files=[wire.file(row) for row in rows], next_cursor=following)
+
+    async def GetFile(self, request: pb.GetFileRequest, context: Any) -> model.File:
+        """One file."""
+        caller = user("files:read")
+        return wire.file(await read_files.get_file(self._ctx, caller, wire.file_id(request.file_id)))
+
+    async def DeleteFile(self, request: pb.DeleteFileRequest, context: Any) -> pb.DeleteFileResponse:
+        """Give one file up."""
+        caller = user("files:write")
+        await delete_file(self._ctx, caller, wire.file_id(request.file_id))
+        return pb.DeleteFileResponse()
+
+    async def OpenRead(self, request: pb.OpenReadRequest, context: Any) -> pb.OpenReadResponse:
+        """Where a file's bytes can be had."""
+        caller = user("files:read")
+        return _read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset))
+
+    async def GetUsage(self, request: pb.GetUsageRequest, context: Any) -> pb.Usage:
+        """What the caller holds, and may hold."""
+        view = await get_usage(self._ctx, user("jobs:read"))
+        return pb.Usage(
+            live_jobs=view.live_jobs,
+            reserved_bytes=view.reserved_bytes,
+            charged_bytes=view.charged_bytes,
+            storage_limit_bytes=view.storage_limit_bytes,
+            live_jobs_limit=view.live_jobs_limit,
+            running_limit=view.running_limit,
+            running=view.running,
+            plan=view.plan_id,
+        )
+
+
+def _read(found: ReadSource) -> pb.OpenReadResponse:
+    answer = pb.OpenReadResponse(file=wire.file(found.file), etag=found.etag)
+    match found.source:
+        case StoredUrl(url, public_url):
+            answer.object.CopyFrom(pb.StoredObject(url=url, public_url=public_url))
+        case Wait(reason, seconds):
+            answer.wait.CopyFrom(pb.Wait(reason=wire.reason_of(reason), retry_after_seconds=seconds))
+        case None:
+            answer.empty.SetInParent()
+    return answer

@@ -1,0 +1,75 @@
+"""The shape of what a user submits, checked before anybody works on it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from tseeder.jobs.v1 import jobs_pb2, model_pb2
+from tseeder_jobs.usecases.submit_job import InfoHashSource, MagnetSource, Submission, TorrentSource
+from tseeder_kit.errors import AppError, FieldError, invalid
+
+MAX_NAME_CHARS: Final = 255
+MAX_KEY_CHARS: Final = 255
+MAX_SELECTION: Final = 200_000
+
+
+def submission(request: jobs_pb2.SubmitRequest) -> Submission:
+    """A submit's parts. INVALID `source_missing`, `bad_name`, `bad_idempotency_key`, `bad_selection`,
+    `selection_empty`."""
+    return Submission(
+        source=_source(request),
+        name=_name(request.name),
+        selection=selection(request.selection) if request.HasField("selection") else None,
+        idempotency_key=_idempotency_key(request.idempotency_key),
+    )
+
+
+def selection(wire: model_pb2.Selection) -> list[int]:
+    """File indexes, distinct and sorted."""
+    indexes: Sequence[int] = wire.file_indexes
+    if not indexes:
+        raise _wrong("selection.file_indexes", "selection_empty", "Select one file at least.")
+    if len(indexes) > MAX_SELECTION:
+        raise _wrong("selection.file_indexes", "bad_selection", f"Select {MAX_SELECTION} files at most.")
+    distinct = sorted(set(indexes))
+    if distinct[0] < 0:
+        raise _wrong("selection.file_indexes", "bad_selection", "A file's index is not negative.")
+    return distinct
+
+
+def _source(request: jobs_pb2.SubmitRequest) -> MagnetSource | InfoHashSource | TorrentSource:
+    match request.WhichOneof("source"):
+        case "magnet":
+            return MagnetSource(request.magnet)
+        case "info_hash":
+            return InfoHashSource(request.info_hash)
+        case "torrent":
+            return TorrentSource(request.torrent)
+        case _:
+            raise _wrong("source", "source_missing", "Give a magnet, an info-hash or a .torrent file.")
+
+
+def _name(text: str) -> str:
+    """Trimmed; what a terminal or a page could take for a command is refused, bidirectional overrides too."""
+    name = text.strip()
+    if len(name) > MAX_NAME_CHARS:
+        raise _wrong("name", "bad_name", f"A name has {MAX_NAME_CHARS} characters at most.")
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or _turns(char) for char in name):
+        raise _wrong("name", "bad_name", "A name has no control characters.")
+    return name
+
+
+def _turns(char: str) -> bool:
+    return unicodedata.bidirectional(char) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+def _idempotency_key(text: str) -> str:
+    if len(text) > MAX_KEY_CHARS or not text.isascii() or (text and not text.isprintable()):
+        raise _wrong("idempotency_key", "bad_idempotency_key", f"1 to {MAX_KEY_CHARS} printable ASCII characters.")
+    return text
+
+
+def _wrong(field: str, code: str, message: str) -> AppError:
+    return invalid(code, message, fields=(FieldError(field, code, message),))

@@ -1,0 +1,105 @@
+"""Take a lease away and put its transfer back into the queue, under the next epoch."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tseeder_jobs.domain.agent_calls import LeaseRef
+from tseeder_jobs.domain.rows import Reason, TransferRow
+from tseeder_jobs.domain.states import TRANSFER_RUNNING, TransferState
+from tseeder_jobs.store import leases, torrents, transfers
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.end_stranded import end_jobs_of
+from tseeder_jobs.usecases.wish import changed_meanwhile, end_transfer, show_transfer
+from tseeder_pg import Tx, retrying, transaction
+
+
+async def give_back(
+    ctx: Context,
+    ref: LeaseRef,
+    *,
+    reason: Reason | None,
+    outcome: str,
+    not_before: timedelta = timedelta(0),
+    spends_attempt: bool = False,
+) -> bool:
+    """False: that lease is not held (any more), and nothing was changed."""
+    bell = Doorbell()
+
+    async def back() -> bool:
+        async with transaction(ctx.pool) as tx:
+            before = await transfers.read(tx, ref.transfer_id)
+            if before is None:
+                return False
+            await torrents.lock(tx, [before.torrent_id])
+            transfer = await transfers.lock(tx, ref.transfer_id)
+            lease = await leases.lock(tx, ref.transfer_id)
+            if transfer is None or lease is None or not lease.epoch == transfer.epoch == ref.epoch:
+                return False
+            await requeue(
+                ctx,
+                tx,
+                transfer,
+                bell,
+                reason=reason,
+                outcome=outcome,
+                not_before=not_before,
+                spends_attempt=spends_attempt,
+            )
+            return True
+
+    done = await retrying(back)
+    await bell.ring(ctx)
+    await end_jobs_of(ctx, ref.transfer_id)
+    return done
+
+
+async def requeue(
+    ctx: Context,
+    tx: Tx,
+    transfer: TransferRow,
+    bell: Doorbell,
+    *,
+    reason: Reason | None,
+    outcome: str,
+    not_before: timedelta,
+    spends_attempt: bool,
+) -> None:
+    """Torrent, transfer and lease are held. Parked if everybody paused; failed when its attempts are used up."""
+    if spends_attempt and transfer.attempts_spent + 1 >= ctx.settings.max_attempts:
+        why = reason or Reason("attempts_used_up", "The transfer was tried too often.")
+        await end_transfer(tx, transfer, TransferState.FAILED, bell, outcome="failed", reason=why)
+        return
+    await leases.drop(tx, transfer.transfer_id)
+    await leases.end_attempts(tx, transfer.transfer_id, outcome, reason.code if reason else None)
+    if transfer.state in TRANSFER_RUNNING:
+        moved = await transfers.requeue(
+            tx,
+            transfer.transfer_id,
+            old=transfer.state,
+            raise_epoch=True,
+            not_before=not_before,
+            spends_attempt=spends_attempt,
+            reason=reason,
+        )
+        if not moved:
+            raise changed_meanwhile()
+    else:
+        await transfers.raise_epoch(tx, transfer.transfer_id)
+    wish = await transfers.read_wish(tx, transfer.transfer_id)
+    if wish.unpaused == 0:
+        await _nobody_waits(tx, transfer, bell, paused=wish.paused > 0)
+        return
+    await show_transfer(tx, transfer.transfer_id, TransferState.QUEUED, touched=True)
+    bell.work = not not_before
+
+
+async def _nobody_waits(tx: Tx, transfer: TransferRow, bell: Doorbell, *, paused: bool) -> None:
+    again = await transfers.lock(tx, transfer.transfer_id)
+    if again is None:
+        raise changed_meanwhile()
+    if paused:
+        await transfers.move(tx, again.transfer_id, old=again.state, new=TransferState.PARKED)
+    else:
+        await end_transfer(tx, again, TransferState.STORED, bell, outcome="stored")

@@ -1,0 +1,58 @@
+"""Where a file's bytes can be had, now."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from tseeder_jobs.domain.media_types import media_type
+from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait, attachment, etag
+from tseeder_jobs.domain.rows import FileRow, Reason
+from tseeder_jobs.domain.states import FileState
+from tseeder_jobs.store import files
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.read_files import file_not_found
+from tseeder_kit.errors import conflict, out_of_range
+from tseeder_pg import transaction
+
+RETRY_SECONDS: Final = 5
+
+
+async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> ReadSource:
+    """From `offset` on.
+
+    Errors: NOT_FOUND `file_not_found`; RANGE `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not
+    selected, or that its job ended without: waiting for it is of no use.
+    """
+    async with transaction(ctx.pool, readonly=True) as tx:
+        row = await files.read_own(tx, file_id, user_id)
+        key = await files.stored_object_key(tx, row.entry_id) if row is not None else None
+    if row is None:
+        raise file_not_found()
+    if not 0 <= offset <= row.size_bytes:
+        raise out_of_range("offset_out_of_range", "The file has no such position.", size_bytes=row.size_bytes)
+    tag = etag(row.entry_id)
+    if row.state is not FileState.STORED:
+        return ReadSource(row, tag, _waiting(row))
+    if row.size_bytes == 0:
+        return ReadSource(row, tag, None)
+    if key is None:
+        # Given up between the two looks; the next call says so.
+        return ReadSource(row, tag, Wait(Reason("file_changing", "The file is being changed."), 1))
+    return ReadSource(row, tag, await _urls(ctx, row, key))
+
+
+def _waiting(row: FileRow) -> Wait:
+    if row.state is FileState.DROPPED or not row.selected:
+        raise conflict("file_not_wanted", "This file is not selected, or its job ended without it.")
+    return Wait(Reason("file_not_stored", "The file is not stored yet."), RETRY_SECONDS)
+
+
+async def _urls(ctx: Context, row: FileRow, key: str) -> StoredUrl:
+    seconds = ctx.settings.presign_seconds
+    url = await ctx.storage.presign_get(key, seconds=seconds)
+    if not ctx.storage.redirects:
+        return StoredUrl(url, "")
+    # A user's client gets S3's own answer, so what the gateway would have said is signed into the URL.
+    headers = {"content-type": media_type(row.path), "content-disposition": attachment(row.path[-1])}
+    return StoredUrl(url, await ctx.storage.presign_get(key, seconds=seconds, public=True, answer_headers=headers))

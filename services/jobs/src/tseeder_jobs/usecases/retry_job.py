@@ -1,0 +1,36 @@
+"""Retry: a failed or cancelled job is wanted again, as its next run; what S3 holds already is not fetched again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tseeder_jobs.domain.rows import JobRow
+from tseeder_jobs.domain.states import JobState
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.own_job import own_job
+from tseeder_jobs.usecases.reopen import attach
+from tseeder_jobs.usecases.submit_job import check_quota, check_selection
+from tseeder_kit.errors import conflict
+from tseeder_pg import retrying
+
+RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
+
+
+async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
+    """The job in its next run. One that moves, or has all it wanted, has nothing to retry."""
+    bell = Doorbell()
+
+    async def retry() -> JobRow:
+        async with own_job(ctx, user_id, job_id) as own:
+            if own.job.state not in RETRIED:
+                raise conflict("job_not_retryable", "Only a failed or cancelled job is retried.", state=own.job.state)
+            if own.torrent.verified:
+                await check_selection(own.tx, own.job.torrent_id, own.job.selection)
+                await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
+            await attach(own, bell)
+            return await own.reread()
+
+    job = await retrying(retry)
+    await bell.ring(ctx)
+    return job

@@ -1,0 +1,24 @@
+"""Let an agent claim nothing more, or claim again."""
+
+from __future__ import annotations
+
+from tseeder import subjects
+from tseeder_jobs.store import agents
+from tseeder_jobs.store.agents import AgentRow
+from tseeder_jobs.usecases.context import Context
+from tseeder_kit.errors import not_found
+from tseeder_pg import transaction
+
+
+async def set_cordon(ctx: Context, agent_id: str, *, cordoned: bool) -> tuple[AgentRow, int]:
+    """A cordoned agent finishes what it holds. Answers it and how many leases it holds; NOT_FOUND `agent_not_found`."""
+    async with transaction(ctx.pool) as tx:
+        await agents.set_cordon(tx, agent_id, cordoned)
+        found = next((row for row in await agents.list_all(tx) if row[0].agent_id == agent_id), None)
+    if found is None:
+        raise not_found("agent_not_found", "There is no such agent.")
+    # Its next heartbeat tells it; ring so that it comes now.
+    await ctx.bus.ring(subjects.agent_orders(agent_id))
+    if not cordoned:
+        await ctx.bus.ring(subjects.JOBS_AVAILABLE)
+    return found

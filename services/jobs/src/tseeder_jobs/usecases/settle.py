@@ -1,0 +1,70 @@
+"""When an entry's object is stored, every job that waits for it is told: in batches of users, each one transaction,
+so that a torrent that thousands wait for holds no lock for long. A crash in between is carried on by the sweep."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from uuid import UUID
+
+from tseeder_jobs.domain.states import JOB_WANTING, TRANSFER_LIVE
+from tseeder_jobs.store import events, files, jobs, torrents, transfers, usage
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.wish import complete_jobs
+from tseeder_pg import Tx, retrying, transaction
+
+USERS_A_BATCH = 50
+
+
+async def settle(ctx: Context, torrent_id: UUID) -> int:
+    """Mark stored what is stored, charge it, complete jobs that have all they wanted. Answers how many files."""
+    marked = 0
+    while True:
+        async with transaction(ctx.pool) as tx:
+            users = await files.users_to_settle(tx, torrent_id, USERS_A_BATCH)
+        if not users:
+            return marked
+        bell = Doorbell()
+
+        async def batch(users: list[UUID] = users, bell: Doorbell = bell) -> int:
+            async with transaction(ctx.pool) as tx:
+                return await _settle_users(tx, torrent_id, users, bell)
+
+        marked += await retrying(batch)
+        await bell.ring(ctx)
+
+
+async def _settle_users(tx: Tx, torrent_id: UUID, users: list[UUID], bell: Doorbell) -> int:
+    await usage.lock(tx, users)
+    if await torrents.share(tx, torrent_id) is None:
+        return 0
+    transfer = await transfers.lock_live(tx, torrent_id)
+    rows = await files.settle(tx, torrent_id, users)
+    entry_ids = list({row["entry_id"] for row in rows})
+    await usage.recharge(tx, users, torrent_id, entry_ids)
+    by_user: dict[UUID, dict[UUID, int]] = defaultdict(dict)
+    for row in rows:
+        by_user[row["user_id"]][row["entry_id"]] = row["size_bytes"]
+    for user_id in sorted(by_user):
+        await usage.add_stored(tx, user_id, sum(by_user[user_id].values()))
+    job_ids = sorted({row["job_id"] for row in rows})
+    await jobs.lock(tx, job_ids)
+    await jobs.count_files(tx, job_ids)
+    done = await complete_jobs(tx, job_ids)
+    await events.append_changed(tx, job_ids)
+    if transfer is not None and transfer.state in TRANSFER_LIVE and any(job.state in JOB_WANTING for job in done):
+        await _set_payer(tx, transfer.transfer_id, transfer.payer_user_id)
+    return len(rows)
+
+
+async def _set_payer(tx: Tx, transfer_id: UUID, payer: UUID) -> None:
+    """Who completed has left: another pays from now on. What is wanted is the same, so the version stays."""
+    wish = await transfers.read_wish(tx, transfer_id)
+    await transfers.set_wish(tx, transfer_id, wish, payer_user_id=wish.payer_user_id or payer, changed=False)
+
+
+async def settle_leftovers(ctx: Context) -> int:
+    """The sweep: whatever a crash left unsaid."""
+    async with transaction(ctx.pool) as tx:
+        torrent_ids = await files.torrents_to_settle(tx)
+    return sum([await settle(ctx, torrent_id) for torrent_id in torrent_ids])

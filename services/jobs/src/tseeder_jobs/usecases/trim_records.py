@@ -1,0 +1,20 @@
+"""Forget what has served its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from tseeder_jobs.store import agents, idempotency
+from tseeder_jobs.usecases.context import Context
+from tseeder_pg import transaction
+
+HEARTBEATS_KEPT: Final = timedelta(days=7)
+
+
+async def trim_records(ctx: Context) -> int:
+    """Expired idempotency records, old heartbeats. Answers 0: it is nothing out of the ordinary."""
+    async with transaction(ctx.pool) as tx:
+        await idempotency.trim(tx)
+        await agents.trim_history(tx, HEARTBEATS_KEPT)
+    return 0

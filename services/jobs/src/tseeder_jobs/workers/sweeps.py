@@ -1,0 +1,74 @@
+"""What was left lying, by a crash or a lost ring, is looked for and carried through, each kind by a loop of its own:
+one that fails, or waits for object storage, holds up no other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+from tseeder_jobs.usecases.absorb_magnets import absorb_leftovers
+from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.ring_queued import ring_queued
+from tseeder_jobs.usecases.settle import settle_leftovers
+from tseeder_jobs.usecases.sweep_objects import delete_objects, purge_torrents
+from tseeder_jobs.usecases.sweep_uploads import abort_unwanted, carry_completions
+from tseeder_jobs.usecases.take_measure import check_storage, count_rows
+from tseeder_jobs.usecases.trim_records import trim_records
+from tseeder_kit.lifecycle import every
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import counter
+
+Work: TypeAlias = Callable[[Context], Awaitable[int]]
+
+RARELY: Final = 30
+"""Rounds of the others for one round of what is in no hurry."""
+
+_swept = counter("jobs_swept", "What sweeps found and carried through", ("sweep",))
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One kind of leftover; `work` answers how many it dealt with. `rounds` of SWEEP_SECONDS go by between two."""
+
+    name: str
+    work: Work
+    rounds: int = 1
+
+
+SWEEPS: Final = (
+    Sweep("queued", ring_queued),
+    Sweep("completions", carry_completions),
+    Sweep("unwanted_uploads", abort_unwanted),
+    Sweep("deleted_objects", delete_objects),
+    Sweep("unused_torrents", purge_torrents),
+    Sweep("unsettled_files", settle_leftovers),
+    Sweep("stranded_jobs", end_stranded),
+    Sweep("unmerged_magnets", absorb_leftovers),
+    Sweep("counts", count_rows),
+    Sweep("storage", check_storage),
+    Sweep("records", trim_records, RARELY),
+)
+
+
+def sweeps(ctx: Context) -> list[Callable[[], Awaitable[object]]]:
+    """The loops, for `supervise`; any number of replicas may run them."""
+    return [partial(_loop, ctx, sweep) for sweep in SWEEPS]
+
+
+async def _loop(ctx: Context, sweep: Sweep) -> None:
+    await every(
+        ctx.settings.sweep_seconds * sweep.rounds, partial(sweep_once, ctx, sweep), name=f"jobs_sweep_{sweep.name}"
+    )
+
+
+async def sweep_once(ctx: Context, sweep: Sweep) -> int:
+    """One round; what it dealt with is counted and logged."""
+    found = await sweep.work(ctx)
+    if found:
+        _swept.labels(sweep.name).inc(found)
+        _log.info("swept", sweep=sweep.name, count=found)
+    return found
