@@ -1,6 +1,7 @@
 """One connection to NATS that comes back by itself, for rings and listeners that never wait for it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -8,12 +9,12 @@ from typing import Final
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import BadSubjectError, Error, MaxPayloadError
+from nats.errors import Error, MaxPayloadError
 
 from tseeder_bus.messages import Message, Messages
 from tseeder_kit.errors import unavailable
 from tseeder_kit.logging import get_logger
-from tseeder_kit.loops import pauses
+from tseeder_kit.loops import pauses, supervise
 from tseeder_kit.telemetry import counter, gauge
 
 CONNECT_SECONDS: Final = 3.0
@@ -25,6 +26,7 @@ KEEPALIVE_SECONDS: Final = 5
 MAX_UNSENT_BYTES: Final = 1024 * 1024
 _CLIENT_BUFFER_BYTES: Final = 8 * MAX_UNSENT_BYTES
 
+_SUBJECT: Final = re.compile(r"[^\s.]+(\.[^\s.]+)*")
 # What the client raises while the server is away, half there, or going.
 _AWAY: Final = (Error, OSError, TimeoutError, EOFError)
 
@@ -40,12 +42,8 @@ async def connect(url: str, *, name: str) -> AsyncIterator["Bus"]:
     `url` is `nats://[user:password@]host:port`, or several, separated by commas; `name` is shown by NATS' monitoring.
     """
     bus = Bus(url, name)
-    keeper = asyncio.create_task(bus.keep_connected(), name="bus")
-    try:
+    async with supervise(bus.keep_connected):
         yield bus
-    finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
 
 
 class Bus:
@@ -77,16 +75,17 @@ class Bus:
     async def ring(self, subject: str, payload: bytes = b"") -> None:
         """Sends a message, or drops it if NATS is away or does not read: it never waits and never raises for that.
 
-        A subject or a payload that NATS would never take is the caller's mistake: ValueError.
+        A subject that is none, or a payload larger than NATS takes, is the caller's mistake: ValueError.
         """
+        _check_subject(subject)
         client = self._client
         if client is None or not client.is_connected or client.pending_data_size > MAX_UNSENT_BYTES:
             _rings.labels("dropped").inc()
             return
         try:
             await client.publish(subject, payload)
-        except (BadSubjectError, MaxPayloadError) as exc:
-            raise ValueError(f"{subject!r} with {len(payload)} bytes cannot be sent") from exc
+        except MaxPayloadError as exc:
+            raise ValueError(f"{len(payload)} bytes are more than NATS takes") from exc
         except _AWAY:
             _rings.labels("dropped").inc()
         else:
@@ -97,8 +96,9 @@ class Bus:
         """Messages to `subject` (wildcards `*` and `>`) while inside; over outages, too, but what came then is lost.
 
         If NATS is there, the subscription stands when the block is entered. At most `max_pending` messages wait for a
-        slow consumer; older ones are dropped and counted.
+        slow consumer; older ones are dropped and counted. ValueError if `subject` is none.
         """
+        _check_subject(subject)
         messages = Messages(subject, max_pending)
         self._standing[messages] = None
         try:
@@ -172,8 +172,6 @@ class Bus:
                 return
             try:
                 self._standing[messages] = (client, await client.subscribe(messages.subject, cb=take))
-            except BadSubjectError as exc:
-                raise ValueError(f"{messages.subject!r} is no subject to listen to") from exc
             except _AWAY as exc:
                 _log.info("bus_subscribe_postponed", cause=type(exc).__name__)
 
@@ -184,6 +182,12 @@ class Bus:
                 await client.flush()
         except _AWAY as exc:
             _log.info("bus_subscribe_unconfirmed", cause=type(exc).__name__)
+
+
+def _check_subject(subject: str) -> None:
+    # Here and not by the client alone, so that a mistake shows also while NATS is away.
+    if not _SUBJECT.fullmatch(subject):
+        raise ValueError(f"{subject!r} is no subject")
 
 
 async def _unsubscribe(standing: tuple[Client, Subscription] | None) -> None:
