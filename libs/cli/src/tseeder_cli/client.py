@@ -162,6 +162,8 @@ class Client:
                 if response.status_code >= 400:
                     raise await _refusal(response)
                 async for event in EventSource(response).aiter_sse():
+                    if event.event == "message" and not event.data:
+                        continue  # a ping: the library makes an event of a comment's end, once an id was seen
                     yield Event(event.event, json.loads(event.data) if event.data else {}, event.id)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error

@@ -142,7 +142,7 @@ class _Transfer:
         headers = {"Range": f"bytes={self._have}-", "If-Range": self._etag} if self._have and self._etag else {}
         async with self._client.content(self._file["file_id"], headers) as response:
             self._begin(response)
-            async for block in response.aiter_raw(CHUNK_BYTES):
+            async for block in response.aiter_raw():  # as it comes: what waits to fill a chunk is lost in a cut
                 if self._have + len(block) > self._file["size_bytes"]:
                     raise self._wrong_size(self._have + len(block))
                 self._disk.write(block)

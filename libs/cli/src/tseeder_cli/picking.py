@@ -12,7 +12,7 @@ from tseeder_cli.wire import File, Job
 SHORTEST_PREFIX = 4
 SHOWN_CHARACTERS = 13  # of an id: its 48 bits of milliseconds
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}")
-_FILE = re.compile(r"(?P<job>[0-9A-Fa-f-]{4,36}):(?P<index>\d{1,9})")
+_FILE = re.compile(r"(?P<job>[0-9A-Fa-f-]{4,36}):(?P<index>[0-9]{1,9})")
 FULL_ID = 36
 
 

@@ -7,7 +7,7 @@ import re
 from tseeder_cli.errors import CliError, ExitCode
 
 LARGEST_INDEX = 1_000_000  # a range is written out; a typing error must not fill the memory
-_TERM = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_TERM = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 def parse_selection(text: str) -> list[int]:

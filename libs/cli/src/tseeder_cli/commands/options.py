@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ def chosen_url(ctx: typer.Context) -> str:
 
 def run(verb: Coroutine[Any, Any, None]) -> None:
     """Run a verb to its end. Ctrl-C cancels it, so that it can tidy up, and then comes out as KeyboardInterrupt."""
+    import asyncio
+
     asyncio.run(verb)
 
 

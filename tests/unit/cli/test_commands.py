@@ -1,0 +1,144 @@
+"""The command line itself: help, errors, exit statuses. (With a real stack: tests/e2e/cli.)"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.main import app
+from tseeder_cli.verbs.jobs import read_source
+
+COMMANDS = (
+    *("up", "demo", "login", "logout", "add", "ls", "watch", "pause", "resume", "retry", "cancel", "rm", "usage"),
+    *("files", "get", "admin bootstrap", "admin create-user", "admin agents", "admin audit"),
+)
+HEAVY = ("httpx", "tseeder_stack", "tseeder_kit", "rich.progress")
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty home, an empty folder, and no server in the environment."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("TSEEDER_URL", "TSEEDER_API_KEY", "TSEEDER_STATE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str, stdin: str = "") -> tuple[int, str]:
+    """The exit status of `tseeder arguments...`, and all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tseeder_cli", *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_text(command: str) -> None:
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert "Usage: " in result.output
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    script = f"""
+import sys
+from tseeder_cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+print("LOADED", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_without_a_server_the_error_says_what_to_do() -> None:
+    status, said = run("ls")
+    assert status == ExitCode.USAGE
+    assert "error: no server: nothing runs here, and there is no login [no_server]" in said
+    assert "tseeder up" in said
+    assert "Traceback" not in said
+
+
+def test_without_a_key_the_error_says_what_to_do() -> None:
+    status, said = run("--url", "https://a.example", "ls")
+    assert status == ExitCode.NOT_SIGNED_IN
+    assert "tseeder login https://a.example" in said
+
+
+def test_a_wrong_state_is_refused_before_anything_is_asked() -> None:
+    status, said = run("--url", "https://a.example", "ls", "--state", "running")
+    assert status == ExitCode.USAGE
+    assert "queued, resolving" in said
+
+
+def test_a_password_is_not_asked_for_where_nobody_sits() -> None:
+    status, said = run("login", "https://a.example", "--email", "me@example.org")
+    assert status == ExitCode.USAGE
+    assert "--password-stdin" in said
+
+
+def test_a_first_admin_elsewhere_needs_a_token() -> None:
+    status, said = run("--url", "https://a.example", "admin", "bootstrap")
+    assert status == ExitCode.USAGE
+    assert "token_needed" in said
+
+
+def test_the_version() -> None:
+    status, said = run("--version")
+    assert status == 0
+    assert said.startswith("tseeder 0.")
+
+
+@pytest.mark.parametrize("options", [("--torrent", "a.torrent", "--magnet", "magnet:?xt=1"), ("--s3", "minio")])
+def test_wrong_options_of_the_demo_start_nothing(options: tuple[str, ...], tmp_path: Path) -> None:
+    status, said = run("demo", *options)
+    assert status == ExitCode.USAGE
+    assert "[usage]" in said
+    assert not (tmp_path / ".tseeder").exists()
+
+
+def test_sources_are_told_apart(tmp_path: Path) -> None:
+    torrent = tmp_path / "a.torrent"
+    torrent.write_bytes(b"d4:infodee")
+    assert read_source(str(torrent)).torrent == b"d4:infodee"
+    assert read_source("magnet:?xt=urn:btih:1").magnet == "magnet:?xt=urn:btih:1"
+    assert read_source("MAGNET:?xt=1").magnet == "MAGNET:?xt=1"
+    for info_hash in ("ab" * 20, "AB" * 32, "A2" * 16):
+        assert read_source(info_hash).info_hash == info_hash
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("missing.torrent", "bad_source"), ("empty.torrent", "torrent_empty"), ("folder", "bad_source")]
+)
+def test_what_is_no_source_is_told(tmp_path: Path, name: str, code: str) -> None:
+    (tmp_path / "empty.torrent").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CliError) as caught:
+        read_source(str(tmp_path / name))
+    assert caught.value.code == code
+
+
+def test_a_film_is_not_uploaded_for_a_torrent(tmp_path: Path) -> None:
+    with (tmp_path / "film.mkv").open("wb") as film:
+        film.truncate(1 << 30)
+    with pytest.raises(CliError) as caught:
+        read_source(str(tmp_path / "film.mkv"))
+    assert caught.value.code == "torrent_too_large"
+
+
+def test_a_stack_of_somebody_else_gives_no_token(tmp_path: Path) -> None:
+    state = tmp_path / ".tseeder"
+    state.mkdir()
+    said = {"status": "running", "launcher_pid": 1, "urls": {"gateway": "http://127.0.0.1:9"}, "secrets": "/nowhere"}
+    (state / "stack.json").write_text(json.dumps(said))
+    status, told = run("admin", "bootstrap", "--email", "a@example.org", "--password-stdin", stdin="pw\n")
+    assert status == ExitCode.FAILED
+    assert "no_stack_secrets" in told
