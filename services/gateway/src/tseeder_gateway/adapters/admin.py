@@ -1,0 +1,55 @@
+"""admin: operators' verbs, which it audits."""
+
+from __future__ import annotations
+
+from tseeder.admin.v1 import admin_pb2 as pb
+from tseeder.admin.v1.admin_pb2_grpc import OperationsStub
+from tseeder.auth.v1 import auth_pb2 as auth
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder.jobs.v1 import operators_pb2 as operators
+from tseeder_rpc import Caller, use_identity
+
+
+class Admin:
+    """Every method takes the operator's identity token first, and raises AppError as admin meant it."""
+
+    def __init__(self, caller: Caller, *, seconds: float) -> None:
+        self._stub = OperationsStub(caller.channel)
+        self._seconds = seconds
+
+    async def create_user(self, identity: str, request: pb.CreateUserRequest) -> auth.User:
+        """A new account, with a password that the operator chose."""
+        with use_identity(identity):
+            return await self._stub.CreateUser(request, timeout=self._seconds)
+
+    async def list_users(self, identity: str, *, text: str, cursor: str, limit: int) -> auth.ListUsersResponse:
+        """Accounts."""
+        request = auth.ListUsersRequest(text=text, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListUsers(request, timeout=self._seconds)
+
+    async def list_agents(self, identity: str) -> list[operators.AgentInfo]:
+        """All agents that are registered."""
+        with use_identity(identity):
+            answer = await self._stub.ListAgents(operators.ListAgentsRequest(), timeout=self._seconds)
+        return list(answer.agents)
+
+    async def set_cordon(
+        self, identity: str, agent_id: str, *, cordoned: bool, justification: pb.Justification
+    ) -> operators.AgentInfo:
+        """Stops, or allows, an agent's claims."""
+        request = pb.SetCordonRequest(agent_id=agent_id, cordoned=cordoned, justification=justification)
+        with use_identity(identity):
+            return await self._stub.SetCordon(request, timeout=self._seconds)
+
+    async def terminate_job(self, identity: str, job_id: str, justification: pb.Justification) -> model.Job:
+        """Ends anybody's job."""
+        request = pb.TerminateJobRequest(job_id=job_id, justification=justification)
+        with use_identity(identity):
+            return await self._stub.TerminateJob(request, timeout=self._seconds)
+
+    async def list_audit(self, identity: str, *, action: str, cursor: str, limit: int) -> pb.ListAuditResponse:
+        """What operators did, newest first."""
+        request = pb.ListAuditRequest(action=action, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListAudit(request, timeout=self._seconds)

@@ -1,0 +1,96 @@
+"""jobs: the caller's jobs, files and usage. Another user's id is NOT_FOUND there, and is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder.jobs.v1.jobs_pb2_grpc import JobsStub
+from tseeder_rpc import Caller, use_identity
+
+
+class Jobs:
+    """Every method takes the caller's identity token first, and raises AppError as jobs meant it."""
+
+    def __init__(self, caller: Caller, *, seconds: float, submit_seconds: float) -> None:
+        self._stub = JobsStub(caller.channel)
+        self._seconds = seconds
+        self._submit_seconds = submit_seconds
+
+    async def submit(self, identity: str, request: pb.SubmitRequest) -> pb.SubmitResponse:
+        """Answers after jobs has committed."""
+        with use_identity(identity):
+            return await self._stub.Submit(request, timeout=self._submit_seconds)
+
+    async def get_job(self, identity: str, job_id: str) -> model.Job:
+        """One job."""
+        with use_identity(identity):
+            return await self._stub.GetJob(pb.GetJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def list_jobs(
+        self, identity: str, *, states: Sequence[model.JobState.ValueType], text: str, cursor: str, limit: int
+    ) -> pb.ListJobsResponse:
+        """Jobs, newest first."""
+        request = pb.ListJobsRequest(states=states, text=text, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListJobs(request, timeout=self._seconds)
+
+    async def delete_job(self, identity: str, job_id: str) -> None:
+        """Gives a job and its files up for good."""
+        with use_identity(identity):
+            await self._stub.DeleteJob(pb.DeleteJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def cancel_job(self, identity: str, job_id: str) -> model.Job:
+        """Ends the wish."""
+        with use_identity(identity):
+            return await self._stub.CancelJob(pb.CancelJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def pause_job(self, identity: str, job_id: str) -> model.Job:
+        """Suspends the wish."""
+        with use_identity(identity):
+            return await self._stub.PauseJob(pb.PauseJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def resume_job(self, identity: str, job_id: str) -> model.Job:
+        """Takes a paused wish up again."""
+        with use_identity(identity):
+            return await self._stub.ResumeJob(pb.ResumeJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def retry_job(self, identity: str, job_id: str) -> model.Job:
+        """Starts the next run of a job that ended without its files."""
+        with use_identity(identity):
+            return await self._stub.RetryJob(pb.RetryJobRequest(job_id=job_id), timeout=self._seconds)
+
+    async def set_selection(self, identity: str, job_id: str, selection: model.Selection | None) -> model.Job:
+        """Replaces the selection; None is every file."""
+        request = pb.SetSelectionRequest(job_id=job_id, selection=selection)
+        with use_identity(identity):
+            return await self._stub.SetSelection(request, timeout=self._seconds)
+
+    async def list_files(
+        self, identity: str, *, job_id: str, text: str, cursor: str, limit: int
+    ) -> pb.ListFilesResponse:
+        """Files of one job by index; without a job, of all jobs, newest first."""
+        request = pb.ListFilesRequest(job_id=job_id, text=text, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListFiles(request, timeout=self._seconds)
+
+    async def get_file(self, identity: str, file_id: str) -> model.File:
+        """One file."""
+        with use_identity(identity):
+            return await self._stub.GetFile(pb.GetFileRequest(file_id=file_id), timeout=self._seconds)
+
+    async def delete_file(self, identity: str, file_id: str) -> None:
+        """Gives one file up for good."""
+        with use_identity(identity):
+            await self._stub.DeleteFile(pb.DeleteFileRequest(file_id=file_id), timeout=self._seconds)
+
+    async def open_read(self, identity: str, file_id: str, offset: int = 0) -> pb.OpenReadResponse:
+        """Where the file's bytes can be had from `offset` on, now."""
+        with use_identity(identity):
+            return await self._stub.OpenRead(pb.OpenReadRequest(file_id=file_id, offset=offset), timeout=self._seconds)
+
+    async def get_usage(self, identity: str) -> pb.Usage:
+        """What the caller uses of his plan."""
+        with use_identity(identity):
+            return await self._stub.GetUsage(pb.GetUsageRequest(), timeout=self._seconds)

@@ -1,0 +1,121 @@
+"""Who calls, and whether he may: what a route asks for before anything else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from tseeder_gateway.api.parts import Parts, parts_of
+from tseeder_gateway.domain.access import Access
+from tseeder_gateway.domain.credentials import Credential, cookie_name, presented
+from tseeder_gateway.domain.cross_site import SAFE_METHODS, check_origin, check_token
+from tseeder_gateway.domain.header_values import client_address
+from tseeder_gateway.domain.rate_limit import RateLimit
+from tseeder_kit.errors import AppError, Kind, exhausted, forbidden, unauthenticated, unsupported
+
+Scope = Literal[
+    "jobs:read", "jobs:write", "files:read", "files:write", "me:read", "me:write", "admin:read", "admin:write"
+]
+
+_BODY_TYPES: Final = ("application/json", "multipart/form-data")
+
+
+class Needs:
+    """A dependency: the caller's access, if his credential covers `scope`."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Access:
+        """Raises AppError: 401, 403 (cross-site, CSRF, scope), 415, 429."""
+        parts = parts_of(request)
+        access = await _identify(request, parts)
+        _take(request, parts.callers, access.user_id)
+        if request.method not in SAFE_METHODS:
+            _check_unsafe(request, parts, access)
+        if self.scope not in access.scopes:
+            raise forbidden("scope_missing", "The credential does not cover this.", scope=self.scope)
+        return access
+
+
+class Anonymous:
+    """A dependency of routes that make a credential: nobody is known yet, so the address is what is limited."""
+
+    async def __call__(self, request: Request) -> None:
+        """Raises AppError: 403 for another site's request, 429."""
+        parts = parts_of(request)
+        _take(request, parts.strangers, remote_address(request))
+        _check_origin(request, parts)
+
+
+def credential_of(request: Request) -> Credential | None:
+    """What the request carries. Raises AppError UNAUTHENTICATED for something that is no credential."""
+    headers = request.headers
+    return presented(
+        authorization=headers.getlist("authorization"),
+        api_key=headers.getlist("x-api-key"),
+        cookies=headers.getlist("cookie"),
+        cookie=cookie_name(insecure_http=parts_of(request).settings.insecure_http),
+    )
+
+
+def remote_address(request: Request) -> str:
+    """Where the request comes from, as far as trusted proxies say."""
+    peer = request.client.host if request.client else ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")) or None
+    return client_address(peer, forwarded, parts_of(request).settings.trusted_networks)
+
+
+async def _identify(request: Request, parts: Parts) -> Access:
+    try:
+        credential = credential_of(request)
+        if credential is None:
+            raise unauthenticated("unauthenticated", "Sign in, or send an API key.")
+        return await parts.authenticate(credential)
+    except AppError as exc:
+        if exc.kind is Kind.UNAUTHENTICATED:
+            _take(request, parts.strangers, remote_address(request))
+        raise
+
+
+def _take(request: Request, limit: RateLimit, who: str) -> None:
+    verdict = limit.take(who)
+    if verdict.taken:
+        return
+    request.scope["state"]["problem_headers"] = {
+        "RateLimit-Limit": str(verdict.limit),
+        "RateLimit-Remaining": str(verdict.remaining),
+        "RateLimit-Reset": str(verdict.retry_after_seconds),
+    }
+    raise exhausted("rate_limited", "Too many requests.", retry_after_seconds=verdict.retry_after_seconds)
+
+
+def _check_unsafe(request: Request, parts: Parts, access: Access) -> None:
+    content_type = request.headers.get("content-type")
+    if content_type is not None and content_type.partition(";")[0].strip().lower() not in _BODY_TYPES:
+        # A form or plain text is what another site can make a browser send without asking.
+        raise unsupported("unsupported_media_type", "Bodies are application/json or multipart/form-data.")
+    if access.by_session:
+        _check_origin(request, parts)
+        check_token(request.headers.get("x-csrf-token"), access.csrf_token)
+
+
+def _check_origin(request: Request, parts: Parts) -> None:
+    check_origin(
+        origin=request.headers.get("origin"),
+        fetch_site=request.headers.get("sec-fetch-site"),
+        host=request.headers.get("host", ""),
+        admitted=parts.settings.cors_origins,
+    )
+
+
+JobsRead = Annotated[Access, Depends(Needs("jobs:read"))]
+JobsWrite = Annotated[Access, Depends(Needs("jobs:write"))]
+FilesRead = Annotated[Access, Depends(Needs("files:read"))]
+FilesWrite = Annotated[Access, Depends(Needs("files:write"))]
+MeRead = Annotated[Access, Depends(Needs("me:read"))]
+MeWrite = Annotated[Access, Depends(Needs("me:write"))]
+AdminRead = Annotated[Access, Depends(Needs("admin:read"))]
+AdminWrite = Annotated[Access, Depends(Needs("admin:write"))]

@@ -1,0 +1,150 @@
+"""Reading request bodies: bounded in bytes and in time, strict in form."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problems import validation_error
+from tseeder_gateway.api.server import ClientGoneError, close_after_answer
+from tseeder_gateway.domain import strict_json
+from tseeder_kit.errors import AppError, FieldError, invalid, too_large, unsupported
+
+M = TypeVar("M", bound=BaseModel)
+
+DRAIN_BYTES: Final = 32 * 1024 * 1024
+DRAIN_SECONDS: Final = 5.0
+_MAX_FIELDS: Final = 8
+
+
+class JsonBody(Generic[M]):
+    """A dependency: the request's JSON body as a `model`."""
+
+    def __init__(self, model: type[M]) -> None:
+        self.model = model
+
+    async def __call__(self, request: Request) -> M:
+        """Raises AppError: 400 with `errors`, 413, 415."""
+        if media_type(request) != "application/json":
+            raise unsupported("unsupported_media_type", "The body is to be application/json.")
+        return validated(self.model, strict_json.parse(await read(request, parts_of(request).settings.max_json_bytes)))
+
+
+def media_type(request: Request) -> str:
+    """The body's media type, lower case, without parameters; "" if none is named."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def validated(model: type[M], value: object) -> M:
+    """`value` as a `model`. Raises AppError INVALID `invalid_request`, with `errors`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        raise validation_error(exc) from None
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """The body, of at most `limit` bytes. Raises AppError `body_too_large`, `body_timeout`."""
+    return b"".join([chunk async for chunk in limited(request, limit)])
+
+
+async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """The body in chunks, as `read`; the length that the client names is believed only where it is too large."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise unsupported("unsupported_content_encoding", "Bodies are taken without a Content-Encoding.")
+    named = request.headers.get("content-length", "")
+    if named.isdigit() and int(named[:20]) > limit:
+        await _refuse(request)
+        raise _too_large(limit)
+    deadline = asyncio.get_running_loop().time() + parts_of(request).settings.body_seconds
+    stream = aiter(request.stream())
+    received = 0
+    while (chunk := await _next(request, stream, deadline)) is not None:
+        received += len(chunk)
+        if received > limit:
+            await _refuse(request)
+            raise _too_large(limit)
+        yield chunk
+
+
+async def _next(request: Request, stream: AsyncIterator[bytes], deadline: float) -> bytes | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(stream, None)
+    except TimeoutError:
+        close_after_answer(request.scope)
+        raise invalid("body_timeout", "The body did not come in time.") from None
+    except ClientDisconnect:
+        raise ClientGoneError("client_left") from None
+
+
+async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
+    """The parts of a multipart/form-data body by name: text for fields, bytes for files; of `limit` bytes in all.
+
+    Raises AppError: INVALID `multipart_invalid`, `multipart_duplicate_field`; and as `read`.
+    """
+    parser = _InMemory(request.headers, limited(request, limit), max_files=1, max_fields=_MAX_FIELDS)
+    parser.spool_max_size = limit
+    try:
+        form = await parser.parse()
+    except MultiPartException as exc:
+        raise invalid("multipart_invalid", f"The body is not multipart/form-data: {exc.message}") from None
+    found: dict[str, str | bytes] = {}
+    for name, value in form.multi_items():
+        if name in found:
+            raise invalid(
+                "multipart_duplicate_field",
+                "A part comes more than once.",
+                fields=(FieldError(name, "duplicate", "This part comes more than once."),),
+            )
+        strict_json.check_text(name)
+        found[name] = await _content(value)
+    return found
+
+
+class _InMemory(MultiPartParser):
+    """Never a file on disk: the limit on the body is what bounds memory."""
+
+
+async def _content(value: UploadFile | str) -> str | bytes:
+    if isinstance(value, str):
+        strict_json.check_text(value)
+        return value
+    content: bytes = await value.read()
+    await value.close()
+    return content
+
+
+async def _refuse(request: Request) -> None:
+    """Reads on for a while, since a client that is still sending would see a reset instead of the answer."""
+    close_after_answer(request.scope)
+    if request.headers.get("expect", "").lower() == "100-continue":
+        return
+    drained = 0
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in _rest(request):
+                drained += len(chunk)
+                if drained > DRAIN_BYTES:
+                    return
+    except TimeoutError:
+        return
+
+
+async def _rest(request: Request) -> AsyncGenerator[bytes, None]:
+    while True:
+        message: Any = await request.receive()
+        yield message.get("body", b"")
+        if not message.get("more_body", False):
+            return
+
+
+def _too_large(limit: int) -> AppError:
+    return too_large("body_too_large", "The request's body is too large.", max_bytes=limit)

@@ -1,0 +1,88 @@
+"""A file's bytes as an answer: exact, or visibly broken off; never short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tseeder_gateway.adapters.object_reader import BodyBrokenError
+from tseeder_gateway.api.server import ClientGoneError, cut, drop, is_gone
+from tseeder_gateway.domain.content_plan import Plan
+from tseeder_gateway.domain.ranges import ByteRange
+from tseeder_kit.errors import AppError, unavailable
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import counter
+
+Read: TypeAlias = Callable[[ByteRange], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+
+_sent = counter("gateway_content_bytes", "Bytes of files that were handed to clients")
+_log = get_logger(__name__)
+
+
+class ContentResponse(Response):
+    """Carries out a plan of 200, 206 or 304. A chunk is read only when the client has taken the one before."""
+
+    def __init__(self, plan: Plan, read: Read, *, stalled_seconds: float) -> None:
+        super().__init__(status_code=plan.status, headers=plan.headers)
+        if plan.status == 304:
+            del self.headers["content-length"]
+        else:
+            self.headers["content-length"] = str(plan.length)
+        self._plan = plan
+        self._read = read
+        self._stalled_seconds = stalled_seconds
+        self._started = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._send_parts(scope, send)
+        except TimeoutError:
+            await drop(scope)
+            raise ClientGoneError("reader_stalled") from None
+        except (AppError, BodyBrokenError) as exc:
+            if not self._started:
+                raise exc if isinstance(exc, AppError) else _unavailable() from exc
+            _log.warning("content_broken_off", cause=str(exc))
+            await cut(scope, receive, seconds=self._stalled_seconds)
+            raise ClientGoneError("storage_broke_off") from exc
+
+    async def _send_parts(self, scope: Scope, send: Send) -> None:
+        plan = self._plan
+        if not plan.bodiless:
+            for part in plan.parts:
+                async with self._read(part.range) as chunks:
+                    await self._body(send, part.prefix)
+                    async for chunk in chunks:
+                        if is_gone(scope):
+                            raise ClientGoneError("client_left")
+                        await self._body(send, chunk)
+                        _sent.inc(len(chunk))
+            await self._body(send, plan.suffix)
+        await self._start(send)
+        await self._within(send, {"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _start(self, send: Send) -> None:
+        """The head, once the first byte is there: what fails before gets a proper answer."""
+        if not self._started:
+            self._started = True
+            await self._within(
+                send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+
+    async def _body(self, send: Send, data: bytes) -> None:
+        if data:
+            await self._start(send)
+            await self._within(send, {"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _within(self, send: Send, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(self._stalled_seconds):
+            await send(message)
+
+
+def _unavailable() -> AppError:
+    return unavailable("storage_unavailable", "The object store does not give the file at the moment.")

@@ -1,0 +1,44 @@
+"""What routes work with; made once by `main`, found through the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from tseeder_gateway.adapters.admin import Admin
+from tseeder_gateway.adapters.auth import Auth
+from tseeder_gateway.adapters.billing import Billing
+from tseeder_gateway.adapters.job_topics import JobTopics
+from tseeder_gateway.adapters.jobs import Jobs
+from tseeder_gateway.adapters.object_reader import ObjectReader
+from tseeder_gateway.domain.rate_limit import RateLimit
+from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.stream_slots import StreamSlots
+from tseeder_kit.telemetry import Check
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One gateway."""
+
+    settings: GatewaySettings
+    auth: Auth
+    jobs: Jobs
+    billing: Billing
+    admin: Admin
+    reader: ObjectReader
+    topics: JobTopics
+    authenticate: Authenticate
+    callers: RateLimit
+    strangers: RateLimit
+    streams: StreamSlots
+    checks: Mapping[str, Check]
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the gateway that serves this request."""
+    parts: Parts = connection.app.state.parts
+    return parts

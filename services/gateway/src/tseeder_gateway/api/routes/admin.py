@@ -1,0 +1,108 @@
+"""Operators' routes. The admin service decides and audits; what is destructive needs a reason and a ticket."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+
+from tseeder.admin.v1 import admin_pb2 as pb
+from tseeder.auth.v1 import auth_pb2 as auth
+from tseeder_gateway.api.access import AdminRead, AdminWrite
+from tseeder_gateway.api.bodies import JsonBody
+from tseeder_gateway.api.ids import AgentId, JobId
+from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.schemas.accounts import UserView
+from tseeder_gateway.api.schemas.jobs import JobView
+from tseeder_gateway.api.schemas.operators import (
+    AgentView,
+    AuditQuery,
+    AuditView,
+    JustificationBody,
+    NewUserBody,
+    UsersQuery,
+)
+from tseeder_gateway.api.schemas.wire import Page
+from tseeder_gateway.domain.access import Access
+from tseeder_gateway.domain.header_values import idempotency_key
+
+router = APIRouter(prefix="/v1/admin", tags=["admin"])
+
+Justified = Annotated[JustificationBody, Depends(JsonBody(JustificationBody))]
+
+
+@router.post("/users", status_code=201, responses=problems(409, 422))
+async def create_user(
+    request: Request,
+    access: AdminWrite,
+    body: Annotated[NewUserBody, Depends(JsonBody(NewUserBody))],
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> UserView:
+    """Makes an account with a password that the operator chose; its role is not above his own."""
+    message = pb.CreateUserRequest(
+        email=body.email,
+        password=body.password,
+        role=auth.Role.Value(f"ROLE_{body.role.upper()}"),
+        idempotency_key=idempotency_key(key),
+    )
+    if body.reason or body.ticket_id:
+        message.justification.CopyFrom(pb.Justification(reason=body.reason, ticket_id=body.ticket_id))
+    return UserView.of(await parts_of(request).admin.create_user(access.identity, message))
+
+
+@router.get("/users")
+async def list_users(request: Request, access: AdminRead, query: Annotated[UsersQuery, Query()]) -> Page[UserView]:
+    """Accounts."""
+    answer = await parts_of(request).admin.list_users(
+        access.identity, text=query.text or "", cursor=query.cursor or "", limit=query.limit or 0
+    )
+    return Page(items=[UserView.of(user) for user in answer.users], next_cursor=answer.next_cursor or None)
+
+
+@router.get("/agents")
+async def list_agents(request: Request, access: AdminRead) -> Page[AgentView]:
+    """All agents."""
+    agents = await parts_of(request).admin.list_agents(access.identity)
+    return Page(items=[AgentView.of(agent) for agent in agents])
+
+
+@router.post("/agents/{agent_id}/cordon", responses=problems(404))
+async def cordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
+    """The agent finishes what it holds, and claims nothing more."""
+    return await _set_cordon(request, access, agent_id, body, cordoned=True)
+
+
+@router.post("/agents/{agent_id}/uncordon", responses=problems(404))
+async def uncordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
+    """The agent may claim again."""
+    return await _set_cordon(request, access, agent_id, body, cordoned=False)
+
+
+@router.post("/jobs/{job_id}/terminate", responses=problems(404, 409))
+async def terminate_job(request: Request, access: AdminWrite, job_id: JobId, body: Justified) -> JobView:
+    """Ends anybody's job."""
+    job = await parts_of(request).admin.terminate_job(access.identity, job_id, _justification(body))
+    return JobView.of(job)
+
+
+@router.get("/audit")
+async def list_audit(request: Request, access: AdminRead, query: Annotated[AuditQuery, Query()]) -> Page[AuditView]:
+    """What operators did, newest first."""
+    answer = await parts_of(request).admin.list_audit(
+        access.identity, action=query.action or "", cursor=query.cursor or "", limit=query.limit or 0
+    )
+    return Page(items=[AuditView.of(entry) for entry in answer.entries], next_cursor=answer.next_cursor or None)
+
+
+async def _set_cordon(
+    request: Request, access: Access, agent_id: str, body: JustificationBody, *, cordoned: bool
+) -> AgentView:
+    agent = await parts_of(request).admin.set_cordon(
+        access.identity, agent_id, cordoned=cordoned, justification=_justification(body)
+    )
+    return AgentView.of(agent)
+
+
+def _justification(body: JustificationBody) -> pb.Justification:
+    return pb.Justification(reason=body.reason, ticket_id=body.ticket_id)

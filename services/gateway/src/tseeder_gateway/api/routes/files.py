@@ -1,0 +1,120 @@
+"""Files: look, delete, download."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, cast
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tseeder_gateway.api.access import FilesRead, FilesWrite
+from tseeder_gateway.api.content import ContentResponse
+from tseeder_gateway.api.ids import FileId, JobId
+from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.schemas.files import FilesQuery, FileView
+from tseeder_gateway.api.schemas.wire import Page
+from tseeder_gateway.domain.access import Access
+from tseeder_gateway.domain.content_plan import Plan, Wish, plan
+from tseeder_gateway.usecases.open_content import OpenContent
+from tseeder_kit.errors import AppError, Kind, out_of_range
+from tseeder_kit.ids import random_token
+
+router = APIRouter(prefix="/v1", tags=["files"])
+
+_BYTES: Final[dict[str, Any]] = {"content": {"application/octet-stream": {}}}
+_CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The whole file", **_BYTES},
+    206: {"description": "The ranges that were asked for; several as multipart/byteranges", **_BYTES},
+    302: {"description": "Where the bytes are, for this minute (by setting)"},
+    304: {"description": "The client has it already"},
+    **problems(404, 409, 412, 416),
+}
+
+
+@router.get("/jobs/{job_id}/files", responses=problems(404))
+async def list_job_files(
+    request: Request, access: FilesRead, job_id: JobId, query: Annotated[FilesQuery, Query()]
+) -> Page[FileView]:
+    """A job's files, by index."""
+    return await _list(request, access, job_id, query)
+
+
+@router.get("/files")
+async def list_files(request: Request, access: FilesRead, query: Annotated[FilesQuery, Query()]) -> Page[FileView]:
+    """The files of all jobs of the caller, newest first."""
+    return await _list(request, access, "", query)
+
+
+@router.get("/files/{file_id}", responses=problems(404))
+async def get_file(request: Request, access: FilesRead, file_id: FileId) -> FileView:
+    """One file."""
+    return FileView.of(await parts_of(request).jobs.get_file(access.identity, file_id))
+
+
+@router.delete("/files/{file_id}", status_code=204, responses=problems(404, 409))
+async def delete_file(request: Request, access: FilesWrite, file_id: FileId) -> None:
+    """Gives the file up for good."""
+    await parts_of(request).jobs.delete_file(access.identity, file_id)
+
+
+@router.api_route("/files/{file_id}/content", methods=["GET"], response_class=Response, responses=_CONTENT_RESPONSES)
+async def get_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
+    """The file's bytes: all, a range, or up to five."""
+    return await _content(request, access, file_id)
+
+
+@router.api_route("/files/{file_id}/content", methods=["HEAD"], response_class=Response, responses=_CONTENT_RESPONSES)
+async def head_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
+    """What a GET would say about the whole file."""
+    return await _content(request, access, file_id)
+
+
+async def _list(request: Request, access: Access, job_id: str, query: FilesQuery) -> Page[FileView]:
+    answer = await parts_of(request).jobs.list_files(
+        access.identity, job_id=job_id, text=query.text or "", cursor=query.cursor or "", limit=query.limit or 0
+    )
+    return Page(items=[FileView.of(file) for file in answer.files], next_cursor=answer.next_cursor or None)
+
+
+async def _content(request: Request, access: Access, file_id: str) -> Response:
+    parts = parts_of(request)
+    source = OpenContent(parts.jobs, parts.reader, identity=access.identity, file_id=file_id)
+    opened = await source.open()
+    wish = _wish(request)
+    if parts.settings.content_redirect and opened.public_url and wish.plain:
+        return Response(
+            status_code=302,
+            headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+        )
+    planned = plan(opened.content, wish, random_token(18))
+    _refuse(request, planned)
+    return ContentResponse(
+        planned,
+        lambda part: source.read(opened, part),
+        stalled_seconds=parts.settings.stalled_reader_seconds,
+    )
+
+
+def _wish(request: Request) -> Wish:
+    ranges = request.headers.getlist("range")
+    return Wish(
+        method=cast("Literal['GET', 'HEAD']", request.method),
+        range=ranges[0] if len(ranges) == 1 else None,
+        if_range=request.headers.get("if-range"),
+        if_match=_joined(request, "if-match"),
+        if_none_match=_joined(request, "if-none-match"),
+    )
+
+
+def _joined(request: Request, name: str) -> str | None:
+    return ",".join(request.headers.getlist(name)) or None
+
+
+def _refuse(request: Request, planned: Plan) -> None:
+    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
+    if planned.status not in (412, 416):
+        return
+    request.scope["state"]["problem_headers"] = planned.headers
+    if planned.status == 412:
+        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
+    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")

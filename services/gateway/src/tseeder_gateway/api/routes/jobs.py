@@ -1,0 +1,113 @@
+"""Jobs: submit, list, look, steer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_gateway.api.access import JobsRead, JobsWrite
+from tseeder_gateway.api.bodies import JsonBody
+from tseeder_gateway.api.ids import JobId
+from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.schemas.jobs import JobsQuery, JobView, NewSelectionBody
+from tseeder_gateway.api.schemas.wire import Page
+from tseeder_gateway.api.submission import SUBMIT_DOCS, Submission
+from tseeder_gateway.domain.header_values import idempotency_key
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_ACCEPTED: Final[dict[str, Any]] = {
+    "description": "Accepted: it is in the database, or (with Idempotent-Replayed) was before",
+    "headers": {
+        "Location": {"schema": {"type": "string"}},
+        "Idempotent-Replayed": {"schema": {"type": "string", "const": "true"}},
+    },
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    responses={202: _ACCEPTED, **problems(409, 413, 415, 422)},
+    openapi_extra=SUBMIT_DOCS,
+)
+async def submit_job(
+    request: Request,
+    response: Response,
+    access: JobsWrite,
+    submission: Annotated[pb.SubmitRequest, Depends(Submission())],
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> JobView:
+    """Takes a magnet, an info-hash or a .torrent. The same Idempotency-Key and content answer the same job."""
+    submission.idempotency_key = idempotency_key(key)
+    answer = await parts_of(request).jobs.submit(access.identity, submission)
+    response.headers["Location"] = f"/v1/jobs/{answer.job.job_id}"
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return JobView.of(answer.job)
+
+
+@router.get("")
+async def list_jobs(request: Request, access: JobsRead, query: Annotated[JobsQuery, Query()]) -> Page[JobView]:
+    """The caller's jobs, newest first."""
+    answer = await parts_of(request).jobs.list_jobs(
+        access.identity,
+        states=[model.JobState.Value(f"JOB_STATE_{state.upper()}") for state in query.state],
+        text=query.text or "",
+        cursor=query.cursor or "",
+        limit=query.limit or 0,
+    )
+    return Page(items=[JobView.of(job) for job in answer.jobs], next_cursor=answer.next_cursor or None)
+
+
+@router.get("/{job_id}", responses=problems(404))
+async def get_job(request: Request, access: JobsRead, job_id: JobId) -> JobView:
+    """One job."""
+    return JobView.of(await parts_of(request).jobs.get_job(access.identity, job_id))
+
+
+@router.delete("/{job_id}", status_code=204, responses=problems(404, 409))
+async def delete_job(request: Request, access: JobsWrite, job_id: JobId) -> None:
+    """Cancels it if need be, and gives its files up for good."""
+    await parts_of(request).jobs.delete_job(access.identity, job_id)
+
+
+@router.post("/{job_id}/cancel", responses=problems(404, 409))
+async def cancel_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
+    """Ends the wish; what is stored stays."""
+    return JobView.of(await parts_of(request).jobs.cancel_job(access.identity, job_id))
+
+
+@router.post("/{job_id}/pause", responses=problems(404, 409))
+async def pause_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
+    """Suspends the wish."""
+    return JobView.of(await parts_of(request).jobs.pause_job(access.identity, job_id))
+
+
+@router.post("/{job_id}/resume", responses=problems(404, 409))
+async def resume_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
+    """Takes a paused job up again."""
+    return JobView.of(await parts_of(request).jobs.resume_job(access.identity, job_id))
+
+
+@router.post("/{job_id}/retry", responses=problems(404, 409, 422))
+async def retry_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
+    """Runs a job again that ended without its files."""
+    return JobView.of(await parts_of(request).jobs.retry_job(access.identity, job_id))
+
+
+@router.put("/{job_id}/selection", responses=problems(404, 409, 422))
+async def set_selection(
+    request: Request,
+    access: JobsWrite,
+    job_id: JobId,
+    body: Annotated[NewSelectionBody, Depends(JsonBody(NewSelectionBody))],
+) -> JobView:
+    """Replaces which files are wanted, also after the end; null is every file."""
+    indexes = body.file_indexes
+    selection = None if indexes is None else model.Selection(file_indexes=indexes)
+    return JobView.of(await parts_of(request).jobs.set_selection(access.identity, job_id, selection))

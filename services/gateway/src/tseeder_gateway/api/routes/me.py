@@ -1,0 +1,56 @@
+"""The caller himself and his API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from tseeder_gateway.api.access import MeRead, MeWrite
+from tseeder_gateway.api.bodies import JsonBody
+from tseeder_gateway.api.ids import KeyId
+from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, NewApiKeyBody, NewApiKeyView
+from tseeder_gateway.api.schemas.wire import Page
+from tseeder_gateway.domain.header_values import idempotency_key
+
+router = APIRouter(prefix="/v1/me", tags=["me"])
+
+
+@router.get("")
+async def get_me(request: Request, access: MeRead) -> MeView:
+    """The caller's account, and the scopes of the credential that he uses."""
+    user = await parts_of(request).auth.get_me(access.identity)
+    return MeView.about(user, scopes=access.scopes, csrf_token=access.csrf_token or None)
+
+
+@router.get("/api-keys")
+async def list_api_keys(request: Request, access: MeRead) -> Page[ApiKeyView]:
+    """The caller's keys, without their secrets."""
+    keys = await parts_of(request).auth.list_api_keys(access.identity)
+    return Page(items=[ApiKeyView.of(key) for key in keys])
+
+
+@router.post("/api-keys", status_code=201, responses=problems(409, 422))
+async def create_api_key(
+    request: Request,
+    access: MeWrite,
+    body: Annotated[NewApiKeyBody, Depends(JsonBody(NewApiKeyBody))],
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> NewApiKeyView:
+    """Makes a key; the answer is the only place that ever shows its secret."""
+    answer = await parts_of(request).auth.create_api_key(
+        access.identity,
+        name=body.name,
+        scopes=body.scopes,
+        expires_at=body.expires_at,
+        idempotency_key=idempotency_key(key),
+    )
+    return NewApiKeyView(key=ApiKeyView.of(answer.key), secret=answer.secret)
+
+
+@router.delete("/api-keys/{key_id}", status_code=204, responses=problems(404))
+async def revoke_api_key(request: Request, access: MeWrite, key_id: KeyId) -> None:
+    """Ends a key; other gateways notice within 5 s."""
+    await parts_of(request).auth.revoke_api_key(access.identity, key_id)

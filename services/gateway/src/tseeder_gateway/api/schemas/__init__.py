@@ -1,0 +1,1 @@
+"""Request and response bodies: strict, closed, and the source of /openapi.json."""

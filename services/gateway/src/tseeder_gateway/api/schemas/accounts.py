@@ -1,0 +1,133 @@
+"""Accounts, sessions and API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from tseeder.auth.v1 import auth_pb2 as pb
+from tseeder_gateway.api.schemas.wire import (
+    UNKNOWN,
+    Instant,
+    RequestBody,
+    View,
+    enum_names,
+    one_of,
+    present_timestamp,
+    timestamp,
+)
+
+ROLES: Final = enum_names(pb.Role, "ROLE_")
+
+RoleName = Literal["user", "support", "admin", "superadmin"]
+
+
+class BootstrapBody(RequestBody):
+    """The one-time token, and who the first superadmin is to be."""
+
+    token: str
+    email: str
+    password: str
+
+
+class LogInBody(RequestBody):
+    """What a person signs in with."""
+
+    email: str
+    password: str
+
+
+class NewApiKeyBody(RequestBody):
+    """A key to be made. Without `scopes` auth decides; without `expires_at` it lives until it is revoked."""
+
+    name: str
+    scopes: list[str] = Field(default=[], max_length=100)
+    expires_at: Instant | None = None
+
+
+class UserView(View):
+    """An account."""
+
+    user_id: str
+    email: str
+    role: str = one_of(ROLES)
+    created_at: datetime | None
+    suspended: bool
+
+    @classmethod
+    def of(cls, user: pb.User) -> UserView:
+        """From auth's message."""
+        return cls(**_user_fields(user))
+
+
+class MeView(UserView):
+    """The caller's own account, and what this credential of his may do."""
+
+    scopes: list[str]
+    csrf_token: str | None = Field(description="of this session, for X-CSRF-Token; null for an API key")
+
+    @classmethod
+    def about(cls, user: pb.User, *, scopes: frozenset[str], csrf_token: str | None) -> MeView:
+        """From auth's message and the credential's access."""
+        return cls(**_user_fields(user), scopes=sorted(scopes), csrf_token=csrf_token)
+
+
+class LogInView(View):
+    """A session that began; its secret is in the cookie."""
+
+    user: UserView
+    csrf_token: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, answer: pb.LogInResponse) -> LogInView:
+        """From auth's message."""
+        return cls(
+            user=UserView.of(answer.user),
+            csrf_token=answer.csrf_token,
+            expires_at=present_timestamp(answer, "expires_at"),
+        )
+
+
+class ApiKeyView(View):
+    """A key, without its secret."""
+
+    key_id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, key: pb.ApiKey) -> ApiKeyView:
+        """From auth's message."""
+        return cls(
+            key_id=key.key_id,
+            name=key.name,
+            prefix=key.prefix,
+            scopes=list(key.scopes),
+            created_at=timestamp(key, "created_at"),
+            expires_at=timestamp(key, "expires_at"),
+            last_used_at=timestamp(key, "last_used_at"),
+        )
+
+
+class NewApiKeyView(View):
+    """A key that was made. `secret` is shown this once; on an idempotent replay it is empty."""
+
+    key: ApiKeyView
+    secret: str
+
+
+def _user_fields(user: pb.User) -> dict[str, Any]:
+    return {
+        "user_id": user.user_id,
+        "email": user.email,
+        "role": ROLES.get(user.role, UNKNOWN),
+        "created_at": timestamp(user, "created_at"),
+        "suspended": user.suspended,
+    }

@@ -1,0 +1,61 @@
+"""Files of jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import Field
+
+from tseeder.jobs.v1 import model_pb2 as pb
+from tseeder_gateway.api.schemas.wire import (
+    UNKNOWN,
+    OptionalInt,
+    OptionalText,
+    Query,
+    View,
+    enum_names,
+    one_of,
+    timestamp,
+)
+
+FILE_STATES: Final = enum_names(pb.FileState, "FILE_STATE_")
+
+
+class FilesQuery(Query):
+    """Which files, and from where on."""
+
+    text: OptionalText = Field(default=None, max_length=500, description="part of the path")
+    cursor: OptionalText = Field(default=None, max_length=4096)
+    limit: OptionalInt = Field(default=None, ge=1, le=1000, description="200 if not given")
+
+
+class FileView(View):
+    """A job's own view of one file of its torrent."""
+
+    file_id: str
+    job_id: str
+    file_index: int
+    path: list[str] = Field(description="true names, one element a folder; for eyes, never for a file system")
+    size_bytes: int
+    selected: bool
+    state: str = one_of(FILE_STATES)
+    media_type: str
+    crc32: int | None
+    stored_at: datetime | None
+
+    @classmethod
+    def of(cls, file: pb.File) -> FileView:
+        """From jobs' message."""
+        return cls(
+            file_id=file.file_id,
+            job_id=file.job_id,
+            file_index=file.file_index,
+            path=list(file.path),
+            size_bytes=file.size_bytes,
+            selected=file.selected,
+            state=FILE_STATES.get(file.state, UNKNOWN),
+            media_type=file.media_type,
+            crc32=file.crc32 if file.HasField("crc32") else None,
+            stored_at=timestamp(file, "stored_at"),
+        )

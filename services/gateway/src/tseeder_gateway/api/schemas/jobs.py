@@ -1,0 +1,169 @@
+"""Jobs, as they are submitted, shown and watched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tseeder.agent.v1.progress_pb2 import Progress
+from tseeder.jobs.v1 import model_pb2 as pb
+from tseeder_gateway.api.schemas.wire import (
+    UNKNOWN,
+    OptionalInt,
+    OptionalText,
+    Query,
+    RequestBody,
+    View,
+    enum_names,
+    one_of,
+    timestamp,
+)
+
+JOB_STATES: Final = enum_names(pb.JobState, "JOB_STATE_")
+TRANSFER_STATES: Final = enum_names(pb.TransferState, "TRANSFER_STATE_")
+
+JobStateName = Literal[
+    "queued", "resolving", "downloading", "storing", "completed", "failed", "cancelled", "paused", "expired"
+]
+FileIndex = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class SelectionBody(RequestBody):
+    """Which files of the torrent are wanted, as the info dictionary counts them."""
+
+    file_indexes: list[FileIndex]
+
+
+class SubmitBody(RequestBody):
+    """What to fetch: exactly one of `magnet` and `info_hash` (a .torrent comes by multipart/form-data)."""
+
+    magnet: str | None = None
+    info_hash: str | None = Field(default=None, description="40 or 64 hex digits, or 32 of base32")
+    name: str | None = None
+    selection: SelectionBody | None = Field(default=None, description="absent or null: every file")
+
+
+class NewSelectionBody(RequestBody):
+    """Replaces a job's selection; null is every file."""
+
+    file_indexes: list[FileIndex] | None
+
+
+def _listed(value: object) -> object:
+    return [item for item in value if item != ""] if isinstance(value, list) else value
+
+
+class JobsQuery(Query):
+    """`state` may be given several times."""
+
+    state: Annotated[list[JobStateName], BeforeValidator(_listed)] = Field(default=[], max_length=16)
+    text: OptionalText = Field(default=None, max_length=500, description="part of the name")
+    cursor: OptionalText = Field(default=None, max_length=4096)
+    limit: OptionalInt = Field(default=None, ge=1, le=200, description="50 if not given")
+
+
+class ReasonView(View):
+    """Why something is as it is."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, reason: pb.Reason) -> ReasonView:
+        """From jobs' message."""
+        return cls(code=reason.code, message=reason.message)
+
+
+class JobView(View):
+    """One user's wish for one torrent. `version` rises with every change; sizes are bytes."""
+
+    job_id: str
+    name: str
+    state: str = one_of(JOB_STATES)
+    run: int
+    version: int
+    metadata_known: bool
+    private: bool
+    total_bytes: int
+    wanted_bytes: int
+    stored_bytes: int
+    file_count: int
+    wanted_files: int
+    stored_files: int
+    reason: ReasonView | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: pb.Job) -> JobView:
+        """From jobs' message."""
+        return cls(**_job_fields(job))
+
+
+class ProgressView(View):
+    """How far the swarm and S3 are; rates are bytes a second, `eta_seconds` is null while it is unknown."""
+
+    job_id: str
+    state: str = one_of(TRANSFER_STATES)
+    wanted_bytes: int
+    downloaded_bytes: int
+    uploaded_bytes: int
+    download_rate: int
+    upload_rate: int
+    peers: int
+    seeds: int
+    eta_seconds: int | None
+    epoch: int
+
+    @classmethod
+    def of(cls, progress: Progress) -> ProgressView:
+        """From the agent's message."""
+        return cls(
+            job_id=progress.job_id,
+            state=TRANSFER_STATES.get(progress.state, UNKNOWN),
+            wanted_bytes=progress.wanted_bytes,
+            downloaded_bytes=progress.downloaded_bytes,
+            uploaded_bytes=progress.uploaded_bytes,
+            download_rate=progress.download_rate,
+            upload_rate=progress.upload_rate,
+            peers=progress.peers,
+            seeds=progress.seeds,
+            eta_seconds=progress.eta_seconds if progress.HasField("eta_seconds") else None,
+            epoch=progress.epoch,
+        )
+
+
+class SnapshotView(JobView):
+    """The first event of a stream: the job, and the last progress that was heard."""
+
+    progress: ProgressView | None
+
+    @classmethod
+    def taken(cls, job: pb.Job, progress: Progress | None) -> SnapshotView:
+        """From both messages."""
+        return cls(**_job_fields(job), progress=None if progress is None else ProgressView.of(progress))
+
+
+def _job_fields(job: pb.Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "name": job.name,
+        "state": JOB_STATES.get(job.state, UNKNOWN),
+        "run": job.run,
+        "version": job.version,
+        "metadata_known": job.metadata_known,
+        "private": job.private,
+        "total_bytes": job.total_bytes,
+        "wanted_bytes": job.wanted_bytes,
+        "stored_bytes": job.stored_bytes,
+        "file_count": job.file_count,
+        "wanted_files": job.wanted_files,
+        "stored_files": job.stored_files,
+        "reason": ReasonView.of(job.reason) if job.HasField("reason") else None,
+        "created_at": timestamp(job, "created_at"),
+        "updated_at": timestamp(job, "updated_at"),
+        "finished_at": timestamp(job, "finished_at"),
+    }

@@ -1,0 +1,80 @@
+"""What plans allow, and what is used of them."""
+
+from __future__ import annotations
+
+from tseeder.billing.v1 import billing_pb2 as billing
+from tseeder.jobs.v1 import jobs_pb2 as jobs
+from tseeder_gateway.api.schemas.wire import View
+
+
+class UsageView(View):
+    """What the caller uses of his plan; sizes are bytes."""
+
+    live_jobs: int
+    reserved_bytes: int
+    charged_bytes: int
+    storage_limit_bytes: int
+    live_jobs_limit: int
+    running_limit: int
+    running: int
+    plan: str
+
+    @classmethod
+    def of(cls, usage: jobs.Usage) -> UsageView:
+        """From jobs' message."""
+        return cls(
+            live_jobs=usage.live_jobs,
+            reserved_bytes=usage.reserved_bytes,
+            charged_bytes=usage.charged_bytes,
+            storage_limit_bytes=usage.storage_limit_bytes,
+            live_jobs_limit=usage.live_jobs_limit,
+            running_limit=usage.running_limit,
+            running=usage.running,
+            plan=usage.plan,
+        )
+
+
+class EntitlementsView(View):
+    """What a plan allows; `retention_days` 0 is for ever."""
+
+    plan_id: str
+    live_jobs: int
+    running_transfers: int
+    storage_bytes: int
+    bandwidth_bytes_per_month: int
+    retention_days: int
+    priority: int
+    streams: int
+
+    @classmethod
+    def of(cls, allowed: billing.Entitlements) -> EntitlementsView:
+        """From billing's message."""
+        return cls(
+            plan_id=allowed.plan_id,
+            live_jobs=allowed.live_jobs,
+            running_transfers=allowed.running_transfers,
+            storage_bytes=allowed.storage_bytes,
+            bandwidth_bytes_per_month=allowed.bandwidth_bytes_per_month,
+            retention_days=allowed.retention_days,
+            priority=allowed.priority,
+            streams=allowed.streams,
+        )
+
+
+class PlanView(View):
+    """One plan."""
+
+    plan_id: str
+    name: str
+    entitlements: EntitlementsView
+    is_default: bool
+
+    @classmethod
+    def of(cls, plan: billing.Plan) -> PlanView:
+        """From billing's message."""
+        return cls(
+            plan_id=plan.plan_id,
+            name=plan.name,
+            entitlements=EntitlementsView.of(plan.entitlements),
+            is_default=plan.is_default,
+        )

@@ -1,0 +1,97 @@
+"""What all bodies share, and how values of the services' messages become JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+T = TypeVar("T")
+
+UNKNOWN: Final = "unknown"
+
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class RequestBody(BaseModel):
+    """A body that a client sends: no conversions between types, no unknown keys (so no mass assignment)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Query(BaseModel):
+    """A query string: text by nature, and no unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class View(BaseModel):
+    """A body that the gateway sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(View, Generic[T]):
+    """One page of a list; `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class _Enum(Protocol):
+    def items(self) -> Iterable[tuple[str, Any]]: ...
+
+
+def enum_names(enum: _Enum, prefix: str) -> dict[int, str]:
+    """1 -> `queued` for `JOB_STATE_QUEUED = 1`, without the unspecified."""
+    return {number: name.removeprefix(prefix).lower() for name, number in enum.items() if number}
+
+
+def one_of(names: dict[int, str]) -> Any:
+    """A field that holds one of these names. A newer service may know more of them, and is not cut off for it."""
+    return Field(json_schema_extra={"enum": [*names.values()]})
+
+
+def timestamp(message: Message, field: str) -> datetime | None:
+    """A timestamp of a message, UTC; None where it is absent."""
+    if not message.HasField(field):
+        return None
+    value: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    return value
+
+
+def present_timestamp(message: Message, field: str) -> datetime:
+    """A timestamp that is never absent."""
+    value: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    return value
+
+
+def _empty_is_absent(value: object) -> object:
+    return None if value == "" else value
+
+
+def _no_nul(value: str | None) -> str | None:
+    if value is not None and "\0" in value:
+        raise ValueError("NUL characters are not taken")
+    return value
+
+
+def _rfc3339(value: object) -> object:
+    if value is None:
+        return None
+    wanted = "should be an RFC 3339 time with its offset, such as 2027-01-31T12:00:00Z"
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError(wanted)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(wanted) from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_rfc3339, json_schema_input_type=str)]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_absent), AfterValidator(_no_nul)]
+OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_absent)]

@@ -1,0 +1,177 @@
+"""The HTTP server: uvicorn, run by us, without its signal handlers, with a hold on each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy in front keeps its connections, or it writes into closed ones
+MAX_OPEN_HEAD_BYTES: Final = 64 * 1024
+
+_CONNECTION: Final = "connection"
+
+
+class ClientGoneError(Exception):
+    """The client left, or was dropped, before the answer was complete; nobody is there to be told."""
+
+
+class Server(uvicorn.Server):
+    """Signals are the process's own business (tseeder_kit.lifecycle)."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says so when it listens."""
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class Protocol(HttpToolsProtocol):
+    """Gives each request its transport, refuses a head without end, and errors of HTTP itself as problems."""
+
+    _open_head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"][_CONNECTION] = self.transport
+
+    def on_headers_complete(self) -> None:
+        self._open_head_bytes = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._open_head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._open_head_bytes >= 0:
+            self._open_head_bytes += len(data)
+        super().data_received(data)
+        if self._open_head_bytes > MAX_OPEN_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(
+                431, "Request Header Fields Too Large", "headers_too_large", "The request's head is too large."
+            )
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "Bad Request", "http_invalid", "This is not HTTP/1.1 as RFC 9112 has it.")
+
+    def _refuse(self, status: int, phrase: str, code: str, detail: str) -> None:
+        body = json.dumps(
+            {
+                "type": f"urn:tseeder:problem:{code}",
+                "title": phrase,
+                "status": status,
+                "detail": detail,
+                "code": code,
+                "request_id": "",
+                "errors": [],
+                "details": {},
+            }
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, host: str, port: int, *, stalled_seconds: float, shutdown_seconds: float
+) -> AsyncIterator[int]:
+    """Serves `app` while inside; gives the port. On leaving, running answers have `shutdown_seconds` to end."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    listener = _listen(host, port, stalled_seconds)
+    config = uvicorn.Config(
+        cast("Any", app),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
+    )
+    server = Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    listening = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait({running, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            raise RuntimeError("the HTTP server ended while it started")
+        yield int(listener.getsockname()[1])
+    finally:
+        listening.cancel()
+        server.should_exit = True
+        await running
+
+
+def close_after_answer(scope: Scope) -> None:
+    """The connection ends with this answer, since more of the request may come than anybody wants to read."""
+    scope["state"]["close_connection"] = True
+
+
+def is_gone(scope: Scope) -> bool:
+    """Whether the client of a running answer has left."""
+    return _transport(scope).is_closing()
+
+
+async def cut(scope: Scope, receive: Receive, *, seconds: float) -> None:
+    """Ends the connection so that a client sees its answer broken off: what is in flight may still arrive.
+
+    After `seconds` without the client taking it, it is dropped for good.
+    """
+    _transport(scope).close()
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        await drop(scope)
+
+
+async def drop(scope: Scope) -> None:
+    """Ends the connection at once, and frees what was waiting to be sent."""
+    _transport(scope).abort()
+    await asyncio.sleep(0)  # lets the server notice, so that it does not complain of an answer without an end
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    return cast("asyncio.Transport", scope["state"][_CONNECTION])
+
+
+def _listen(host: str, port: int, stalled_seconds: float) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if user_timeout is not None:
+        # Connections inherit it. It covers the tail of an answer, which waits in the kernel with nobody to watch it.
+        listener.setsockopt(socket.IPPROTO_TCP, user_timeout, int(stalled_seconds * 1000))
+    listener.bind((host, port))
+    listener.setblocking(False)
+    return listener

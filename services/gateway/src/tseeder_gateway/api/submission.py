@@ -1,0 +1,96 @@
+"""The two forms of POST /v1/jobs, as one message for jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_gateway.api.bodies import media_type, multipart, read, validated
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.schemas.jobs import SelectionBody, SubmitBody
+from tseeder_gateway.domain import strict_json
+from tseeder_kit.errors import AppError, FieldError, invalid, unsupported
+
+MAGNET_ROOM_BYTES: Final = 64 * 1024
+"""Beyond the limit for JSON, so that a magnet of a whole MiB still gets jobs' own clear answer."""
+
+_FIELDS: Final = frozenset({"torrent", "name", "selection"})
+
+SUBMIT_DOCS: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": SubmitBody.model_json_schema(ref_template="#/components/schemas/{model}")},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["torrent"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "torrent": {"type": "string", "contentMediaType": "application/x-bittorrent"},
+                        "name": {"type": "string"},
+                        "selection": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+class Submission:
+    """A dependency: what the request submits, without its Idempotency-Key."""
+
+    async def __call__(self, request: Request) -> pb.SubmitRequest:
+        """Raises AppError: 400 with `errors`, 413, 415."""
+        match media_type(request):
+            case "application/json":
+                return await _from_json(request)
+            case "multipart/form-data":
+                return await _from_multipart(request)
+            case _:
+                raise unsupported("unsupported_media_type", "A job is application/json or multipart/form-data.")
+
+
+async def _from_json(request: Request) -> pb.SubmitRequest:
+    content = await read(request, parts_of(request).settings.max_json_bytes + MAGNET_ROOM_BYTES)
+    body = validated(SubmitBody, strict_json.parse(content))
+    if (body.magnet is None) == (body.info_hash is None):
+        raise _one_source("magnet", "Name exactly one of magnet and info_hash.")
+    message = pb.SubmitRequest(name=body.name or "", selection=_selection(body.selection))
+    if body.magnet is not None:
+        message.magnet = body.magnet
+    else:
+        message.info_hash = body.info_hash or ""
+    return message
+
+
+async def _from_multipart(request: Request) -> pb.SubmitRequest:
+    parts = await multipart(request, parts_of(request).settings.max_upload_bytes)
+    unknown = sorted(parts.keys() - _FIELDS)
+    if unknown:
+        fields = [FieldError(name, "extra_forbidden", "There is no such part.") for name in unknown]
+        raise invalid("invalid_request", "The body has parts that are not known.", fields=fields)
+    torrent = parts.get("torrent")
+    if not isinstance(torrent, bytes):
+        raise _one_source("torrent", "The part torrent, with a filename, is to hold a .torrent file.")
+    selection = parts.get("selection")
+    chosen = None if selection is None else validated(SelectionBody, strict_json.parse(_utf8(selection)))
+    return pb.SubmitRequest(torrent=torrent, name=_utf8(parts.get("name", "")).decode(), selection=_selection(chosen))
+
+
+def _utf8(part: str | bytes) -> bytes:
+    if isinstance(part, str):
+        return part.encode()
+    raise invalid("invalid_request", "name and selection are fields, not files.")
+
+
+def _selection(body: SelectionBody | None) -> model.Selection | None:
+    return None if body is None else model.Selection(file_indexes=body.file_indexes)
+
+
+def _one_source(field: str, message: str) -> AppError:
+    return invalid("invalid_request", message, fields=(FieldError(field, "missing", message),))

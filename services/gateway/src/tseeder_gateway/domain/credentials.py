@@ -1,0 +1,78 @@
+"""Who a request says it comes from: an API key or a session cookie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tseeder_kit.errors import AppError, unauthenticated
+
+SECURE_COOKIE: Final = "__Host-tseeder"
+PLAIN_COOKIE: Final = "tseeder"
+
+_MAX_SECRET_CHARS: Final = 512
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A secret and what it is. It is never logged, and never a cache's key: `fingerprint` is."""
+
+    kind: Literal["session", "api_key"]
+    secret: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells two credentials apart without holding either."""
+        return hashlib.sha256(f"{self.kind}:{self.secret}".encode()).digest()
+
+
+def cookie_name(*, insecure_http: bool) -> str:
+    """`__Host-` binds the cookie to https and this host; over plain http a browser would refuse that name."""
+    return PLAIN_COOKIE if insecure_http else SECURE_COOKIE
+
+
+def presented(
+    *, authorization: Iterable[str], api_key: Iterable[str], cookies: Iterable[str], cookie: str
+) -> Credential | None:
+    """The credential of a request, from all its Authorization, X-API-Key and Cookie headers; None if it has none.
+
+    An API key goes before a cookie. Raises AppError UNAUTHENTICATED `credential_invalid` for what is no credential,
+    and `credential_ambiguous` for two different ones of a kind.
+    """
+    keys = {_bearer(value) for value in authorization} | {_secret(value) for value in api_key}
+    if keys:
+        return Credential("api_key", _only(keys))
+    sessions = {value for header in cookies for name, value in _cookies(header) if name == cookie and value}
+    return Credential("session", _secret(_only(sessions))) if sessions else None
+
+
+def _bearer(header: str) -> str:
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise _invalid()
+    return _secret(token)
+
+
+def _secret(text: str) -> str:
+    stripped = text.strip()
+    if not stripped or len(stripped) > _MAX_SECRET_CHARS or not all("!" <= char <= "~" for char in stripped):
+        raise _invalid()
+    return stripped
+
+
+def _only(found: set[str]) -> str:
+    if len(found) > 1:
+        raise unauthenticated("credential_ambiguous", "The request carries several credentials.")
+    return next(iter(found))
+
+
+def _cookies(header: str) -> Iterable[tuple[str, str]]:
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        yield name.strip(), value.strip().strip('"')
+
+
+def _invalid() -> AppError:
+    return unauthenticated("credential_invalid", "The request's credential is not one of tseeder's.")

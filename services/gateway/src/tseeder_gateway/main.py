@@ -1,0 +1,114 @@
+"""The only wiring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from tseeder_bus import connect
+from tseeder_gateway.adapters.admin import Admin
+from tseeder_gateway.adapters.auth import Auth
+from tseeder_gateway.adapters.billing import Billing
+from tseeder_gateway.adapters.job_topics import JobTopics
+from tseeder_gateway.adapters.jobs import Jobs
+from tseeder_gateway.adapters.object_reader import open_reader
+from tseeder_gateway.api.app import create_app
+from tseeder_gateway.api.parts import Parts
+from tseeder_gateway.api.server import serving
+from tseeder_gateway.domain.rate_limit import RateLimit
+from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.stream_slots import StreamSlots
+from tseeder_kit.errors import unavailable
+from tseeder_kit.telemetry import Check, OpsServer
+from tseeder_rpc import Caller, open_channel
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that serves."""
+
+    http_port: int
+    ops: OpsServer
+
+    @property
+    def ops_port(self) -> int:
+        """Port of metrics and health."""
+        return self.ops.port
+
+
+class _Ops(OpsServer):
+    """Tells the public port, too, that the gateway is about to stop."""
+
+    stopping = False
+
+    def drain(self) -> None:
+        """From now on not ready, on both ports."""
+        self.stopping = True
+        super().drain()
+
+    async def check(self) -> None:
+        """The public port's readiness check for it."""
+        if self.stopping:
+            raise unavailable("shutting_down", "The gateway is about to stop.")
+
+
+@asynccontextmanager
+async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """A gateway, from its settings. On leaving it is not ready any more, event streams end so that their clients go
+    elsewhere, running answers may end, and then the connections to everything else are closed."""
+    async with AsyncExitStack() as stack:
+        callers = await _connect(stack, settings)
+        bus = await stack.enter_async_context(connect(settings.nats_url, name="gateway"))
+        reader = await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds))
+        checks: dict[str, Check] = {name: partial(_ready, callers[name]) for name in ("auth", "jobs")}
+        ops = await stack.enter_async_context(_Ops(settings.host, settings.ops_port, checks))
+        auth = Auth(callers["auth"], seconds=settings.call_seconds)
+        clock = asyncio.get_running_loop().time
+        parts = Parts(
+            settings=settings,
+            auth=auth,
+            jobs=Jobs(callers["jobs"], seconds=settings.call_seconds, submit_seconds=settings.submit_seconds),
+            billing=Billing(callers["billing"], seconds=settings.call_seconds),
+            admin=Admin(callers["admin"], seconds=settings.call_seconds),
+            reader=reader,
+            topics=JobTopics(bus),
+            authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
+            callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),
+            strangers=RateLimit(settings.anonymous_rate_per_second, settings.anonymous_rate_burst, clock=clock),
+            streams=StreamSlots(settings.events_per_user),
+            checks={**checks, "draining": ops.check},
+        )
+        async with serving(
+            create_app(parts),
+            settings.host,
+            settings.http_port,
+            stalled_seconds=settings.stalled_reader_seconds,
+            shutdown_seconds=settings.shutdown_seconds,
+        ) as port:
+            try:
+                yield Gateway(port, ops)
+            finally:
+                ops.drain()
+                parts.topics.close()
+
+
+async def _connect(stack: AsyncExitStack, settings: GatewaySettings) -> dict[str, Caller]:
+    targets = {
+        "auth": settings.auth_target,
+        "jobs": settings.jobs_target,
+        "billing": settings.billing_target,
+        "admin": settings.admin_target,
+    }
+    return {
+        name: Caller(await stack.enter_async_context(open_channel(target)), service=name)
+        for name, target in targets.items()
+    }
+
+
+async def _ready(caller: Caller) -> None:
+    """Returns when there is a connection; the check that calls it has a limit of its own."""
+    await caller.channel.channel_ready()

@@ -1,0 +1,73 @@
+"""What the gateway can be told."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from tseeder_gateway.domain.header_values import Network
+from tseeder_kit.settings import Field, Settings
+
+_MIB: Final = 1024 * 1024
+
+
+def _exact_origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}".lower():
+        raise ValueError("an origin is scheme://host[:port] in lower case, nothing more; * is none")
+    return text
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_exact_origin)]
+NetworkText = Annotated[str, AfterValidator(_network)]
+
+
+class GatewaySettings(Settings):
+    """Read once, by `main`; times are seconds, sizes bytes."""
+
+    http_port: int = Field(0, ge=0, le=65535, description="port of the public REST API; 0 takes a free one")
+    auth_target: str = Field(min_length=1, description="host:port of auth's gRPC server")
+    jobs_target: str = Field(min_length=1, description="host:port of jobs' gRPC server")
+    billing_target: str = Field(min_length=1, description="host:port of billing's gRPC server")
+    admin_target: str = Field(min_length=1, description="host:port of admin's gRPC server")
+    nats_url: str = Field(min_length=1, description="nats://host:port, for live progress", repr=False)
+
+    insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
+    cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")
+    trusted_proxies: tuple[NetworkText, ...] = Field((), description="networks whose X-Forwarded-For is believed")
+
+    call_seconds: float = Field(10.0, gt=0, description="deadline of a call to another service")
+    submit_seconds: float = Field(30.0, gt=0, description="deadline of a submit, which parses a torrent")
+    identity_cache_seconds: float = Field(5.0, ge=0, le=5, description="how long an exchanged identity is kept")
+
+    max_json_bytes: int = Field(_MIB, ge=1024, description="largest JSON body")
+    max_upload_bytes: int = Field(11 * _MIB, ge=1024, description="largest multipart body: a .torrent and its fields")
+    body_seconds: float = Field(60.0, gt=0, description="how long a request's body may take to come in")
+    rate_per_second: float = Field(200.0, gt=0, description="requests a second of one caller, in the long run")
+    rate_burst: int = Field(1000, ge=1, description="requests of one caller at once")
+    anonymous_rate_per_second: float = Field(5.0, gt=0, description="the same for one address that is not signed in")
+    anonymous_rate_burst: int = Field(100, ge=1, description="the same for one address that is not signed in")
+
+    events_reread_seconds: float = Field(15.0, gt=0, description="event streams look at the job this often anyhow")
+    events_ping_seconds: float = Field(15.0, gt=0, description="event streams send a comment this often")
+    events_gap_seconds: float = Field(0.2, ge=0, description="an event stream reads its job at most this often")
+    events_blind_seconds: float = Field(60.0, gt=0, description="a stream ends if its right is unknown for so long")
+    events_per_user: int = Field(64, ge=1, description="event streams of one user at once")
+
+    content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
+    content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")
+    stalled_reader_seconds: float = Field(60.0, gt=0, description="a client that reads nothing for so long is dropped")
+    shutdown_seconds: float = Field(20.0, ge=0, description="how long running answers may take after SIGTERM")
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies)

@@ -1,0 +1,1 @@
+"""Verbs in which the gateway decides something itself; a route that only forwards needs none."""

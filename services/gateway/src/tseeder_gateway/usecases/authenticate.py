@@ -1,0 +1,72 @@
+"""Exchanges credentials at auth, and remembers the outcome for a few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from tseeder_gateway.domain.access import Access
+from tseeder_gateway.domain.credentials import Credential
+from tseeder_kit.clock import now
+from tseeder_kit.telemetry import counter
+
+MAX_CACHED: Final = 10_000
+MARGIN: Final = timedelta(seconds=15)
+"""An identity that is nearer to its end than this is not given out: the call that it is for must fit in."""
+
+_exchanges = counter("gateway_identity_lookups", "Identities asked for, by where they came from", ("source",))
+
+Exchange = Callable[[Credential], Awaitable[Access]]
+
+
+class Authenticate:
+    """`await authenticate(credential)`. One credential is exchanged once at a time, however many requests wait.
+
+    Refusals are not remembered. Credentials are kept as fingerprints only, MAX_CACHED at most.
+    """
+
+    def __init__(self, exchange: Exchange, *, cache_seconds: float) -> None:
+        self._exchange = exchange
+        self._cache_seconds = cache_seconds
+        self._cached: OrderedDict[bytes, tuple[Access, float]] = OrderedDict()
+        self._running: dict[bytes, asyncio.Task[Access]] = {}
+
+    async def __call__(self, credential: Credential, *, fresh: bool = False) -> Access:
+        """The access that the credential gives; not older than the cache's time, or than this call if `fresh`.
+
+        Raises AppError UNAUTHENTICATED for a credential that is not, or no longer, good; and UNAVAILABLE.
+        """
+        key = credential.fingerprint
+        cached = self._cached.get(key)
+        if cached is not None and not fresh and self._is_good(*cached):
+            self._cached.move_to_end(key)
+            _exchanges.labels("cache").inc()
+            return cached[0]
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, credential), name="exchange")
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        # One waiter that gives up must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    def forget(self, credential: Credential) -> None:
+        """Drops what is remembered of a credential that was just ended."""
+        self._cached.pop(credential.fingerprint, None)
+
+    def _is_good(self, access: Access, cached_at: float) -> bool:
+        age = asyncio.get_running_loop().time() - cached_at
+        return age < self._cache_seconds and access.expires_at - now() > MARGIN
+
+    async def _ask(self, key: bytes, credential: Credential) -> Access:
+        _exchanges.labels("auth").inc()
+        asked_at = asyncio.get_running_loop().time()
+        self._cached.pop(key, None)
+        access = await self._exchange(credential)
+        self._cached[key] = (access, asked_at)
+        if len(self._cached) > MAX_CACHED:
+            self._cached.popitem(last=False)
+        return access
