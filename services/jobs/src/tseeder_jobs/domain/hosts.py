@@ -96,15 +96,12 @@ def points_inside(host: str, *, admit_private: bool = False) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    if not name or len(name) > 253:
-        return False
-    if name.isascii():
-        # Resolvers read any last label that is a number as (part of) an IPv4 address; _address refused this one.
-        return bool(_NAME.fullmatch(name)) and not _NUMBER.fullmatch(name.rpartition(".")[2])
     try:
-        return bool(_NAME.fullmatch(name.encode("idna").decode("ascii")))
+        plain = name if name.isascii() else name.encode("idna").decode("ascii")
     except UnicodeError:
         return False
+    # A last label that begins with a digit is no domain; resolvers read some of them as parts of an IPv4 address.
+    return len(plain) <= 253 and bool(_NAME.fullmatch(plain)) and plain.rpartition(".")[2][0].isalpha()
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
