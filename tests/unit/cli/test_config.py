@@ -102,11 +102,12 @@ def test_right_after_a_demo_its_account_is_used() -> None:
     assert find_target().api_key == "demo-key"
 
 
-@pytest.mark.parametrize("status", ["starting", "stopped"])
-def test_a_stack_that_is_not_up_is_none(status: str) -> None:
+@pytest.mark.parametrize(("status", "code"), [("starting", "stack_starting"), ("stopped", "no_server")])
+def test_a_stack_that_is_not_up_is_none(status: str, code: str) -> None:
     stack_runs(Path.cwd(), "http://127.0.0.1:1111", status=status)
-    with pytest.raises(CliError):
+    with pytest.raises(CliError) as caught:
         find_target()
+    assert caught.value.code == code
 
 
 def test_a_stack_whose_launcher_was_killed_is_none() -> None:

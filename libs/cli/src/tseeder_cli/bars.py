@@ -14,7 +14,7 @@ from tseeder_cli.screen import clock, err, percent, say, size
 from tseeder_cli.wire import Job
 from tseeder_cli.wire import Progress as JobProgress
 
-PLAIN_INTERVAL_SECONDS = 5.0
+PLAIN_INTERVAL_SECONDS = 2.0
 _WORDS = {"queued": "waiting for an agent", "resolving": "asking peers for the metadata"}
 
 
@@ -72,7 +72,8 @@ class JobBars:
         elif reason and job["state"] not in ("completed", "cancelled"):
             self._line(f"{job['state']}: {reason['message']} [{reason['code']}]", seldom=True)
         if job["metadata_known"] and job["state"] == "completed":
-            self._show(job["wanted_bytes"], job["wanted_bytes"], job["stored_bytes"], "", "")
+            whole = size(job["wanted_bytes"])
+            self._show(job["wanted_bytes"], job["wanted_bytes"], job["wanted_bytes"], whole, f"{whole} stored")
 
     def progress(self, progress: JobProgress) -> None:
         """Bytes and rates from the agent."""
@@ -82,14 +83,12 @@ class JobBars:
         down, up = progress["downloaded_bytes"], progress["uploaded_bytes"]
         facts = [f"{size(down)} of {size(wanted)}", f"{size(progress['download_rate'])}/s"]
         facts.append(f"{progress['peers']} peers ({progress['seeds']} seeds)")
-        if progress["eta_seconds"] is not None:
+        if progress["eta_seconds"] is not None and down < wanted:
             facts.append(f"ETA {clock(progress['eta_seconds'])}")
         stored = f"{size(up)} uploaded  {size(progress['upload_rate'])}/s"
         self._show(wanted, down, up, "  ".join(facts), stored)
         if not self._live:
-            self._line(
-                f"{percent(down, wanted)} downloaded, {', '.join(facts)}; {percent(up, wanted)} {stored}", seldom=True
-            )
+            self._line(f"{percent(down, wanted):>5}  {'  '.join(facts)}  {stored}", seldom=True)
 
     def _show(self, wanted: int, down: int, up: int, facts: str, stored: str) -> None:
         if self._down is None or self._up is None:
@@ -101,11 +100,12 @@ class JobBars:
         self._bars.update(self._up, total=total, completed=total if done else up, facts=stored)
 
     def _line(self, text: str, *, seldom: bool = False) -> None:
-        """Say `text` above the bars; `seldom`: not more often than each 5 s."""
+        """Say `text` above the bars; `seldom`: not more often than each 2 s."""
         now = time.monotonic()
         if self._silent or (seldom and now - self._said_at < PLAIN_INTERVAL_SECONDS):
             return
-        self._said_at = now
+        if seldom:
+            self._said_at = now
         if self._live:
             self._bars.console.print(Text(printable(text)))
         else:

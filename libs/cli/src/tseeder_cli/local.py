@@ -50,16 +50,27 @@ def default_state() -> Path:
 
 def running_stack(state: Path) -> LocalStack | None:
     """The stack that runs on the folder `state`; None if there is none (or it is not up yet)."""
-    try:
-        said = json.loads((state / "stack.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(said, dict) or said.get("status") != "running" or not _lives(said.get("launcher_pid")):
+    said = _said(state)
+    if said.get("status") != "running":
         return None
     url = (said.get("urls") or {}).get("gateway")
     if not url:
         return None
     return LocalStack(state.resolve(), str(url), Path(said.get("secrets") or state / "secrets"))
+
+
+def is_starting(state: Path) -> bool:
+    """Whether a stack on the folder `state` is on its way up."""
+    return _said(state).get("status") == "starting"
+
+
+def _said(state: Path) -> dict[str, Any]:
+    """What a launcher that lives says in stack.json; empty if there is none."""
+    try:
+        said = json.loads((state / "stack.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) and _lives(said.get("launcher_pid")) else {}
 
 
 def _lives(pid: Any) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tseeder_cli import config
 from tseeder_cli.errors import CliError, ExitCode
-from tseeder_cli.local import LocalStack, default_state, running_stack
+from tseeder_cli.local import LocalStack, default_state, is_starting, running_stack
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ def find_target(url: str = "") -> Target:
     elif known.current in known.logins:
         login = known.logins[known.current]
         target = Target(known.current, login.url, login.api_key)
+    elif is_starting(default_state()):
+        raise CliError("the stack here is starting", code="stack_starting", exit_code=ExitCode.UNAVAILABLE)
     else:
         raise CliError(
             "no server: nothing runs here, and there is no login",
