@@ -13,7 +13,7 @@ from tseeder_kit.settings import Field, SecretStr, Settings, SettingsError, load
 class JobsSettings(Settings):
     database_url: SecretStr = Field(description="a postgres:// URL")
     nats_url: str = "nats://127.0.0.1:4222"
-    lease_seconds: int = Field(60, ge=1, description="how long a lease lasts")
+    lease_seconds: int = Field(default=60, ge=1, description="how long a lease lasts")
     readers: tuple[str, ...] = ("billing",)
     limits: dict[str, int] = Field(default_factory=dict)
     bucket: str | None = None

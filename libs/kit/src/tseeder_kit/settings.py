@@ -41,11 +41,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged at least")
-    host: str = Field("127.0.0.1", description="the address that its ports listen on")
-    ops_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0 takes a free one")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what is logged at least"
+    )
+    host: str = Field(default="127.0.0.1", description="the address that its ports listen on")
+    ops_port: int = Field(default=0, ge=0, le=65535, description="port of metrics and health; 0 takes a free one")
     drain_seconds: float = Field(
-        0.0, ge=0, le=300, description="how long it still serves after it was told to stop and says not ready"
+        default=0.0, ge=0, le=300, description="how long it still serves after it was told to stop and says not ready"
     )
 
     @classmethod

@@ -108,6 +108,11 @@ class ResponseStream(AsyncIterator[R], Generic[R]):
         """Ends the call."""
         self.cancel()
 
+    def __del__(self) -> None:
+        # A loop that was left with `break`: gRPC itself would let the call run on.
+        if self._began is not None:
+            self._call.cancel()
+
     def _ended(self, outcome: str) -> None:
         if self._began is not None:
             _seconds.labels(self._method, outcome).observe(time.perf_counter() - self._began)
