@@ -28,7 +28,8 @@ test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 lint: setup ## ruff and the import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/check_sizes.py
 
 types: setup ## mypy, strict
 	@MYPYPATH=$(SOURCES) $(BIN)/mypy libs services tests scripts
