@@ -1,0 +1,279 @@
+"""The `tseeder` command with everything real: `tseeder up`, a first admin, jobs, downloads, a second user, the end.
+
+The tests build on each other, in the order of the file, as a user's day does: one stack serves them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "correct horse battery staple"
+ADMIN = "admin@example.org"
+USER = "ann@example.org"
+
+
+@dataclass
+class Computer:
+    """A home folder and a working folder of somebody who uses `tseeder`. `jobs` holds ids by name."""
+
+    folder: Path
+    state: Path
+    jobs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
+        return {**kept, "XDG_CONFIG_HOME": str(self.folder / "config"), "NO_COLOR": "1"}
+
+    def run(self, *arguments: str, stdin: str = "", cwd: Path | None = None, timeout: float = 60) -> Done:
+        """Run `tseeder arguments...`."""
+        command = [sys.executable, "-m", "tseeder_cli", *arguments]
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self.env,
+            cwd=cwd or self.folder,
+            timeout=timeout,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def json(self, *arguments: str) -> Any:
+        """What `tseeder arguments... --json` prints."""
+        done = self.run(*arguments, "--json")
+        assert done.status == 0, done.errors
+        return json.loads(done.out)
+
+
+@dataclass
+class Done:
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    errors: str
+
+
+@contextmanager
+def running_up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
+    """`tseeder up`, ready. Leaving ends it, if it still runs."""
+    command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "stop          Ctrl-C" in line:
+                break
+        else:
+            pytest.fail("tseeder up did not start:\n" + "".join(said[-40:]))
+        rest = threading.Thread(target=process.stderr.read, daemon=True)
+        rest.start()
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            rest.join(10)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that Postgres' OS user can reach."""
+    with tempfile.TemporaryDirectory(prefix="tseeder-cli-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def computer(folder: Path) -> Computer:
+    return Computer(folder, folder / ".tseeder")
+
+
+@pytest.fixture(scope="module")
+def up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
+    with running_up(computer) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def swarm(folder: Path) -> Iterator[dict[str, Any]]:
+    """A sample of 6 MiB in seven files, seeded on loopback."""
+    command = [sys.executable, "-m", "tseeder_testkit.demo_swarm", "--dir", str(folder / "swarm"), "--mib", "6"]
+    command += ["--seed", str(secrets.randbelow(1 << 40))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _stack_runs(up: subprocess.Popen[str]) -> None:
+    """All tests here have the stack."""
+    assert up.poll() is None
+
+
+def test_the_first_admin_is_made_once(computer: Computer) -> None:
+    made = computer.run("admin", "bootstrap", "--email", ADMIN, "--password-stdin", stdin=PASSWORD)
+    assert made.status == 0, made.errors
+    config = computer.folder / "config" / "tseeder" / "config.toml"
+    assert config.stat().st_mode & 0o777 == 0o600
+    again = computer.run("admin", "bootstrap", "--email", "b@example.org", "--password-stdin", stdin=PASSWORD)
+    assert again.status == 5
+    assert "admin_exists" in again.errors
+
+
+def test_a_torrent_is_watched_to_its_end(computer: Computer, swarm: dict[str, Any]) -> None:
+    done = computer.run("add", swarm["torrent"], "--watch", "--name", "My film")
+    assert done.status == 0, done.errors
+    assert "completed" in done.errors
+    listed = computer.json("ls")
+    assert [(job["name"], job["state"]) for job in listed] == [("My film", "completed")]
+    computer.jobs["film"] = listed[0]["job_id"]
+    assert computer.jobs["film"][:13] in computer.run("ls").out
+    assert computer.json("ls", "--state", "failed") == []
+
+
+def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str, Any]) -> None:
+    job = computer.jobs["film"]
+    listed = computer.json("files", job[:13])
+    expected = {file["path"]: (file["size"], file["sha256"]) for file in swarm["files"]}
+    assert {"/".join(file["path"]): file["size_bytes"] for file in listed} == {
+        path: size for path, (size, _) in expected.items()
+    }
+    done = computer.run("get", job, "-o", "film")
+    assert done.status == 0, done.errors
+    for path, (size, digest) in expected.items():
+        data = (computer.folder / "film" / path).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest)
+
+
+def test_an_interrupted_download_goes_on(computer: Computer, swarm: dict[str, Any]) -> None:
+    """A `.part` as kill -9 leaves it: half of the bytes, and the note of whose they are."""
+    job = computer.jobs["film"]
+    file = max(computer.json("files", job), key=lambda file: file["size_bytes"])
+    whole = computer.run("get", f"{job[:13]}:{file['file_index']}", "-o", "one.bin")
+    assert whole.status == 0, whole.errors
+    data = (computer.folder / "one.bin").read_bytes()
+    assert computer.run("get", file["file_id"], "-o", "one.bin").status == 1  # is there already
+    (computer.folder / "two.bin.part").write_bytes(data[: len(data) // 2])
+    etag = _etag_of(computer, file["file_id"])
+    note = {"file_id": file["file_id"], "size_bytes": file["size_bytes"], "etag": etag}
+    (computer.folder / "two.bin.part.json").write_text(json.dumps(note))
+    done = computer.run("get", file["file_id"], "-o", "two.bin")
+    assert done.status == 0, done.errors
+    assert "continued at" in done.errors
+    assert (computer.folder / "two.bin").read_bytes() == data
+
+
+def _etag_of(computer: Computer, file_id: str) -> str:
+    """The ETag that the gateway gives, asked for with the key of the configuration."""
+    script = """
+import asyncio, sys
+from tseeder_cli.verbs.connect import connect
+async def main():
+    async with connect("") as client, client.content(sys.argv[1]) as response:
+        print(response.headers["ETag"])
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, file_id]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=computer.env, cwd=computer.folder)
+    return done.stdout.strip()
+
+
+def test_a_selection_fetches_only_what_is_selected(computer: Computer, swarm: dict[str, Any]) -> None:
+    done = computer.run("add", swarm["magnet"], "--select", "3,4", "--watch", "--json")
+    assert done.status == 0, done.errors
+    events = [json.loads(line) for line in done.out.splitlines()]
+    job = events[0]["job_id"]
+    assert events[-1]["event"] == "end"
+    chosen = [file["file_index"] for file in computer.json("files", job) if file["selected"]]
+    assert chosen == [3, 4]
+    assert computer.run("rm", job, "--yes").status == 0
+
+
+def test_another_user_sees_nothing_of_it(computer: Computer, folder: Path) -> None:
+    made = computer.run("admin", "create-user", USER, "--password-stdin", stdin=PASSWORD)
+    assert made.status == 0, made.errors
+    ann = Computer(folder / "ann", computer.state)
+    ann.folder.mkdir()
+    url = json.loads((computer.state / "stack.json").read_text())["urls"]["gateway"]
+    signed_in = ann.run("--url", url, "login", "--email", USER, "--password-stdin", stdin=PASSWORD)
+    assert signed_in.status == 0, signed_in.errors
+    wrong = ann.run("login", url, "--email", USER, "--password-stdin", stdin="wrong password")
+    assert wrong.status == 3
+    assert ann.json("ls") == []
+    assert ann.run("watch", computer.jobs["film"]).status == 4
+    assert ann.run("get", computer.jobs["film"]).status == 4
+    assert ann.run("admin", "agents").status == 3
+    assert ann.run("logout").status == 0
+    assert ann.run("--url", url, "ls").status == 3
+
+
+def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:
+    agents = computer.json("admin", "agents")
+    assert [agent["agent_id"] for agent in agents] == ["agent-1"]
+    actions = [entry["action"] for entry in computer.json("admin", "audit")]
+    assert "user.create" in actions
+    assert "agent-1" in computer.run("admin", "agents").out
+
+
+def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) -> None:
+    added = computer.run("add", "ab" * 20, "--name", "nowhere")
+    assert added.status == 0, added.errors
+    job = added.out.strip()
+    assert computer.run("cancel", job).status == 0
+    watched = computer.run("watch", job)
+    assert watched.status == 1
+    assert "job_cancelled" in watched.errors or "cancelled" in watched.errors
+    assert computer.run("rm", job, "--yes").status == 0
+    assert computer.run("watch", job).status == 4
+
+
+def test_bad_sources_are_refused_with_their_code(computer: Computer) -> None:
+    (computer.folder / "page.torrent").write_text("<html>not found</html>")
+    for source in ("page.torrent", "magnet:?dn=nothing"):
+        refused = computer.run("add", source)
+        assert refused.status == 5, refused.errors
+        assert refused.errors.startswith("error: ")
+        assert refused.errors.rstrip().endswith("]") or "[" in refused.errors
+
+
+def test_the_demo_uses_the_stack_that_runs_and_the_login_that_there_is(computer: Computer) -> None:
+    done = computer.run("demo", "--once", "--mib", "8", "--state", str(computer.state), timeout=110)
+    assert done.status == 0, done.errors
+    assert "verified" in done.out
+    assert "a stack runs already" in done.errors
+    used = computer.json("usage")
+    assert used["live_jobs"] == 0
+
+
+def test_ctrl_c_stops_everything_and_the_next_up_finds_it_again(computer: Computer, up: subprocess.Popen[str]) -> None:
+    pids = [program["pid"] for program in json.loads((computer.state / "stack.json").read_text())["programs"].values()]
+    assert len(pids) > 5
+    up.send_signal(signal.SIGINT)
+    assert up.wait(60) == 0
+    left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert left == []
+    assert computer.run("ls").status == 2
+    with running_up(computer) as again:
+        assert computer.jobs["film"] in [job["job_id"] for job in computer.json("ls")]
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(60) == 0
