@@ -133,6 +133,10 @@ class Bus:
                 self._client = None
                 _up.set(0)
                 await _hang_up(client)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The client swallows a cancellation that meets it while it connects, and says "no servers" instead.
+                raise asyncio.CancelledError
             await asyncio.sleep(next_pause())
 
     async def _open(self, client: Client, ended: asyncio.Event) -> None:
