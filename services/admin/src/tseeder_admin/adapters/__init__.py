@@ -1,0 +1,1 @@
+"""One file per outside system: the services that carry out what operators ask."""

@@ -1,0 +1,25 @@
+"""auth, called with the operator's own identity, which rpc passes on."""
+
+from uuid import UUID
+
+from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
+from tseeder_rpc import Caller, Channel
+
+
+class AuthAccounts:
+    """tseeder.auth.v1.Accounts; errors are auth's own, or `service_unavailable` and `deadline_exceeded`."""
+
+    def __init__(self, channel: Channel, deadline: float) -> None:
+        self._stub = auth_pb2_grpc.AccountsStub(Caller(channel, service="auth", deadline=deadline).channel)
+
+    async def create_user(
+        self, user_id: UUID, email: str, password: str, role: auth_pb2.Role.ValueType
+    ) -> auth_pb2.User:
+        """Makes a user; with the same id once more it answers the same one."""
+        return await self._stub.CreateUser(
+            auth_pb2.CreateUserRequest(user_id=str(user_id), email=email, password=password, role=role)
+        )
+
+    async def list_users(self, request: auth_pb2.ListUsersRequest) -> auth_pb2.ListUsersResponse:
+        """A page of accounts."""
+        return await self._stub.ListUsers(request)

@@ -1,0 +1,29 @@
+"""jobs, called with the operator's own identity, which rpc passes on."""
+
+from typing import Final
+from uuid import UUID
+
+from tseeder.jobs.v1 import model_pb2, operators_pb2, operators_pb2_grpc
+from tseeder_rpc import Caller, Channel
+
+# What the job's owner reads. The operator's own words stay in the audit log.
+TERMINATED: Final = model_pb2.Reason(code="terminated_by_operator", message="An operator ended this job.")
+
+
+class JobsOperators:
+    """tseeder.jobs.v1.Operators; errors are jobs' own, or `service_unavailable` and `deadline_exceeded`."""
+
+    def __init__(self, channel: Channel, deadline: float) -> None:
+        self._stub = operators_pb2_grpc.OperatorsStub(Caller(channel, service="jobs", deadline=deadline).channel)
+
+    async def list_agents(self) -> operators_pb2.ListAgentsResponse:
+        """All agents that registered."""
+        return await self._stub.ListAgents(operators_pb2.ListAgentsRequest())
+
+    async def set_cordon(self, agent_id: str, *, cordoned: bool) -> operators_pb2.AgentInfo:
+        """Whether an agent may claim; setting it twice is setting it once."""
+        return await self._stub.SetCordon(operators_pb2.SetCordonRequest(agent_id=agent_id, cordoned=cordoned))
+
+    async def terminate_job(self, job_id: UUID) -> model_pb2.Job:
+        """Ends a job of any user; an ended one stays as it is."""
+        return await self._stub.TerminateJob(operators_pb2.TerminateJobRequest(job_id=str(job_id), reason=TERMINATED))

@@ -1,0 +1,1 @@
+"""Transport: gRPC servicers, wire <-> domain."""

@@ -1,0 +1,100 @@
+"""tseeder.admin.v1.Operations."""
+
+# ruff: noqa: N802
+# The methods are named by the proto.
+
+from typing import Any, TypeAlias
+
+import grpc.aio
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from tseeder.admin.v1 import admin_pb2, admin_pb2_grpc
+from tseeder.auth.v1 import auth_pb2
+from tseeder.jobs.v1 import model_pb2, operators_pb2
+from tseeder_admin.adapters.auth import AuthAccounts
+from tseeder_admin.adapters.jobs import JobsOperators
+from tseeder_admin.domain.audit import AuditEntry
+from tseeder_admin.domain.operators import Call, Operator
+from tseeder_admin.usecases.carry_out import Acts
+from tseeder_admin.usecases.create_user import NewUser, create_user
+from tseeder_admin.usecases.list_audit import list_audit
+from tseeder_admin.usecases.set_cordon import set_cordon
+from tseeder_admin.usecases.terminate_job import terminate_job
+from tseeder_kit.logging import current_request_id
+from tseeder_pg import Pool
+from tseeder_rpc import current_principal
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class OperationsServicer(admin_pb2_grpc.OperationsServicer):
+    """Reading forwards; acting is audited."""
+
+    def __init__(self, pool: Pool, acts: Acts, auth: AuthAccounts, jobs: JobsOperators) -> None:
+        self._pool = pool
+        self._acts = acts
+        self._auth = auth
+        self._jobs = jobs
+
+    async def CreateUser(self, request: admin_pb2.CreateUserRequest, context: Context) -> auth_pb2.User:
+        """An account for somebody."""
+        new = NewUser(request.email, request.password, request.role, request.idempotency_key)
+        return await create_user(self._pool, self._acts, self._auth, _call(request.justification), new)
+
+    async def ListUsers(self, request: auth_pb2.ListUsersRequest, context: Context) -> auth_pb2.ListUsersResponse:
+        """Accounts, newest first."""
+        _operator().require_read()
+        return await self._auth.list_users(request)
+
+    async def ListAgents(
+        self, request: operators_pb2.ListAgentsRequest, context: Context
+    ) -> operators_pb2.ListAgentsResponse:
+        """All agents."""
+        _operator().require_read()
+        return await self._jobs.list_agents()
+
+    async def SetCordon(self, request: admin_pb2.SetCordonRequest, context: Context) -> operators_pb2.AgentInfo:
+        """Whether an agent may claim."""
+        call = _call(request.justification)
+        return await set_cordon(self._acts, self._jobs, call, request.agent_id, cordoned=request.cordoned)
+
+    async def TerminateJob(self, request: admin_pb2.TerminateJobRequest, context: Context) -> model_pb2.Job:
+        """The end of any user's job."""
+        return await terminate_job(self._acts, self._jobs, _call(request.justification), request.job_id)
+
+    async def ListAudit(self, request: admin_pb2.ListAuditRequest, context: Context) -> admin_pb2.ListAuditResponse:
+        """What operators did, newest first."""
+        page = await list_audit(self._pool, _operator(), request.action, request.cursor, request.limit)
+        entries = [_entry_to_wire(entry) for entry in page.entries]
+        return admin_pb2.ListAuditResponse(entries=entries, next_cursor=page.next_cursor)
+
+
+def _operator() -> Operator:
+    principal = current_principal()
+    return Operator(principal.user_id, principal.role, principal.scopes)
+
+
+def _call(justification: admin_pb2.Justification) -> Call:
+    return Call(_operator(), justification.reason, justification.ticket_id, current_request_id() or "")
+
+
+def _entry_to_wire(entry: AuditEntry) -> admin_pb2.AuditEntry:
+    details, at = Struct(), Timestamp()
+    details.update(dict(entry.details))
+    if entry.outcome_code is not None:
+        details.update({"outcome_code": entry.outcome_code})
+    at.FromDatetime(entry.at)
+    return admin_pb2.AuditEntry(
+        audit_id=str(entry.audit_id),
+        actor_user_id=str(entry.actor_user_id),
+        actor_role=entry.actor_role,
+        action=entry.action,
+        target=entry.target,
+        reason=entry.reason,
+        ticket_id=entry.ticket_id,
+        outcome=str(entry.outcome),
+        details=details,
+        at=at,
+        request_id=entry.request_id,
+    )

@@ -1,0 +1,1 @@
+"""Pure rules; imports no I/O."""
