@@ -347,6 +347,6 @@ CREATE TABLE feed_head (
 INSERT INTO feed_head (seq) VALUES (0);
 CREATE TABLE feed_readers (
     reader              text PRIMARY KEY,
-    acked_seq           bigint NOT NULL,
+    acked_seq           bigint,  -- NULL: has to resync before it can read on
     last_seen_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
