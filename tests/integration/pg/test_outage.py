@@ -1,6 +1,9 @@
 """Postgres away at the start, and killed under us: calls say so at once, and it all comes back by itself."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tseeder_kit.errors import AppError
-from tseeder_pg import Pool, connection, migrate, open_pool, ping, transaction
+from tseeder_pg import Connection, Pool, connection, migrate, open_pool, ping, transaction
+from tseeder_pg import pool as pool_module
+from tseeder_pg.failures import translated
 from tseeder_stack import backing
 from tseeder_stack.options import StackOptions
 from tseeder_stack.ports import Ports
@@ -76,3 +81,33 @@ async def test_migrate_waits_for_postgres_and_gives_up_in_the_end(tmp_path: Path
     with pytest.raises(AppError) as caught:
         await migrate(dsn, "jobs", tmp_path, wait_seconds=0.3)
     assert caught.value.code == "database_unavailable"
+
+
+async def test_a_postgres_that_is_frozen_or_cut_off_holds_nobody_for_long(
+    own_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_BEYOND_STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr(pool_module, "ACQUIRE_SECONDS", 0.5)
+    dsn = await backing.start_postgres(own_site)
+    async with open_pool(dsn, application_name="test", min_size=0, statement_timeout_ms=200) as pool:
+        async with connection(pool) as con:
+            backend = await con.fetchval("SELECT pg_backend_pid()")
+            frozen = [backend, own_site.child("postgres").pid]
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                # One on the connection that is frozen, one that needs a new connection.
+                assert [await trouble(pool), await failing_statement(con)] == ["database_unavailable"] * 2
+                assert time.monotonic() - began < 5
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+        await until_answers(pool)
+
+
+async def failing_statement(con: Connection) -> str:
+    with pytest.raises(TimeoutError) as caught:
+        await con.execute("SELECT 1")
+    error = translated(caught.value)
+    return error.code if error else "none"
