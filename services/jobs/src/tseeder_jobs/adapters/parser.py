@@ -25,14 +25,11 @@ WAIT_SECONDS: Final = 8.0
 LIVES: Final = 500
 """Parses after which a process is replaced, so that fragmented memory does not add up."""
 _LARGE_ANSWER_BYTES: Final = 256 * 1024
+_TRIES: Final = 3
 _RESPAWN_PAUSES: Final = (0.0, 0.2, 1.0, 5.0)
 
 _ended = counter("parser_processes_ended", "Parser processes that were ended, and why", ("why",))
 _log = get_logger(__name__)
-
-
-class _DiedError(Exception):
-    """The process went away, or said that it must."""
 
 
 class _Worker:
@@ -41,6 +38,12 @@ class _Worker:
     def __init__(self, process: Process) -> None:
         self.process = process
         self.done = 0
+
+    @property
+    def lives(self) -> bool:
+        """As far as is known here."""
+        gone = self.process.stdout is None or self.process.stdout.at_eof()
+        return self.process.returncode is None and not gone
 
     async def ask(self, message: wire.Message) -> wire.Message:
         """EOFError, OSError or WireError if it is not there any more, or not well."""
@@ -118,13 +121,7 @@ class ParserPool:
 
     async def _parse(self, operation: wire.Operation, data: bytes, layers: bytes | None) -> Metainfo:
         question = wire.request(operation, data, layers, admit_private=self._admit_private, seconds=self._seconds)
-        try:
-            answer = await self._exchange(question)
-        except _DiedError:  # perhaps it was gone before it saw this: a second one shall decide
-            try:
-                answer = await self._exchange(question)
-            except _DiedError as exc:
-                raise unprocessable("torrent_parse_failed", "The torrent cannot be read.") from exc
+        answer = await self._exchange(question)
         error = wire.header_of(answer).get("error")
         if error is not None:
             raise AppError(Kind(error["kind"]), error["code"], error["message"], error["details"])
@@ -133,6 +130,14 @@ class ParserPool:
         return wire.decode_metainfo(answer, data, layers)
 
     async def _exchange(self, question: wire.Message) -> wire.Message:
+        for _ in range(_TRIES):
+            try:
+                return await self._ask_one(question)
+            except (EOFError, OSError) as exc:  # perhaps it was gone before it saw this: another one shall decide
+                _log.warning("parser_died", cause=type(exc).__name__)
+        raise unprocessable("torrent_parse_failed", "The torrent cannot be read.")
+
+    async def _ask_one(self, question: wire.Message) -> wire.Message:
         worker = await self._take()
         why = "cancelled"
         try:
@@ -144,10 +149,13 @@ class ParserPool:
         except TimeoutError as exc:
             why = "timeout"
             raise unprocessable("torrent_parse_timeout", "The torrent takes too long to read.") from exc
-        except (EOFError, OSError, wire.WireError) as exc:
+        except wire.WireError as exc:
             why = "crashed"
-            _log.warning("parser_died", cause=str(exc))
-            raise _DiedError from exc
+            _log.warning("parser_crashed", cause=str(exc))
+            raise unprocessable("torrent_parse_failed", "The torrent cannot be read.") from exc
+        except (EOFError, OSError):
+            why = "died"
+            raise
         finally:
             self._give_back(worker, why)
 
@@ -156,7 +164,7 @@ class ParserPool:
             async with asyncio.timeout(WAIT_SECONDS):
                 while True:
                     worker = await self._idle.get()
-                    if worker.process.returncode is None:
+                    if worker.lives:
                         return worker
                     self._replace(worker, "died_idle")
         except TimeoutError as exc:
