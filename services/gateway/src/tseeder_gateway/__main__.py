@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tseeder_gateway.main import build
-from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.settings import Settings
 from tseeder_kit.lifecycle import main
 
 
@@ -14,7 +14,7 @@ def run(arguments: list[str]) -> int:
     if arguments not in ([], ["serve"]):
         sys.stderr.write("usage: python -m tseeder_gateway [serve]\n")
         return 64  # EX_USAGE
-    return main("gateway", GatewaySettings, build)
+    return main("gateway", Settings, build)
 
 
 if __name__ == "__main__":

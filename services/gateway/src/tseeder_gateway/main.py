@@ -19,7 +19,7 @@ from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
 from tseeder_gateway.domain.rate_limit import RateLimit
-from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
@@ -57,7 +57,7 @@ class _Ops(OpsServer):
 
 
 @asynccontextmanager
-async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+async def build(settings: Settings) -> AsyncIterator[Gateway]:
     """A gateway, from its settings. On leaving it is not ready any more, event streams end so that their clients go
     elsewhere, running answers may end, and then the connections to everything else are closed."""
     async with AsyncExitStack() as stack:
@@ -96,7 +96,7 @@ async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
                 parts.topics.close()
 
 
-async def _connect(stack: AsyncExitStack, settings: GatewaySettings) -> dict[str, Caller]:
+async def _connect(stack: AsyncExitStack, settings: Settings) -> dict[str, Caller]:
     targets = {
         "auth": settings.auth_target,
         "jobs": settings.jobs_target,

@@ -1,15 +1,17 @@
-"""What the gateway can be told."""
+"""The gateway's settings: `TSEEDER_GATEWAY_<FIELD>`, or `TSEEDER_<FIELD>` for what services share."""
 
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from tseeder_gateway.domain.header_values import Network
-from tseeder_kit.settings import Field, Settings
+from tseeder_kit import settings as kit
+from tseeder_kit.settings import Field
 
 _MIB: Final = 1024 * 1024
 
@@ -30,15 +32,18 @@ Origin = Annotated[str, AfterValidator(_exact_origin)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 
 
-class GatewaySettings(Settings):
-    """Read once, by `main`; times are seconds, sizes bytes."""
+class Settings(kit.Settings):
+    """Read once, at the start. Durations are seconds, sizes bytes."""
 
     http_port: int = Field(0, ge=0, le=65535, description="port of the public REST API; 0 takes a free one")
     auth_target: str = Field(min_length=1, description="host:port of auth's gRPC server")
     jobs_target: str = Field(min_length=1, description="host:port of jobs' gRPC server")
     billing_target: str = Field(min_length=1, description="host:port of billing's gRPC server")
     admin_target: str = Field(min_length=1, description="host:port of admin's gRPC server")
-    nats_url: str = Field(min_length=1, description="nats://host:port, for live progress", repr=False)
+    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell, for event streams")
+    identity_public_keys: Path | None = Field(
+        None, description="path of the PEM bundle that verifies identity tokens; the gateway only passes them on"
+    )
 
     insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
     cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")

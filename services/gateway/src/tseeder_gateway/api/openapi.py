@@ -17,6 +17,7 @@ from tseeder_gateway.api.access import Anonymous, Needs
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.problems import MEDIA_TYPE
 from tseeder_gateway.api.schemas.problem import Problem
+from tseeder_gateway.api.submission import Submission
 
 _REF: Final = "#/components/schemas/"
 _SCHEMES: Final = {
@@ -51,7 +52,8 @@ def describe(app: FastAPI) -> bytes:
         openapi_version="3.1.0",
         routes=routes,
     )
-    bodies = {each.model for route in routes for each in _calls(route.dependant) if isinstance(each, JsonBody)}
+    calls = [each for route in routes for each in _calls(route.dependant)]
+    bodies = {each.model for each in calls if isinstance(each, (JsonBody, Submission))}
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(Problem, "serialization")]
     models += [(model, "validation") for model in sorted(bodies, key=lambda model: model.__name__)]
     _, schemas = models_json_schema(models, ref_template=_REF + "{model}")
@@ -69,7 +71,8 @@ def describe(app: FastAPI) -> bytes:
 def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> None:
     """Adds the credential, the body and the problems that follow from a route's dependencies."""
     responses = operation["responses"]
-    responses.pop("422", None)
+    if "HTTPValidationError" in json.dumps(responses.get("422", "")):
+        del responses["422"]  # the framework's own form of what is a problem of 400 here
     statuses = set(_EVERYWHERE)
     for call in _calls(dependant):
         if isinstance(call, Needs):
@@ -80,13 +83,20 @@ def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> N
         elif isinstance(call, Anonymous):
             statuses.update((403, 429))
         elif isinstance(call, JsonBody):
-            content = {"application/json": {"schema": {"$ref": _REF + call.model.__name__}}}
+            operation["requestBody"] = {"required": True, "content": _json_of(call.model)}
+            statuses.update(_WITH_BODY)
+        elif isinstance(call, Submission):
+            content = {**_json_of(call.model), "multipart/form-data": {"schema": call.multipart}}
             operation["requestBody"] = {"required": True, "content": content}
             statuses.update(_WITH_BODY)
     for status in statuses:
         responses.setdefault(str(status), _problem_response())
     for response in responses.values():
         response.setdefault("headers", {})["X-Request-Id"] = {"schema": {"type": "string"}}
+
+
+def _json_of(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REF + model.__name__}}}
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

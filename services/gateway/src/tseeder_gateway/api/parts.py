@@ -14,7 +14,7 @@ from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.object_reader import ObjectReader
 from tseeder_gateway.domain.rate_limit import RateLimit
-from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.telemetry import Check
@@ -24,7 +24,7 @@ from tseeder_kit.telemetry import Check
 class Parts:
     """One gateway."""
 
-    settings: GatewaySettings
+    settings: Settings
     auth: Auth
     jobs: Jobs
     billing: Billing

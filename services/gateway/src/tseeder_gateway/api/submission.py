@@ -19,30 +19,23 @@ MAGNET_ROOM_BYTES: Final = 64 * 1024
 
 _FIELDS: Final = frozenset({"torrent", "name", "selection"})
 
-SUBMIT_DOCS: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": SubmitBody.model_json_schema(ref_template="#/components/schemas/{model}")},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["torrent"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "torrent": {"type": "string", "contentMediaType": "application/x-bittorrent"},
-                        "name": {"type": "string"},
-                        "selection": {"type": "string", "contentMediaType": "application/json"},
-                    },
-                }
-            },
-        },
-    }
+_MULTIPART: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["torrent"],
+    "additionalProperties": False,
+    "properties": {
+        "torrent": {"type": "string", "contentMediaType": "application/x-bittorrent"},
+        "name": {"type": "string"},
+        "selection": {"type": "string", "contentMediaType": "application/json"},
+    },
 }
 
 
 class Submission:
-    """A dependency: what the request submits, without its Idempotency-Key."""
+    """A dependency: what the request submits, without its Idempotency-Key. Its two schemas are for /openapi.json."""
+
+    model = SubmitBody
+    multipart = _MULTIPART
 
     async def __call__(self, request: Request) -> pb.SubmitRequest:
         """Raises AppError: 400 with `errors`, 413, 415."""

@@ -47,12 +47,17 @@ DOWNLOAD: Final = frozenset(
         "application/pdf",
         "application/vnd.rar",
         "application/x-7z-compressed",
+        "application/x-bzip2",
         "application/x-bittorrent",
         "application/x-iso9660-image",
         "application/x-subrip",
         "application/x-tar",
         "application/x-xz",
         "application/zip",
+        "application/zstd",
+        "audio/x-ms-wma",
+        "video/x-flv",
+        "video/x-ms-wmv",
     }
 )
 

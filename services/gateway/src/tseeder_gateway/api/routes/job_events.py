@@ -16,7 +16,7 @@ from tseeder_gateway.api.schemas.wire import View
 from tseeder_gateway.api.sse import PING, EventStream, Frames, frame
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.header_values import last_event_id
-from tseeder_gateway.settings import GatewaySettings
+from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.watch_job import Advanced, Changed, Ended, JobEvent, Ping, Snapshot, Timing, WatchJob
 from tseeder_kit.errors import forbidden
 
@@ -31,6 +31,7 @@ class EndView(View):
 
 @router.get(
     "/{job_id}/events",
+    status_code=200,
     response_class=EventStream,
     responses={
         200: {
@@ -85,7 +86,7 @@ def _frame(event: JobEvent) -> bytes:
             return PING
 
 
-def _timing(settings: GatewaySettings) -> Timing:
+def _timing(settings: Settings) -> Timing:
     return Timing(
         reread=settings.events_reread_seconds,
         ping=settings.events_ping_seconds,

@@ -15,7 +15,7 @@ from tseeder_gateway.api.openapi import problems
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.schemas.jobs import JobsQuery, JobView, NewSelectionBody
 from tseeder_gateway.api.schemas.wire import Page
-from tseeder_gateway.api.submission import SUBMIT_DOCS, Submission
+from tseeder_gateway.api.submission import Submission
 from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -33,7 +33,6 @@ _ACCEPTED: Final[dict[str, Any]] = {
     "",
     status_code=202,
     responses={202: _ACCEPTED, **problems(409, 413, 415, 422)},
-    openapi_extra=SUBMIT_DOCS,
 )
 async def submit_job(
     request: Request,
