@@ -42,11 +42,11 @@ def test_an_error_is_shown_with_its_code_fields_and_advice_but_not_with_markup()
     }
     with err().capture() as captured:
         show_error(ApiError(422, body))
-        show_error(CliError("it is full", code="disk_full", hint="Make room."))
+        show_error(CliError("it is full:\n  the end of its log", code="disk_full", hint="Make room."))
     shown = captured.get()
+    assert "error: it is full: [disk_full]\n  the end of its log\n  Make room." in shown
     assert "The request is [red]wrong\ufffd[0m. [invalid_request]" in shown
     assert "selection: at most 3 [too_large]" in shown
-    assert "Make room." in shown
 
 
 @pytest.mark.parametrize(

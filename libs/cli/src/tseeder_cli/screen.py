@@ -45,9 +45,10 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(text: str, *, style: str = "") -> None:
-    """A remark, to stderr. `text` is shown as it is, without markup."""
-    err().print(Text(printable(text), style=style))
+def say(*lines: str, style: str = "") -> None:
+    """A remark, to stderr, shown as it is, without markup. A line break within one of `lines` is not believed."""
+    for line in lines:
+        err().print(Text(printable(line), style=style))
 
 
 def show_json(value: Any) -> None:
@@ -64,10 +65,12 @@ def show_json_line(value: Any) -> None:
 def show_error(error: CliError) -> None:
     """One line with the problem's code, one for each wrong field, one that helps."""
     line = Text("error: ", style="bold red")
-    line.append(printable(error.message), style="default not bold")
+    first, *more = _message_lines(error)
+    line.append(first, style="default not bold")
     if error.code:
         line.append(f" [{error.code}]", style="dim")
     err().print(line)
+    say(*more)
     if isinstance(error, ApiError):
         for field, code, message in error.fields:
             err().print(Text(f"  {printable(field)}: {printable(message)} [{code}]"))
@@ -75,6 +78,12 @@ def show_error(error: CliError) -> None:
             err().print(Text(f"  request {error.request_id}", style="dim"))
     if error.hint:
         err().print(Text(f"  {error.hint}", style="cyan"))
+
+
+def _message_lines(error: CliError) -> list[str]:
+    """Our own messages may have lines, such as the end of a log; a server's may not."""
+    lines = [error.message] if isinstance(error, ApiError) else error.message.splitlines()
+    return [printable(line) for line in lines] or [""]
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:

@@ -222,7 +222,7 @@ def _summary(job: Job, stored: Sequence[File], sums: dict[str, str], witness: Wi
 
 def _say_stays(local: LocalStack) -> None:
     name = command_name()
-    say(f"\nThe stack stays up: {local.url}", style="bold")
+    say("", f"The stack stays up: {local.url}", style="bold")
     say(f"  {name} ls                    your jobs (as the demo's user, from here)")
     say(f"  {name} add FILE --watch      your own torrent or magnet")
     say(f"  {name} --help                all commands")

@@ -75,7 +75,7 @@ async def add(url: str, text: str, *, name: str, select: str, watching: bool, as
             say(f"job {job['job_id']}  {job['name']}")
         else:
             sys.stdout.write(f"{job['job_id']}\n")
-            say(f"{job['state']}  {job['name']}\nwatch it: tseeder watch {job['job_id'][:SHOWN_CHARACTERS]}")
+            say(f"{job['state']}  {job['name']}", f"watch it: tseeder watch {job['job_id'][:SHOWN_CHARACTERS]}")
         if watching:
             await watch_to_end(client, job, as_json=as_json)
 

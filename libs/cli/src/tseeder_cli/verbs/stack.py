@@ -114,13 +114,13 @@ async def _tell_readiness(stack: Stack, tell: Callable[[str], None]) -> None:
 
 def _say_ready(stack: Stack, local: LocalStack, seconds: float) -> None:
     name = command_name()
-    say(f"\ntseeder is up: {local.url}", style="bold green")
+    say("", f"tseeder is up: {local.url}", style="bold green")
     say(f"  {len(stack.names)} programs in {duration(seconds)}; S3 is {stack.s3.kind} at {stack.s3.endpoint}")
     say(f"  first admin   {name} admin bootstrap     (in another terminal, once)")
     say(f"  API           {local.url}/openapi.json")
     say(f"  logs          {local.state / 'logs'}")
     say(f"  what runs     {local.state / 'stack.json'}")
-    say("  stop          Ctrl-C\n")
+    say("  stop          Ctrl-C", "")
 
 
 def _stack_options(options: UpOptions, console: Console) -> StackOptions:
