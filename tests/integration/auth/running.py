@@ -29,6 +29,7 @@ class Auth:
     """A running service, its clients, and its database."""
 
     settings: Settings
+    rpc_port: int
     ops_port: int
     sessions: auth_pb2_grpc.SessionsStub
     me: auth_pb2_grpc.MeStub
@@ -107,6 +108,7 @@ async def running_auth(dsn: str, nats_url: str, folder: Path, **changes: Any) ->
         wired = Caller(channel, service="auth").channel
         yield Auth(
             settings,
+            app.rpc_port,
             app.ops_port,
             auth_pb2_grpc.SessionsStub(wired),
             auth_pb2_grpc.MeStub(wired),
