@@ -109,6 +109,9 @@ async def agents(url: str, *, as_json: bool) -> None:
     if as_json:
         show_json(page["items"])
         return
+    if not page["items"]:
+        say("no agent has ever come")
+        return
     rows = [
         (
             agent["agent_id"],
@@ -129,6 +132,9 @@ async def audit(url: str, *, limit: int, as_json: bool) -> None:
         page = await client.audit(limit=limit)
     if as_json:
         show_json(page["items"])
+        return
+    if not page["items"]:
+        say("nothing was done yet")
         return
     rows = [
         (ago(entry["at"]), entry["actor_role"], entry["action"], entry["target"], entry["outcome"], entry["reason"])

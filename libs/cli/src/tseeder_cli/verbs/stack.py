@@ -78,9 +78,11 @@ async def running(options: UpOptions) -> AsyncIterator[tuple[Stack, LocalStack]]
     """The stack, ready, and stopped at the end. CliError if it cannot start."""
     console = Console(cast(TextIO, _Stderr()), programs=not options.quiet)
     stack = Stack(_stack_options(options, console))
-    teller = asyncio.create_task(_tell_readiness(stack, console.notice))
+    readiness = _Readiness(stack, console.notice)
+    teller = asyncio.create_task(readiness.watch())
     try:
         async with stack:
+            readiness.look()
             local = LocalStack(options.folder.resolve(), stack.gateway_url, Path(stack.info["secrets"]))
             _keep_auth_environment(stack, local)
             yield stack, local
@@ -98,18 +100,29 @@ def _keep_auth_environment(stack: Stack, local: LocalStack) -> None:
     write_private(local.secrets / AUTH_ENVIRONMENT, json.dumps(dict(stack.env("auth"))))
 
 
-async def _tell_readiness(stack: Stack, tell: Callable[[str], None]) -> None:
-    """Say of each program when it is ready, and when it is again after a restart."""
-    began = time.monotonic()
-    told: dict[str, int] = {}
-    while True:
-        for name in stack.names:
-            said = stack.info["programs"][name]
-            if said["ready"] and told.get(name) != said["restarts"]:
-                again = " again" if name in told else f" after {duration(time.monotonic() - began)}"
-                told[name] = said["restarts"]
-                tell(f"{name} is ready{again}" + (f"  {said['url']}" if said["url"] else ""))
-        await asyncio.sleep(READINESS_SECONDS)
+class _Readiness:
+    """Says of each program when it is ready, and when it is again after a restart."""
+
+    def __init__(self, stack: Stack, tell: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._tell = tell
+        self._began = time.monotonic()
+        self._told: dict[str, int] = {}  # restarts, when it was last said to be ready
+
+    async def watch(self) -> None:
+        """Look again and again."""
+        while True:
+            self.look()
+            await asyncio.sleep(READINESS_SECONDS)
+
+    def look(self) -> None:
+        """Say what is new."""
+        for name in self._stack.names:
+            program = self._stack.info["programs"][name]
+            if program["ready"] and self._told.get(name) != program["restarts"]:
+                again = " again" if name in self._told else f" after {duration(time.monotonic() - self._began)}"
+                self._told[name] = program["restarts"]
+                self._tell(f"{name} is ready{again}" + (f"  {program['url']}" if program["url"] else ""))
 
 
 def _say_ready(stack: Stack, local: LocalStack, seconds: float) -> None:
