@@ -108,7 +108,7 @@ WITH held AS (
            sum(CASE WHEN kind = 'reserved' THEN bytes ELSE 0 END) AS reserved,
            sum(CASE WHEN kind = 'charged' THEN bytes ELSE 0 END) AS charged
     FROM (SELECT user_id, bytes, kind FROM held
-          UNION ALL SELECT user_id, -bytes, kind FROM before) both
+          UNION ALL SELECT user_id, -bytes, kind FROM before) AS changes
     GROUP BY user_id
 )
 UPDATE usage u SET reserved_bytes = u.reserved_bytes + c.reserved, charged_bytes = u.charged_bytes + c.charged
