@@ -14,19 +14,11 @@ from pathlib import Path
 from tseeder_agent.domain.parts import Part, pieces_of
 from tseeder_agent.domain.piece_hashes import PieceHashes
 from tseeder_agent.domain.staged import StagedLayout
+from tseeder_agent.domain.storage import PartBytes
 
 CHUNK = 1 << 20
 _ZEROS = bytes(CHUNK)
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-@dataclass(frozen=True, slots=True)
-class PartBytes:
-    """A part as it goes up: its bytes, their CRC32, their SHA-256 (32 bytes) where it was asked for."""
-
-    data: bytes = field(repr=False)
-    crc32: int
-    sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

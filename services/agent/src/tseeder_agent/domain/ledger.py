@@ -51,6 +51,7 @@ class _EntryRow:
     state: EntryState
     rows: list[_Row] = field(default_factory=list)
     left: int = 0
+    first: int = 0  # rows before this one are HELD
     downloaded: int = 0
     uploaded: int = 0
 
@@ -122,6 +123,7 @@ class Ledger:
     def _tally(entry: _EntryRow) -> None:
         held = [row for row in entry.rows if row.state is PartState.HELD]
         entry.left = len(entry.rows) - len(held)
+        entry.first = 0
         entry.uploaded = sum(row.part.size for row in held)
         entry.downloaded = sum(row.part.size if row.state is PartState.HELD else row.here for row in entry.rows)
         if entry.left and entry.state is not EntryState.STORED:
@@ -228,15 +230,33 @@ class Ledger:
 
     # --- parts
 
-    def take(self) -> Part | None:
-        """The first READY part in piece space, now BUSY; None if there is none."""
-        while self._ready:
+    def take(self, reach: int = 0) -> Part | None:
+        """The first READY part in piece space, now BUSY; None if there is none.
+
+        `reach`, if not 0, is how many parts it may be ahead of its entry's first part that is not HELD: some S3
+        servers stall parts that come far out of order.
+        """
+        beyond: list[int] = []
+        found = None
+        while self._ready and found is None:
             index = heapq.heappop(self._ready)
             row = self._rows[index]
-            if row.state is PartState.READY:
-                row.state = PartState.BUSY
-                return row.part
-        return None
+            if row.state is not PartState.READY:
+                continue
+            if reach and self._ahead(row) >= reach:
+                beyond.append(index)
+                continue
+            row.state = PartState.BUSY
+            found = row.part
+        for index in beyond:
+            heapq.heappush(self._ready, index)
+        return found
+
+    def _ahead(self, row: _Row) -> int:
+        entry = self._entries[row.part.file_index]
+        while entry.first < len(entry.rows) and entry.rows[entry.first].state is PartState.HELD:
+            entry.first += 1
+        return max(0, row.part.number - 1 - entry.first)
 
     def put_back(self, key: PartKey) -> None:
         """A BUSY part did not go up: READY again, or ABSENT if its pieces are gone."""

@@ -79,6 +79,11 @@ class Swarm:
 
     # --- torrents
 
+    @property
+    def torrents(self) -> list[Torrent]:
+        """What runs now."""
+        return list(self._torrents.values())
+
     async def add(self, wish: TorrentWish) -> Torrent:
         """Start to fetch. AppError `hash_in_use` if this session runs the hash already, `torrent_unusable`."""
         params = await self._blocking(lambda: torrent_params(wish, honours_peers=self._settings.honours_peers))

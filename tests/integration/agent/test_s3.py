@@ -1,0 +1,125 @@
+import hashlib
+import os
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aioboto3
+import pytest
+from aiobotocore.config import AioConfig
+
+from tseeder_agent.adapters.s3 import Endpoint, PartStore, open_part_store
+from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
+from tseeder_stack.s3 import S3Server
+
+PART = 5 << 20
+
+
+@pytest.fixture(params=["rclone", pytest.param("radosgw", marks=pytest.mark.radosgw)])
+def server(request: pytest.FixtureRequest) -> S3Server:
+    """Each S3 server in turn, with a bucket of the test's own."""
+    found = request.getfixturevalue("s3" if request.param == "rclone" else "radosgw")
+    assert isinstance(found, S3Server)
+    return found
+
+
+def endpoint(server: S3Server) -> Endpoint:
+    return Endpoint(server.endpoint, server.region, server.agent.access, server.agent.secret)
+
+
+@pytest.fixture
+async def store(server: S3Server) -> AsyncIterator[PartStore]:
+    async with open_part_store(endpoint(server)) as store:
+        yield store
+
+
+@asynccontextmanager
+async def as_jobs(server: S3Server) -> AsyncIterator[Any]:
+    config = AioConfig(signature_version="s3v4", s3={"addressing_style": "path"})
+    session = aioboto3.Session(server.jobs.access, server.jobs.secret, region_name=server.region)
+    async with session.client("s3", endpoint_url=server.endpoint, config=config) as client:
+        yield client
+
+
+def body(data: bytes) -> PartBytes:
+    return PartBytes(data, zlib.crc32(data), hashlib.sha256(data).digest())
+
+
+async def content(client: Any, bucket: str, key: str) -> bytes:
+    answer = await client.get_object(Bucket=bucket, Key=key)
+    data = await answer["Body"].read()
+    assert isinstance(data, bytes)
+    return data
+
+
+async def test_parts_and_whole_files_arrive_as_they_were(server: S3Server, store: PartStore) -> None:
+    parts = [os.urandom(PART), os.urandom(PART), os.urandom(17)]
+    async with as_jobs(server) as jobs:
+        upload = (await jobs.create_multipart_upload(Bucket=server.bucket, Key="ab/cd"))["UploadId"]
+        etags = [
+            await store.put(WriteTarget(server.bucket, "ab/cd", upload, number), body(data))
+            for number, data in enumerate(parts, start=1)
+        ]
+        assert etags == [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in parts]
+        listed = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+        await jobs.complete_multipart_upload(
+            Bucket=server.bucket, Key="ab/cd", UploadId=upload, MultipartUpload={"Parts": listed}
+        )
+        await store.put(WriteTarget(server.bucket, "ef/01"), body(b"small"))
+        assert await content(jobs, server.bucket, "ab/cd") == b"".join(parts)
+        assert await content(jobs, server.bucket, "ef/01") == b"small"
+
+
+async def test_a_presigned_url_needs_no_key(server: S3Server) -> None:
+    nobody = replace(endpoint(server), access_key="nobody", secret_key="nothing")
+    async with as_jobs(server) as jobs, open_part_store(nobody) as store:
+        url = await jobs.generate_presigned_url("put_object", Params={"Bucket": server.bucket, "Key": "k"})
+        etag = await store.put(WriteTarget(server.bucket, "k", presigned_url=url), body(b"presigned"))
+        assert etag == hashlib.md5(b"presigned", usedforsecurity=False).hexdigest()
+        assert await content(jobs, server.bucket, "k") == b"presigned"
+        with pytest.raises(StorageUnavailable):
+            await store.put(WriteTarget(server.bucket, "k", presigned_url=url.replace("/k?", "/other?")), body(b"x"))
+
+
+async def test_wrong_keys_are_refused_for_good(server: S3Server) -> None:
+    async with open_part_store(replace(endpoint(server), secret_key="wrong-secret")) as store:
+        with pytest.raises(StorageRefused) as caught:
+            await store.put(WriteTarget(server.bucket, "k"), body(b"x"))
+    assert caught.value.code == "storage_refused"
+    assert "wrong-secret" not in str(caught.value)
+
+
+async def test_a_bucket_that_is_not_there_says_nothing_of_uploads(store: PartStore) -> None:
+    with pytest.raises(StorageRefused):
+        await store.put(WriteTarget("no-such-bucket", "k"), body(b"x"))
+
+
+async def test_an_upload_that_is_gone(server: S3Server, store: PartStore) -> None:
+    async with as_jobs(server) as jobs:
+        upload = (await jobs.create_multipart_upload(Bucket=server.bucket, Key="k"))["UploadId"]
+        await jobs.abort_multipart_upload(Bucket=server.bucket, Key="k", UploadId=upload)
+    with pytest.raises(UploadGone):
+        await store.put(WriteTarget(server.bucket, "k", upload, 1), body(b"x"))
+
+
+async def test_a_server_that_is_away_may_come_back(server: S3Server) -> None:
+    async with open_part_store(replace(endpoint(server), url="http://127.0.0.1:9")) as store:
+        with pytest.raises(StorageUnavailable):
+            await store.put(WriteTarget(server.bucket, "k"), body(b"x"))
+
+
+@pytest.mark.radosgw
+async def test_bytes_that_changed_on_the_way_are_refused(radosgw: S3Server) -> None:
+    async with open_part_store(endpoint(radosgw)) as store:
+        with pytest.raises(StorageRefused):
+            await store.put(WriteTarget(radosgw.bucket, "k"), PartBytes(b"x", 0, hashlib.sha256(b"y").digest()))
+
+
+def test_payloads_are_signed_over_plain_http_and_by_setting() -> None:
+    plain = Endpoint("http://s3", "r", "a", "s")
+    assert plain.signs_payload
+    assert not replace(plain, url="https://s3").signs_payload
+    assert replace(plain, url="https://s3", sign_payload="always").signs_payload
+    assert not replace(plain, sign_payload="never").signs_payload
