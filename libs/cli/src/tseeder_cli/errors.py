@@ -39,8 +39,8 @@ class ApiError(CliError):
     def __init__(self, status: int, body: dict[str, Any], *, retry_after: float | None = None) -> None:
         code = str(body.get("code") or f"http_{status}")
         message = str(body.get("detail") or body.get("title") or f"HTTP status {status}")
-        super().__init__(message, code=code, exit_code=exit_code_of(status), hint=_HINTS.get(code, ""))
-        if not self.hint and status == 401:
+        super().__init__(message, code=code, exit_code=exit_code_of(status))
+        if status == 401 and code != "invalid_credentials":
             self.hint = "Sign in with: tseeder login"
         self.status = status
         self.body = body
@@ -51,11 +51,6 @@ class ApiError(CliError):
             for item in body.get("errors") or []
             if isinstance(item, dict)
         ]
-
-
-_HINTS = {
-    "idempotency_conflict": "The same idempotency key was used for another request before.",
-}
 
 
 def exit_code_of(status: int) -> ExitCode:

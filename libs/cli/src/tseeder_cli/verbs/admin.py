@@ -99,7 +99,7 @@ async def create_user(url: str, email: str, password: str, role: str) -> None:
     """Make an account."""
     async with connect(url) as client:
         user = await client.create_user(email, password, role)
-    say(f"{user['email']} is a {user['role']}, id {user['user_id']}")
+    say(f"{user['email']} can sign in now; role {user['role']}, id {user['user_id']}")
 
 
 async def agents(url: str, *, as_json: bool) -> None:
