@@ -17,6 +17,11 @@ def write(folder: Path, **files: str) -> Path:
 
 
 @pytest.fixture
+def dsn(database: Database) -> str:
+    return database.urls["jobs"]
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write(
         tmp_path,
