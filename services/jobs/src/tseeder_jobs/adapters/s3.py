@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DELETE_BATCH: Final = 1000
 _DELETES_AT_ONCE: Final = 8
+_UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
 _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
@@ -44,7 +45,7 @@ class Endpoint:
     region: str
     bucket: str
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
     public_url: str | None = None
 
 
@@ -129,10 +130,16 @@ class Storage:
         PartsRejected: S3 holds other parts than these.
         """
         listed: Any = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in sorted(parts)]
-        with _call("complete_upload"):
-            await self._s3.complete_multipart_upload(
-                Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
-            )
+        try:
+            with _call("complete_upload"):
+                await self._s3.complete_multipart_upload(
+                    Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+                )
+        except StorageUnavailable as exc:
+            if exc.details.get("cause") == "InternalError":
+                # RadosGW says so ("already in progress") of an upload that was aborted. UploadGone, if it is gone.
+                await self.list_parts(key, upload_id)
+            raise
         # Not every server tells the ETag here (RadosGW does not), none tells the size.
         found = await self.head(key)
         if found is None:
@@ -154,7 +161,9 @@ class Storage:
                 answer = await self._s3.head_object(Bucket=self.bucket, Key=key)
         except UploadGone:
             return None
-        return StoredObject(answer["ContentLength"], _bare(answer["ETag"]))
+        if "ContentLength" not in answer:
+            raise StorageUnavailable("HEAD tells no size")
+        return StoredObject(answer["ContentLength"], _bare(answer.get("ETag", "")))
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""
@@ -288,6 +297,8 @@ def _translated(exc: ClientError) -> UploadGone | PartsRejected | StorageRefused
         return StorageRefused(code)
     if code in _PARTS:
         return PartsRejected(code)
+    if code in _UNKNOWN or status in (405, 501):
+        return StorageRefused(code or str(status))
     if code in _AWAY or status >= 500 or status == 429:
         return StorageUnavailable(code or str(status))
     if code in _GONE or status == 404:

@@ -1,0 +1,186 @@
+"""The storage adapter on real servers: rclone, and RadosGW, which is strict."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from tseeder_jobs.adapters.s3 import Endpoint, Storage, StoredObject, open_storage
+from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
+from tseeder_stack.s3 import S3Server, signed
+
+PART = 5 << 20
+FIRST, LAST = b"a" * PART, b"b" * 1000
+
+
+def endpoint_of(server: S3Server) -> Endpoint:
+    """The storage that jobs sees."""
+    return Endpoint(server.endpoint, server.region, server.bucket, server.jobs.access, server.jobs.secret)
+
+
+async def put(server: S3Server, key: str, body: bytes) -> None:
+    """A whole object, as an agent writes it."""
+    status, answer = await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", body=body)
+    assert status == 200, answer
+
+
+async def put_part(server: S3Server, key: str, upload_id: str, number: int, body: bytes) -> None:
+    """A part, as an agent writes it."""
+    query = {"partNumber": str(number), "uploadId": upload_id}
+    status, answer = await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", query=query, body=body)
+    assert status == 200, answer
+
+
+async def fetch(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        return answer.status, await answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+
+
+class StorageTests:
+    """What holds on every S3 server."""
+
+    @pytest.fixture
+    async def storage(self, server: S3Server) -> AsyncIterator[Storage]:
+        async with open_storage(endpoint_of(server)) as storage:
+            yield storage
+
+    async def test_an_upload_becomes_an_object(self, server: S3Server, storage: Storage) -> None:
+        upload_id = await storage.create_upload("folder/key")
+        assert [each.upload_id async for each in storage.list_uploads("folder/")] == [upload_id]
+        assert [each async for each in storage.list_uploads("other/")] == []
+        await put_part(server, "folder/key", upload_id, 1, FIRST)
+        await put_part(server, "folder/key", upload_id, 2, LAST)
+        parts = await storage.list_parts("folder/key", upload_id)
+        assert [(part.number, part.size_bytes) for part in parts] == [(1, PART), (2, len(LAST))]
+        assert parts[0].etag == hashlib.md5(FIRST, usedforsecurity=False).hexdigest()
+
+        stored = await storage.complete_upload("folder/key", upload_id, [(part.number, part.etag) for part in parts])
+
+        assert stored.size_bytes == PART + len(LAST)
+        assert stored.etag
+        assert await storage.head("folder/key") == stored
+        assert [each async for each in storage.list_uploads()] == []
+        _, body, _ = await fetch(await storage.presign_get("folder/key", seconds=60))
+        assert body == FIRST + LAST
+
+    async def test_a_repeated_completion_finds_the_upload_gone_and_the_object_there(
+        self, server: S3Server, storage: Storage
+    ) -> None:
+        upload_id = await storage.create_upload("key")
+        await put_part(server, "key", upload_id, 1, LAST)
+        parts = [(part.number, part.etag) for part in await storage.list_parts("key", upload_id)]
+        stored = await storage.complete_upload("key", upload_id, parts)
+        try:
+            assert await storage.complete_upload("key", upload_id, parts) == stored  # some servers answer it again
+        except UploadGone:
+            assert await storage.head("key") == stored
+
+    async def test_an_aborted_upload_is_gone_for_every_call(self, server: S3Server, storage: Storage) -> None:
+        upload_id = await storage.create_upload("key")
+        await put_part(server, "key", upload_id, 1, LAST)
+        parts = [(part.number, part.etag) for part in await storage.list_parts("key", upload_id)]
+        await storage.abort_upload("key", upload_id)
+        await storage.abort_upload("key", upload_id)
+        with pytest.raises(UploadGone):
+            await storage.list_parts("key", upload_id)
+        with pytest.raises(UploadGone):
+            await storage.complete_upload("key", upload_id, parts)
+        assert await storage.head("key") is None
+
+    async def test_a_completion_with_other_parts_makes_no_object(self, server: S3Server, storage: Storage) -> None:
+        for parts in ([(1, "0" * 32)], [(1, hashlib.md5(LAST, usedforsecurity=False).hexdigest()), (7, "0" * 32)]):
+            upload_id = await storage.create_upload("key")
+            await put_part(server, "key", upload_id, 1, LAST)
+            with pytest.raises((PartsRejected, UploadGone)):
+                await storage.complete_upload("key", upload_id, parts)
+            assert await storage.head("key") is None
+            await storage.abort_upload("key", upload_id)
+
+    async def test_objects_are_deleted_one_by_one_and_many_at_once(self, server: S3Server, storage: Storage) -> None:
+        keys = [f"k/{number}" for number in range(12)]
+        for key in keys:
+            await put(server, key, b"x")
+        assert await storage.head(keys[0]) == StoredObject(1, hashlib.md5(b"x", usedforsecurity=False).hexdigest())
+        await storage.delete(keys[0])
+        await storage.delete(keys[0])
+        assert await storage.delete_many([*keys, "never was"]) == {*keys, "never was"}
+        assert [await storage.head(key) for key in keys] == [None] * len(keys)
+        assert await storage.delete_many([]) == set()
+
+    async def test_a_presigned_url_serves_ranges_and_says_how(self, server: S3Server, storage: Storage) -> None:
+        await put(server, "key", b"0123456789")
+        headers = {"content-type": "video/mp4", "content-disposition": 'attachment; filename="a b.mp4"'}
+        url = await storage.presign_get("key", seconds=60, answer_headers=headers)
+        _, body, told = await fetch(url, Range="bytes=2-4")  # rclone says 200 here
+        assert (body, told["content-range"]) == (b"234", "bytes 2-4/10")
+        assert told["content-disposition"] == headers["content-disposition"]
+        assert not storage.redirects
+
+    async def test_a_wrong_secret_is_refused_and_nothing_else(self, server: S3Server) -> None:
+        async with open_storage(replace(endpoint_of(server), secret_key="wrong-secret-key")) as storage:
+            for call in (storage.check(), storage.create_upload("k"), storage.head("k"), storage.delete_many(["k"])):
+                with pytest.raises(StorageRefused) as caught:
+                    await call
+                assert caught.value.code == "storage_refused"
+                assert "wrong-secret-key" not in f"{caught.value} {caught.value.details}"
+
+    async def test_a_missing_bucket_is_no_missing_key(self, server: S3Server) -> None:
+        async with open_storage(replace(endpoint_of(server), bucket="no-such-bucket")) as storage:
+            for call in (storage.check(), storage.create_upload("k"), storage.list_parts("k", "u")):
+                with pytest.raises(StorageRefused):
+                    await call
+
+    async def test_the_bucket_is_there(self, storage: Storage) -> None:
+        await storage.check()
+
+
+class TestOnRclone(StorageTests):
+    @pytest.fixture
+    def server(self, s3: S3Server) -> S3Server:
+        return s3
+
+
+class TestOnRadosGW(StorageTests):
+    @pytest.fixture
+    def server(self, radosgw: S3Server) -> S3Server:
+        return radosgw
+
+    async def test_an_expired_url_is_refused(self, server: S3Server, storage: Storage) -> None:
+        await put(server, "key", b"x")
+        url = await storage.presign_get("key", seconds=60)
+        past = url.replace("X-Amz-Expires=60", "X-Amz-Expires=1")
+        assert (await fetch(past))[0] == 403
+
+    async def test_more_parts_than_one_page_are_listed(self, server: S3Server, storage: Storage) -> None:
+        upload_id = await storage.create_upload("key")
+        for start in range(1, 1050, 50):
+            await asyncio.gather(
+                *(put_part(server, "key", upload_id, number, b"x") for number in range(start, start + 50))
+            )
+        listed = await storage.list_parts("key", upload_id)
+        assert [part.number for part in listed] == list(range(1, 1051))
+
+
+async def test_a_public_endpoint_signs_for_users(s3: S3Server) -> None:
+    endpoint = replace(endpoint_of(s3), public_url=s3.endpoint.replace("127.0.0.1", "localhost"))
+    await put(s3, "key", b"hello")
+    async with open_storage(endpoint) as storage:
+        assert storage.redirects
+        url = await storage.presign_get("key", seconds=60, public=True)
+        assert url.startswith("http://localhost:")
+        assert (await fetch(url))[:2] == (200, b"hello")
+        assert (await storage.presign_get("key", seconds=60)).startswith("http://127.0.0.1:")
+
+
+async def test_storage_that_is_away_is_unavailable(s3: S3Server, unused_tcp_port: int) -> None:
+    endpoint = replace(endpoint_of(s3), url=f"http://127.0.0.1:{unused_tcp_port}")
+    async with open_storage(endpoint) as storage:
+        for call in (storage.check(), storage.create_upload("k"), storage.head("k"), storage.delete_many(["k"])):
+            with pytest.raises(StorageUnavailable) as caught:
+                await call
+            assert caught.value.retryable
