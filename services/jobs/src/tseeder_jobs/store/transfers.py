@@ -246,7 +246,7 @@ WITH mine AS (
     SELECT digest_index, index_key_version FROM torrent_hashes WHERE torrent_id = $1
     UNION ALL SELECT digest_index, index_key_version FROM magnet_hashes WHERE torrent_id = $1
 ), held AS (
-    SELECT t.torrent_id FROM leases l JOIN transfers t USING (transfer_id) WHERE l.agent_id = $2 AND NOT l.expired
+    SELECT t.torrent_id FROM leases l JOIN transfers t USING (transfer_id) WHERE l.agent_id = $2
 )
 SELECT EXISTS (
     SELECT 1 FROM mine JOIN torrent_hashes h USING (digest_index, index_key_version) JOIN held USING (torrent_id)
@@ -256,7 +256,10 @@ SELECT EXISTS (
 
 
 async def runs_same_digest(tx: Tx, torrent_id: UUID, agent_id: str) -> bool:
-    """Whether this agent holds a lease for the same info-hash, in any scope: libtorrent cannot run one twice."""
+    """Whether this agent has a lease for the same info-hash, in any scope: libtorrent cannot run one twice.
+
+    An expired one counts: the agent may still run it, and renew.
+    """
     return bool(await tx.fetchval(SAME_DIGEST, torrent_id, agent_id))
 
 

@@ -22,7 +22,8 @@ LISTS_AT_ONCE = 8
 async def describe_transfer(ctx: Context, caller: AgentCaller, lease: LeaseRef) -> Description:
     """For the caller's own lease. Before a new epoch sees any part, the rows are compared with S3's own list."""
     await _reconcile(ctx, caller, lease)
-    async with transaction(ctx.pool, isolation="repeatable_read") as tx:
+    async with transaction(ctx.pool) as tx:
+        # While the transfer's row is shared no wish changes: version, entries and views belong together.
         held = await share(tx, caller, lease)
         torrent = await torrents.read(tx, held.torrent_id)
         secrets = await torrents.read_secrets(tx, held.torrent_id)
