@@ -18,6 +18,7 @@ from rich.text import Text
 from tseeder_cli.errors import ApiError, CliError
 from tseeder_cli.names import printable
 
+PIPE_WIDTH = 1000
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _STATE_STYLES = {
     "completed": "green",
@@ -35,8 +36,8 @@ _STATE_STYLES = {
 
 @cache
 def out() -> Console:
-    """Where results go."""
-    return Console(highlight=False, soft_wrap=True)
+    """Where results go. In a pipe lines are as long as they are, so that `grep` sees whole ones."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @cache

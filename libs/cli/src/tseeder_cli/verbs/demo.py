@@ -36,6 +36,8 @@ SAMPLE_SECONDS = 300.0  # a sample from this machine that takes longer is stuck
 WATCHABLE_SECONDS = 4  # the sample's seeder is slowed down to this, so that there is something to see
 SHOWN_DOWNLOAD_BYTES = 64 << 20
 SHOWN_WRONG = 5
+SHOWN_FILES = 20
+SHOWN_DIGITS = 16  # of a sum that was compared; whole where it is all there is
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,12 @@ async def _verify(client: Client, stored: Sequence[File], witness: Witness, time
 def _summary(job: Job, stored: Sequence[File], sums: dict[str, str], witness: Witness, times: Times) -> None:
     out().print()
     sign = Text("equal", style="green") if witness.knows else Text("no source", style="yellow")
-    rows = [(sums[file["file_id"]], sign, size(file["size_bytes"]), "/".join(file["path"])) for file in stored[:20]]
-    show_table(("SHA-256 OF WHAT IS STORED", "SOURCE", "SIZE", "FILE"), rows, right=("SIZE",))
+    shown = SHOWN_DIGITS if witness.knows else 64
+    rows = [
+        (size(file["size_bytes"]), sums[file["file_id"]][:shown], sign, "/".join(file["path"]))
+        for file in stored[:SHOWN_FILES]
+    ]
+    show_table(("SIZE", "SHA-256", "SOURCE", "FILE"), rows, right=("SIZE",))
     if len(stored) > len(rows):
         out().print(Text(f"and {len(stored) - len(rows)} more files"))
     out().print()
