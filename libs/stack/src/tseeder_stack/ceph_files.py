@@ -70,6 +70,10 @@ GLOBAL = {
     "rgw_enable_apis": "s3",
     "rgw_thread_pool_size": "64",
     "rgw_enable_usage_log": "false",
+    # A gateway tells the others of a changed bucket or user, and waits for those that died (by default, 30 s long).
+    "objecter_tick_interval": "1",
+    "osd_client_watch_timeout": "5",
+    "client_notify_timeout": "1",
     # What was deleted is given back within minutes, not hours: the block file is all the room there is.
     "rgw_gc_obj_min_wait": "60",
     "rgw_gc_processor_period": "60",

@@ -41,7 +41,7 @@ SETTINGS = {
     "cluster_name": "tseeder",
 }
 # Only for tests: an acknowledged row may be lost when the machine (not when Postgres) goes down.
-UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+import struct
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tseeder_stack.owners import Owner
 
 PROBE_SECONDS = 2.0
+T = TypeVar("T")
 
 
 def _nothing() -> None:
@@ -40,31 +42,46 @@ class Program:
 
 async def accepts_connections(host: str, port: int) -> bool:
     """Whether something listens on `host:port`."""
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
-        return False
-    await _close(writer)
-    return True
+
+    async def done(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> bool:
+        return True
+
+    return await _talk(asyncio.open_connection(host, port), done) or False
 
 
-async def http_status(host: str, port: int, path: str, headers: Mapping[str, str] | None = None) -> int:
+async def http_status(host: str, port: int, path: str) -> int:
     """The status of `GET path`, or 0 if there is no answer in 2 s."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close"]
-    lines += [f"{key}: {value}" for key, value in (headers or {}).items()]
+
+    async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        words = (await reader.readline()).split()
+        return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+    return await _talk(asyncio.open_connection(host, port), get) or 0
+
+
+async def ask_socket(path: str, question: bytes) -> bytes:
+    """What a server on a Unix socket answers that puts a length of 4 bytes before it, as Ceph's do; b"" for nothing."""
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(question)
+        (size,) = struct.unpack(">I", await reader.readexactly(4))
+        return await reader.readexactly(size)
+
+    return await _talk(asyncio.open_unix_connection(path), ask) or b""
+
+
+async def _talk(
+    connecting: Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]],
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[T]],
+) -> T | None:
+    """What `talk` returns on a connection; None if there is no connection, or no answer in 2 s."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write("\r\n".join([*lines, "", ""]).encode())
-            words = (await reader.readline()).split()
-    except (OSError, TimeoutError):
-        return 0
-    await _close(writer)
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError):  # the answer was had; how the other side ends the connection is its own affair
-        await writer.wait_closed()
+            reader, writer = await connecting
+            try:
+                return await talk(reader, writer)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return None

@@ -10,19 +10,17 @@ import asyncio
 import json
 import os
 import shutil
-import struct
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from tseeder_stack.ceph_files import Cluster, install
 from tseeder_stack.errors import StackError
-from tseeder_stack.program import Program, accepts_connections, http_status
+from tseeder_stack.program import Program, accepts_connections, ask_socket, http_status
 from tseeder_stack.s3 import S3Server, signed
 from tseeder_stack.site import Site
 
 BINARIES = ("ceph-mon", "ceph-osd", "radosgw")
-SOCKET_SECONDS = 2.0
 
 
 def missing_binaries() -> list[str]:
@@ -36,10 +34,9 @@ async def start(site: Site, server: S3Server, *, wave: int) -> None:
         raise StackError(f"RadosGW cannot be used: {', '.join(missing)} not installed")
     cluster = await asyncio.to_thread(install, site.state, site.ports.pick("ceph-mon"), site.ports.given["radosgw"])
     await site.start(_monitor(cluster, site.log("ceph-mon")), wave=wave)
-    # The gateway waits for the OSD by itself.
-    async with asyncio.TaskGroup() as group:
-        group.create_task(site.start(_osd(cluster, site.log("ceph-osd")), wave=wave + 1))
-        group.create_task(site.start(_gateway(cluster, site.log("radosgw")), wave=wave + 2))
+    await site.start(_osd(cluster, site.log("ceph-osd")), wave=wave + 1)
+    # Not at once with the OSD, though it would wait: after a crash it would look for the OSD that the last map names.
+    await site.start(_gateway(cluster, site.log("radosgw")), wave=wave + 2)
     await asyncio.to_thread(_ensure_users, cluster, server)
 
 
@@ -96,17 +93,16 @@ async def ask(folder: Path, socket: str, command: str) -> dict[str, Any]:
     # By way of a descriptor, because the path of a socket may have no more than 107 bytes.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        async with asyncio.timeout(SOCKET_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(f"/proc/self/fd/{descriptor}/{socket}")
-            writer.write(json.dumps({"prefix": command}).encode() + b"\0")
-            (size,) = struct.unpack(">I", await reader.readexactly(4))
-            answer = json.loads(await reader.readexactly(size))
-            writer.close()
-    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-        return {}
+        answer = await ask_socket(
+            f"/proc/self/fd/{descriptor}/{socket}", json.dumps({"prefix": command}).encode() + b"\0"
+        )
     finally:
         os.close(descriptor)
-    return answer if isinstance(answer, dict) else {}
+    try:
+        content = json.loads(answer)
+    except ValueError:  # while it starts it knows no commands yet, and answers in plain words
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _ensure_users(cluster: Cluster, server: S3Server) -> None:
@@ -126,25 +122,16 @@ def _ensure_users(cluster: Cluster, server: S3Server) -> None:
 
 def agent_policy(bucket: str) -> dict[str, Any]:
     """The bucket policy: agents may put objects and parts and list parts; nothing else, and no reading."""
-    everything = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": "arn:aws:iam:::user/agent"},
-                "Action": ["s3:PutObject", "s3:ListMultipartUploadParts"],
-                "Resource": everything[1:],
-            },
-            # What an agent has put belongs to the agent's user: say that jobs may read and delete it.
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": "arn:aws:iam:::user/jobs"},
-                "Action": ["s3:*"],
-                "Resource": everything,
-            },
-        ],
-    }
+    agent, jobs = ({"AWS": f"arn:aws:iam:::user/{uid}"} for uid in ("agent", "jobs"))
+    allowed = ["s3:PutObject", "s3:ListMultipartUploadParts"]
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    rules = [
+        {"Effect": "Allow", "Principal": agent, "Action": allowed},
+        # What it has put in one piece would be its own: it could read it, and jobs could not.
+        {"Effect": "Deny", "Principal": agent, "Action": ["s3:GetObject", "s3:DeleteObject"]},
+        {"Effect": "Allow", "Principal": jobs, "Action": ["s3:*"]},
+    ]
+    return {"Version": "2012-10-17", "Statement": [{**rule, "Resource": resources} for rule in rules]}
 
 
 def share_with_agents(server: S3Server) -> None:

@@ -136,6 +136,8 @@ class Child:
         self._on_change()
         pump = asyncio.create_task(self._pump(output))
         probe = asyncio.create_task(self._probe(program))
+        for task in (pump, probe):
+            task.add_done_callback(self._tell_failure)
         try:
             await self._ended_or_stopped(process, program)
             return await process.wait()
@@ -145,9 +147,12 @@ class Child:
             _kill_group(process.pid)  # first: an orphan may hold the pipe that the pump reads
             await asyncio.wait({pump}, timeout=1.0)
             pump.cancel()
-            for error in await asyncio.gather(pump, probe, return_exceptions=True):
-                if isinstance(error, Exception):
-                    self._console.notice(f"{self.name}: {error!r}")
+            await asyncio.gather(pump, probe, return_exceptions=True)
+
+    def _tell_failure(self, task: asyncio.Task[None]) -> None:
+        """A pump or probe that fails says so at once: its program runs on, and may never seem ready."""
+        if not task.cancelled() and (error := task.exception()):
+            self._console.notice(f"{self.name}: {error!r}")
 
     async def _spawn(self, program: Program) -> tuple[asyncio.subprocess.Process, BinaryIO]:
         """The process, and the pipe from which to read what it writes."""
