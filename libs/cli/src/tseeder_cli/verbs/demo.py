@@ -112,7 +112,7 @@ async def _show(local: LocalStack, options: DemoOptions, times: Times) -> None:
             files = [file async for file in client.all_files(job["job_id"])]
             stored = [file for file in files if file["state"] == "stored"]
             await _download_one(client, local, stored, times)
-            sums = await _verify(client, stored, wish.witness, times)
+            sums = await verify(client, stored, wish.witness, times)
     _summary(job, stored, sums, wish.witness, times)
 
 
@@ -158,7 +158,7 @@ async def _watch(client: Client, job: Job, wish: _Wish, times: Times) -> Job:
 
 async def _download_one(client: Client, local: LocalStack, stored: Sequence[File], times: Times) -> None:
     """Download one file to disk, and see that it is what REST streams: by its CRC32, where tseeder knows it."""
-    file = _worth_showing(stored)
+    file = worth_showing(stored)
     if file is None:
         return
     target = local.demo_folder / "downloads" / safe_element(file["path"][-1])
@@ -170,7 +170,7 @@ async def _download_one(client: Client, local: LocalStack, stored: Sequence[File
     say(f"downloaded one file: {target}")
 
 
-def _worth_showing(stored: Sequence[File]) -> File | None:
+def worth_showing(stored: Sequence[File]) -> File | None:
     """The file to download: one with a name that is not ASCII if there is one; large, but not too large."""
     small = [file for file in stored if file["size_bytes"] <= SHOWN_DOWNLOAD_BYTES]
     foreign = [file for file in small if not "/".join(file["path"]).isascii()]
@@ -179,7 +179,7 @@ def _worth_showing(stored: Sequence[File]) -> File | None:
     return min(stored, key=lambda file: file["size_bytes"], default=None)
 
 
-async def _verify(client: Client, stored: Sequence[File], witness: Witness, times: Times) -> dict[str, str]:
+async def verify(client: Client, stored: Sequence[File], witness: Witness, times: Times) -> dict[str, str]:
     """Read every stored file through REST and compare it with its source; returns the SHA-256 by file id."""
     sums: dict[str, str] = {}
     count = 0
