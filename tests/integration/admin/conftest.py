@@ -38,4 +38,4 @@ async def admin(database: Database, operators_auth: Auth) -> AsyncIterator[Admin
 @pytest.fixture
 async def root(operators_auth: Auth) -> str:
     """The superadmin's identity token."""
-    return await operators_auth.identity(ROOT)
+    return await operators_auth.root_identity()

@@ -27,7 +27,7 @@ def request(**fields: object) -> auth_pb2.CreateUserRequest:
 
 async def test_a_user_is_made_as_asked(auth: Auth) -> None:
     wanted = request(email="Someone.New@Example.org")
-    with use_identity(await auth.identity(ROOT)):
+    with use_identity(await auth.root_identity()):
         made = await auth.accounts.CreateUser(wanted)
     assert (made.user_id, made.email, made.role) == (wanted.user_id, "Someone.New@Example.org", USER)
     with use_identity(await auth.identity("someone.new@example.org")):
@@ -62,7 +62,7 @@ async def test_who_may_make_whom(
 
 async def test_repeated_it_makes_one_user(auth: Auth) -> None:
     wanted = request()
-    with use_identity(await auth.identity(ROOT)):
+    with use_identity(await auth.root_identity()):
         answers = await asyncio.gather(*(auth.accounts.CreateUser(wanted) for _ in range(6)))
         assert all(answer == answers[0] for answer in answers)
         for change in ({"email": unique_email()}, {"role": ADMIN}):
@@ -74,7 +74,7 @@ async def test_repeated_it_makes_one_user(auth: Auth) -> None:
 async def test_unicode_twins_of_an_address_collide(auth: Auth) -> None:
     local = uuid.uuid4().hex[:8]
     await auth.new_user(email=f"fi{local}k@example.org")
-    with use_identity(await auth.identity(ROOT)):
+    with use_identity(await auth.root_identity()):
         for twin in (f"\ufb01{local}\u212a@example.org", f"FI{local}K@EXAMPLE.ORG", f"ｆｉ{local}k@example.org"):
             with pytest.raises(AppError) as caught:
                 await auth.accounts.CreateUser(request(email=twin))
@@ -98,7 +98,7 @@ async def test_unicode_twins_of_an_address_collide(auth: Auth) -> None:
     ],
 )
 async def test_a_bad_request_has_its_own_code(auth: Auth, fields: dict[str, object], code: str) -> None:
-    with use_identity(await auth.identity(ROOT)), pytest.raises(AppError) as caught:
+    with use_identity(await auth.root_identity()), pytest.raises(AppError) as caught:
         await auth.accounts.CreateUser(request(**fields))
     assert (caught.value.kind, caught.value.code) == (Kind.INVALID, code)
 
@@ -106,7 +106,7 @@ async def test_a_bad_request_has_its_own_code(auth: Auth, fields: dict[str, obje
 async def test_the_list_is_walked_by_cursors(fresh_auth: Auth) -> None:
     await fresh_auth.bootstrap(ROOT)
     made = [await fresh_auth.new_user(email=f"walker-{n}@example.org") for n in range(5)]
-    with use_identity(await fresh_auth.identity(ROOT)):
+    with use_identity(await fresh_auth.root_identity()):
         seen: list[str] = []
         cursor = ""
         while True:
@@ -127,7 +127,7 @@ async def test_the_list_is_walked_by_cursors(fresh_auth: Auth) -> None:
 async def test_a_forged_cursor_or_limit_is_refused(auth: Auth) -> None:
     for _ in range(2):
         await auth.new_user()
-    with use_identity(await auth.identity(ROOT)):
+    with use_identity(await auth.root_identity()):
         page = await auth.accounts.ListUsers(auth_pb2.ListUsersRequest(limit=1))
         forged = page.next_cursor[:-1] + ("A" if page.next_cursor[-1] != "A" else "Q")
         for fields, code in (

@@ -163,7 +163,7 @@ async def test_an_address_signs_in_however_unicode_writes_it(auth: Auth) -> None
 
 async def test_a_password_composed_otherwise_is_the_same(auth: Auth) -> None:
     email, token = unique_email(), str(uuid.uuid4())
-    with use_identity(await auth.identity(ROOT)):
+    with use_identity(await auth.root_identity()):
         await auth.accounts.CreateUser(
             auth_pb2.CreateUserRequest(email=email, password="größer und länger", user_id=token)
         )
