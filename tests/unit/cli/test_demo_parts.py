@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.unit.cli.wires import Script, client, file, problem
+from tests.unit.cli.wires import Script, Stream, client, file, problem
 from tseeder_cli.demo.past import delete_past_jobs, only_demo, remember
 from tseeder_cli.demo.times import STEPS, Times
 from tseeder_cli.demo.witness import KnownSums
@@ -65,7 +65,7 @@ def test_a_file_with_a_foreign_name_is_shown_unless_it_is_huge() -> None:
 @pytest.mark.parametrize("served", [b"right", b"wrong"])
 async def test_every_stored_byte_is_compared(served: bytes) -> None:
     witness = KnownSums({"film.mkv": (5, hashlib.sha256(b"right").hexdigest())})
-    async with client(Script([httpx.Response(200, content=served)])) as http:
+    async with client(Script([httpx.Response(200, stream=Stream([served]))])) as http:
         if served == b"right":
             sums = await verify(http, [file(size_bytes=5)], witness, Times())
             assert list(sums.values()) == [hashlib.sha256(b"right").hexdigest()]
