@@ -68,6 +68,7 @@ async def supervised(
         log=folder / "program.log",
         cwd=folder,
         grace_seconds=grace,
+        restart_seconds=0.05,
     )
     child = Child(program, Console(shown), lambda: None)
     try:
@@ -84,7 +85,7 @@ async def test_what_dies_is_restarted_and_a_line_says_so(tmp_path: Path) -> None
         await child.wait_ready(10)
         assert child.pid not in (None, first)
         assert child.restarts == 1
-        assert "stack    | program died (exit -9), restarting in 0.5 s\n" in shown.getvalue()
+        assert "stack    | program died (exit -9), restarting in 0.05 s\n" in shown.getvalue()
         assert "program  | up\n" in shown.getvalue()
 
 
@@ -94,8 +95,8 @@ async def test_restarts_come_later_and_later(tmp_path: Path) -> None:
         for _ in range(2):
             child.kill()
             await child.wait_ready(10)
-        assert "restarting in 0.5 s" in shown.getvalue()
-        assert "restarting in 1 s" in shown.getvalue()
+        assert "restarting in 0.05 s" in shown.getvalue()
+        assert "restarting in 0.1 s" in shown.getvalue()
 
 
 async def test_a_program_that_never_gets_up_fails_the_start_with_its_last_words(tmp_path: Path) -> None:
@@ -113,7 +114,8 @@ async def test_a_program_that_is_not_ready_in_time_fails_the_start(tmp_path: Pat
 
 
 async def test_a_missing_program_is_named(tmp_path: Path) -> None:
-    program = Program("x", ("no-such-program",), said(tmp_path, "up"), tmp_path / "x.log", tmp_path)
+    log = tmp_path / "x.log"
+    program = Program("x", ("no-such-program",), said(tmp_path, "up"), log, tmp_path, restart_seconds=0.05)
     with pytest.raises(StackError, match="cannot run no-such-program: No such file"):
         await Child(program, Console(None), lambda: None).start(10)
 

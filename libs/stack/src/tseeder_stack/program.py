@@ -37,6 +37,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # what it gets when the launcher dies
     grace_seconds: float = 10.0  # between the stop signal and SIGKILL
+    restart_seconds: float = 0.5  # after a first death; doubled by each further one
     before_start: Callable[[], None] = _nothing  # blocking; runs in a thread before each start, so also after a crash
 
 

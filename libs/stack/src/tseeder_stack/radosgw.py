@@ -135,8 +135,12 @@ def agent_policy(bucket: str) -> dict[str, Any]:
 
 
 def share_with_agents(server: S3Server) -> None:
-    """Give the bucket its policy. Blocking."""
-    body = json.dumps(agent_policy(server.bucket)).encode()
-    status, answer = signed(server, "PUT", f"/{server.bucket}", query={"policy": ""}, body=body)
+    """Give the bucket its policy, if it has another or none. Blocking."""
+    path, query = f"/{server.bucket}", {"policy": ""}
+    policy = json.dumps(agent_policy(server.bucket)).encode()
+    # Looked at first, since after a crash the gateway takes 5 s for a change: it waits for its dead predecessor.
+    if signed(server, "GET", path, query=query) == (HTTPStatus.OK, policy):
+        return
+    status, answer = signed(server, "PUT", path, query=query, body=policy)
     if status not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
         raise StackError(f"RadosGW refuses the bucket policy ({status}): {answer.decode('utf-8', 'replace')[:300]}")

@@ -16,7 +16,6 @@ from tseeder_stack.errors import StackError
 from tseeder_stack.program import Program
 from tseeder_stack.run_once import prelude
 
-FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 10.0
 STEADY_SECONDS = 10.0  # one that lived this long has earned a quick restart again
 PROBE_INTERVAL_SECONDS = 0.04
@@ -119,7 +118,7 @@ class Child:
             failures = 1 if time.monotonic() - began > STEADY_SECONDS else failures + 1
             if not self._was_ready and failures >= TRIES_AT_START:
                 raise self._failure(f"{self.name} does not start ({reason}; tried {failures} times)")
-            delay = min(FIRST_DELAY_SECONDS * 2 ** (failures - 1), LONGEST_DELAY_SECONDS)
+            delay = min(self.program.restart_seconds * 2 ** (failures - 1), LONGEST_DELAY_SECONDS)
             self._console.notice(f"{self.name} died ({reason}), restarting in {delay:g} s")
             self._on_change()
             with contextlib.suppress(TimeoutError):
