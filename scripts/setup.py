@@ -6,6 +6,8 @@ it: only a first run has to fetch it with pip, into a virtual environment made b
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,13 @@ WANTED = (3, 11)
 
 class SetupError(Exception):
     """Why it cannot be set up, as a line for the person who runs it."""
+
+
+def take_turns() -> None:
+    """Wait while another `make` sets up; the lock ends with this process."""
+    folder = ROOT / ".tseeder"
+    folder.mkdir(exist_ok=True)
+    fcntl.flock(os.open(folder / "setup.lock", os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
 
 
 def locked_uv() -> str:
@@ -60,6 +69,7 @@ def main() -> int:
         sys.stderr.write("Name another one: make setup PYTHON=python3.13\n")
         return 1
     try:
+        take_turns()
         if not (VENV / "bin" / "uv").exists():
             sys.stderr.write("setup: making .venv\n")
             make_venv()
