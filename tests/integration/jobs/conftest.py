@@ -63,8 +63,10 @@ async def jobs(session_service: Service) -> AsyncIterator[Service]:
     """The session's service. After the test the invariants hold, and nothing of the test is left in the queue."""
     session_service.users.clear()
     yield session_service
-    await settled(session_service)
-    await clear(session_service)
+    try:
+        await settled(session_service)
+    finally:
+        await clear(session_service)
 
 
 async def settled(service: Service) -> None:

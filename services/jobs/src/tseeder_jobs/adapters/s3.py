@@ -116,8 +116,11 @@ class Storage:
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
         iterator = aiter(pages)
         while True:
-            with _call("list_uploads"):
-                page = await anext(iterator, None)
+            try:
+                with _call("list_uploads"):
+                    page = await anext(iterator, None)
+            except UploadGone:  # rclone, while no upload was opened since it started
+                return
             if page is None:
                 return
             for upload in page.get("Uploads", ()):
