@@ -1,0 +1,186 @@
+"""All real services once for the session, and a gateway before them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.integration.auth.running import ROOT, running_auth
+from tests.integration.gateway.flaky import flaky_s3
+from tests.integration.gateway.running import Caller, Door, Upstream, running, running_admin, signed_in
+from tests.integration.jobs.playing import Agent, agents_s3
+from tests.integration.jobs.running import running as running_jobs
+from tests.integration.jobs.running import world
+from tseeder_stack.provision import create_database
+from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
+
+KIB = 1 << 10
+MIB = 1 << 20
+SERIAL = itertools.count(1_000_000)
+
+MakeDoor = Callable[..., Awaitable[Door]]
+MakeSample = Callable[..., Awaitable[Sample]]
+
+
+@pytest.fixture(scope="session")
+async def upstream(
+    postgres: Any,
+    migrated_template: str,
+    nats_url: str,
+    rclone_server: S3Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Upstream]:
+    """The services; jobs reaches S3 through a proxy that can break, and gives public URLs past it."""
+    await create_database(postgres.admin_url, "gateway_tests", template=migrated_template)
+    database = postgres.database("gateway_tests")
+    folder = tmp_path_factory.mktemp("gateway")
+    await ensure_bucket(rclone_server)
+    async with AsyncExitStack() as stack:
+        flaky = await stack.enter_async_context(flaky_s3(rclone_server.endpoint))
+        s3 = replace(rclone_server, endpoint=flaky.url)
+        made = await stack.enter_async_context(world(database, nats_url, s3, folder))
+        auth = await stack.enter_async_context(running_auth(database.urls["auth"], nats_url, folder))
+        await auth.bootstrap(ROOT)
+        jobs = await stack.enter_async_context(
+            running_jobs(
+                made,
+                rpc_port=free_port(),
+                lease_seconds=600,
+                self_stop_seconds=400,
+                s3_public_endpoint=rclone_server.endpoint,
+            )
+        )
+        admin = await stack.enter_async_context(running_admin(database.urls["admin"], nats_url, auth, jobs))
+        yield Upstream(auth, jobs, admin, flaky, nats_url)
+
+
+@pytest.fixture(scope="session")
+async def door(upstream: Upstream) -> AsyncIterator[Door]:
+    """The session's gateway."""
+    async with running(upstream) as made:
+        yield made
+
+
+@pytest.fixture
+async def make_door(upstream: Upstream) -> AsyncIterator[MakeDoor]:
+    """`await make_door(content_redirect=True)`: a gateway of the test's own."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**changes: Any) -> Door:
+            return await stack.enter_async_context(running(upstream, **changes))
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+async def user(upstream: Upstream) -> Caller:
+    """Somebody, with an API key of all of a user's scopes."""
+    return await signed_in(upstream)
+
+
+@pytest.fixture(scope="session")
+async def stranger(upstream: Upstream) -> Caller:
+    """Somebody else."""
+    return await signed_in(upstream)
+
+
+@pytest.fixture(autouse=True)
+def healthy(upstream: Upstream) -> None:
+    """S3 is well when a test begins."""
+    upstream.flaky.heal()
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> MakeSample:
+    """`await sample({"folder/name.txt": 10})`: a torrent that no other test has."""
+
+    async def make(files: dict[str, int], **fields: Any) -> Sample:
+        serial = next(SERIAL)
+        specs = tuple(FileSpec(path, size) for path, size in files.items())
+        spec = TorrentSpec(specs, **{"name": f"sample {serial}", "seed": serial, "piece_length": 16 * KIB, **fields})
+        return await asyncio.to_thread(write_torrent, tmp_path / f"torrent-{serial}", spec)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def agent(upstream: Upstream) -> AsyncIterator[Agent]:
+    """An agent that has registered, as jobs sees one."""
+    async with agents_s3(upstream.jobs.world.s3) as client:
+        made = Agent(upstream.jobs, client)
+        await made.register()
+        yield made
+
+
+@dataclass(frozen=True)
+class Library:
+    """A completed job of `user`: its files by path, their ids and contents."""
+
+    job_id: str
+    ids: dict[str, str]
+    contents: dict[str, bytes]
+
+    def url(self, path: str) -> str:
+        """Where a file's content is."""
+        return f"/v1/files/{self.ids[path]}/content"
+
+
+CONTENTS = {
+    "film.mp4": 300 * KIB + 7,
+    "Füße – 映画.mkv": 1000,
+    "notes.txt": 100,
+    "page.html": 50,
+    "drawing.svg": 51,
+    "empty.txt": 0,
+    "big.bin": 12 * MIB,
+}
+
+
+@pytest.fixture(scope="session")
+async def library(
+    upstream: Upstream, door: Door, user: Caller, agent: Agent, tmp_path_factory: pytest.TempPathFactory
+) -> Library:
+    """A completed job with files of many kinds."""
+    specs = tuple(FileSpec(path, size) for path, size in CONTENTS.items())
+    spec = TorrentSpec(specs, name="library", seed=77, piece_length=256 * KIB)
+    torrent = await asyncio.to_thread(write_torrent, tmp_path_factory.mktemp("library"), spec)
+    job_id = await submitted(door, user, torrent)
+    await agent.run(await agent.claim_one(), torrent)
+    files = await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)
+    ids = {"/".join(file["path"]): file["file_id"] for file in files.json["items"]}
+    contents = {file.path: torrent.path_of(file).read_bytes() for file in torrent.files}
+    return Library(job_id, {path: ids[path] for path in CONTENTS}, contents)
+
+
+async def submitted(door: Door, who: Caller, torrent: Sample) -> str:
+    """The id of a job for this torrent."""
+    data = torrent.torrent.read_bytes()
+    answer = await door.call("POST", "/v1/jobs", user=who, data=upload(data))
+    assert answer.status == 202, answer
+    return str(answer.json["job_id"])
+
+
+def upload(torrent: bytes, **fields: str) -> Any:
+    """A multipart body."""
+    form = aiohttp.FormData()
+    form.add_field("torrent", torrent, filename="x.torrent", content_type="application/x-bittorrent")
+    for name, value in fields.items():
+        form.add_field(name, value)
+    return form
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,105 @@
+"""Exchanging credentials: once at a time, for a few seconds, and never a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tseeder_gateway.domain.access import Access
+from tseeder_gateway.domain.credentials import Credential
+from tseeder_gateway.usecases.authenticate import MAX_CACHED, Authenticate
+from tseeder_kit.clock import now
+from tseeder_kit.errors import AppError, unauthenticated
+
+KEY = Credential("api_key", "tsk_one")
+
+
+class Exchange:
+    """Stands where auth's stub is called, and can be held up."""
+
+    def __init__(self, *, lives_seconds: float = 60) -> None:
+        self.calls = 0
+        self.reached = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+        self.refuses = False
+        self._lives = timedelta(seconds=lives_seconds)
+
+    async def __call__(self, credential: Credential) -> Access:
+        self.calls += 1
+        self.reached.set()
+        await self.open.wait()
+        if self.refuses:
+            raise unauthenticated("unauthenticated", "No.")
+        return Access("user", "user", frozenset(), f"token {self.calls}", now() + self._lives, "", credential)
+
+
+async def test_it_is_remembered_for_a_while() -> None:
+    exchange = Exchange()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    assert (await authenticate(KEY)).identity == (await authenticate(KEY)).identity
+    assert exchange.calls == 1
+    assert (await authenticate(KEY, fresh=True)).identity == "token 2"
+    authenticate.forget(KEY)
+    assert (await authenticate(KEY)).identity == "token 3"
+
+
+async def test_not_longer_than_the_setting_or_the_token_itself() -> None:
+    exchange = Exchange()
+    authenticate = Authenticate(exchange, cache_seconds=0)
+    await authenticate(KEY)
+    await authenticate(KEY)
+    assert exchange.calls == 2
+    short = Exchange(lives_seconds=10)
+    authenticate = Authenticate(short, cache_seconds=60)
+    await authenticate(KEY)
+    await authenticate(KEY)
+    assert short.calls == 2
+
+
+async def test_many_at_once_ask_once() -> None:
+    exchange = Exchange()
+    exchange.open.clear()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    waiting = [asyncio.create_task(authenticate(KEY)) for _ in range(50)]
+    await exchange.reached.wait()
+    waiting[0].cancel()
+    exchange.open.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert exchange.calls == 1
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert {answer.identity for answer in answers[1:] if isinstance(answer, Access)} == {"token 1"}
+
+
+async def test_a_refusal_is_not_remembered_and_reaches_all_who_wait() -> None:
+    exchange = Exchange()
+    exchange.refuses = True
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    answers = await asyncio.gather(*(authenticate(KEY) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(answer, AppError) for answer in answers)
+    exchange.refuses = False
+    assert (await authenticate(KEY)).identity == "token 2"
+
+
+async def test_a_refusal_ends_what_was_remembered() -> None:
+    exchange = Exchange()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    await authenticate(KEY)
+    exchange.refuses = True
+    with pytest.raises(AppError):
+        await authenticate(KEY, fresh=True)
+    with pytest.raises(AppError):
+        await authenticate(KEY)
+
+
+async def test_it_remembers_a_bounded_number() -> None:
+    exchange = Exchange()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    for number in range(MAX_CACHED + 1):
+        await authenticate(Credential("api_key", str(number)))
+    calls = exchange.calls
+    await authenticate(Credential("api_key", "0"))
+    await authenticate(Credential("api_key", str(MAX_CACHED)))
+    assert exchange.calls == calls + 1
