@@ -6,8 +6,10 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import JobRow
 from tseeder_jobs.domain.states import JobState
+from tseeder_jobs.store import files
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.entitle import refresh_limits
 from tseeder_jobs.usecases.own_job import own_job
 from tseeder_jobs.usecases.reopen import attach
 from tseeder_jobs.usecases.submit_job import check_quota, check_selection
@@ -19,6 +21,7 @@ RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
 
 async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
     """The job in its next run. One that moves, or has all it wanted, has nothing to retry."""
+    await refresh_limits(ctx, user_id)
     bell = Doorbell()
 
     async def retry() -> JobRow:
@@ -28,6 +31,8 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
             if own.torrent.verified:
                 await check_selection(own.tx, own.job.torrent_id, own.job.selection)
                 await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
+                # A job that was refused when its metadata came has its files, but none of them selected.
+                await files.select(own.tx, job_id, own.job.selection)
             await attach(own, bell)
             return await own.reread()
 

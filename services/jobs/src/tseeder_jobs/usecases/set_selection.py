@@ -10,6 +10,7 @@ from tseeder_jobs.domain.states import JobState
 from tseeder_jobs.store import events, files, jobs, objects, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.entitle import refresh_limits
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
 from tseeder_jobs.usecases.reopen import attach
 from tseeder_jobs.usecases.submit_job import check_quota, check_selection
@@ -21,6 +22,7 @@ CHOOSING_ENDED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.EXPIRE
 
 async def set_selection(ctx: Context, user_id: UUID, job_id: UUID, selection: list[int] | None) -> JobRow:
     """The job with its new selection (None: all files)."""
+    await refresh_limits(ctx, user_id)
     bell = Doorbell()
 
     async def choose() -> JobRow:

@@ -19,6 +19,7 @@ from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.absorb_magnets import absorb_into
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.entitle import lock_entitled
 from tseeder_jobs.usecases.wish import changed_meanwhile, refresh_wish, start_transfer
 from tseeder_kit.errors import conflict, forbidden, invalid, not_found, unprocessable
 from tseeder_kit.ids import uuid7
@@ -86,15 +87,7 @@ async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[Job
                 if replay is not None:
                     return replay, True
             await locks.lock_digests(tx, sealing.digests_of(parsed.hashes))
-            held = await usage.lock_with_entitlements(
-                tx,
-                user_id,
-                plan_id=allowed.plan_id,
-                live_jobs_limit=allowed.live_jobs,
-                running_limit=allowed.running_transfers,
-                storage_limit_bytes=allowed.storage_bytes,
-                priority=allowed.priority,
-            )
+            held = await lock_entitled(tx, user_id, allowed)
             return await _accept(ctx, tx, held, parsed, wish, fingerprint, bell), False
 
     job, replayed = await retrying(accept)
