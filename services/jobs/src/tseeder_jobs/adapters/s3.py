@@ -15,7 +15,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import aioboto3
-import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -285,7 +284,7 @@ def _call(name: str) -> Iterator[None]:
     except NoCredentialsError as exc:
         outcome = "storage_refused"
         raise StorageRefused("no credentials") from exc
-    except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as exc:
+    except (BotoCoreError, OSError, TimeoutError) as exc:
         outcome = "storage_unavailable"
         raise StorageUnavailable(type(exc).__name__) from exc
     finally:
