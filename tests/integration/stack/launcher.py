@@ -1,6 +1,7 @@
-"""A launcher as a process of its own, for tests that kill it: Postgres, NATS and S3 on a state folder.
+"""A launcher as a process of its own, for tests that kill it.
 
-`python launcher.py STATE S3_KIND`; prints "ready" when everything is.
+`python launcher.py STATE rclone|radosgw` runs Postgres, NATS and that S3 server; with `services` it runs the whole
+stack. It prints "ready" when everything is.
 """
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ from pathlib import Path
 
 from tseeder_stack import backing
 from tseeder_stack.errors import StackError
-from tseeder_stack.options import StackOptions
+from tseeder_stack.options import S3Kind, StackOptions
 from tseeder_stack.site import Site
+from tseeder_stack.stack import Stack
 
 
-async def main(state: Path, kind: str) -> None:
+async def servers(state: Path, kind: S3Kind) -> None:
     async with Site(StackOptions(state=state, safe=False)) as site:
-        server = backing.plan_s3(site, "radosgw" if kind == "radosgw" else "rclone")
+        server = backing.plan_s3(site, kind)
         await asyncio.gather(backing.start_postgres(site), backing.start_nats(site), backing.start_s3(site, server))
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        await asyncio.Event().wait()
+        await wait()
+
+
+async def services(state: Path) -> None:
+    async with Stack(StackOptions(state=state, s3="rclone", safe=False, agents=0)):
+        await wait()
+
+
+async def wait() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+async def main(state: Path, what: str) -> None:
+    match what:
+        case "services":
+            await services(state)
+        case "rclone" | "radosgw":
+            await servers(state, what)
 
 
 if __name__ == "__main__":

@@ -121,15 +121,6 @@ async def test_a_start_right_after_the_launcher_was_killed_waits_for_what_is_sti
             assert (await stored(server))[0] == HTTPStatus.NOT_FOUND
 
 
-async def test_a_second_launcher_is_refused_and_changes_nothing(state: Path) -> None:
-    async with launched(state) as launcher:
-        before = info(state)
-        with pytest.raises(StackError, match=f"already .launcher's pid {launcher.pid}."):
-            async with Site(StackOptions(state=state)):
-                pass
-        assert info(state) == before
-
-
 async def test_the_state_file_tells_what_runs_and_in_the_end_that_nothing_does(state: Path) -> None:
     async with site_with(state) as (site, _, server):
         said = info(state)
@@ -189,15 +180,19 @@ async def test_below_a_folder_that_others_cannot_enter_data_is_put_in_reach(stat
         assert not data.exists()
 
 
-async def test_ctrl_c_in_the_terminal_reaches_the_launcher_only(state: Path) -> None:
+async def test_a_second_launcher_is_refused_and_ctrl_c_reaches_the_first_one_only(state: Path) -> None:
     async with launched(state) as launcher:
-        pids = [program["pid"] for program in info(state)["programs"].values()]
+        before = info(state)
+        with pytest.raises(StackError, match=f"already .launcher's pid {launcher.pid}."):
+            async with Site(StackOptions(state=state)):
+                pass
+        assert info(state) == before
         os.killpg(launcher.pid, signal.SIGINT)  # what a terminal does
         assert await asyncio.wait_for(launcher.wait(), 20) != 0
-        assert all(gone(pid) for pid in pids)
+        assert all(gone(program["pid"]) for program in before["programs"].values())
         assert info(state)["status"] == "stopped"  # a clean end, not a death
-        assert ending(state, "postgres", "database system is shut down")
+        assert "database system is shut down" in last_line(state / "logs" / "postgres.log")
 
 
-def ending(state: Path, program: str, words: str) -> bool:
-    return words in (state / "logs" / f"{program}.log").read_text().splitlines()[-1]
+def last_line(path: Path) -> str:
+    return path.read_text().splitlines()[-1]

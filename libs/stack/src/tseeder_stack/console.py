@@ -10,7 +10,7 @@ from typing import TextIO
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 LAUNCHER = "stack"
 KEEP_LOG_BYTES = 20_000_000
-_KNOWN_FIELDS = frozenset({"ts", "timestamp", "level", "service", "event"})
+_KNOWN_FIELDS = frozenset({"ts", "timestamp", "level", "service", "event", "logger"})
 
 
 class Console:

@@ -86,6 +86,7 @@ def program(executable: Path, folder: Path, port: int, password: str, log: Path)
         cwd=folder,
         ports={"nats": port},
         url=f"nats://127.0.0.1:{port}",
+        quiet=True,
     )
 
 

@@ -117,6 +117,7 @@ def program(installation: Installation, port: int, log: Path, *, safe: bool = Tr
         cwd=data,
         ports={"postgres": port},
         url=f"postgresql://127.0.0.1:{port}",
+        quiet=True,
         owner=installation.owner,
         stop_signal=signal.SIGINT,  # fast shutdown: clients are sent away, everything is written
         death_signal=signal.SIGQUIT,  # immediate shutdown: its backends end too, the next start replays the WAL

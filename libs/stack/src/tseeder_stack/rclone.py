@@ -31,6 +31,7 @@ def program(folder: Path, port: int, bucket: str, keys: tuple[S3Keys, ...], log:
         cwd=folder,
         ports={"rclone": port},
         url=f"http://127.0.0.1:{port}",
+        quiet=True,
     )
 
 

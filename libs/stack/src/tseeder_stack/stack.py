@@ -157,17 +157,18 @@ class Stack:
         """Stop a program, and keep it stopped."""
         await self._site.child(name).stop()
 
-    async def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
-        """Start a stopped program. `env`: more environment for a service, kept for its later restarts."""
+    async def start(self, name: str, env: Mapping[str, str | None] | None = None, *, wait: bool = True) -> None:
+        """Start a stopped program. `env`: more environment for a service (None: no more), kept for later restarts."""
         child = self._site.child(name)
         if env is not None:
-            self._extra[name] = {**self._extra.get(name, {}), **env}
+            extra = {**self._extra.get(name, {}), **env}
+            self._extra[name] = {key: value for key, value in extra.items() if value is not None}
             child.program = replace(child.program, env=self._program(name).env)
         child.launch()
         if wait:
             await child.wait_ready(self.options.ready_seconds)
 
-    async def restart(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+    async def restart(self, name: str, env: Mapping[str, str | None] | None = None, *, wait: bool = True) -> None:
         """Stop a program gracefully and start it again; `env` as for `start`."""
         await self.stop(name)
         await self.start(name, env, wait=wait)

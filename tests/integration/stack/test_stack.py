@@ -1,0 +1,69 @@
+"""The whole stack, with its real services."""
+
+from __future__ import annotations
+
+import io
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integration.stack.test_launcher import family, info, launched
+from tests.integration.stack.test_supervisor import gone, until
+from tseeder_stack.console import Console
+from tseeder_stack.errors import StackError
+from tseeder_stack.options import StackOptions
+from tseeder_stack.program import http_status
+from tseeder_stack.stack import Stack
+
+
+async def answers(stack: Stack) -> int:
+    address = urlsplit(stack.gateway_url)
+    assert address.hostname
+    assert address.port
+    return await http_status(address.hostname, address.port, "/openapi.json")
+
+
+def environment(pid: int | None) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
+async def test_every_service_may_be_killed_and_comes_back_where_it_was(state: Path) -> None:
+    shown = io.StringIO()
+    async with Stack(StackOptions(state=state, s3="rclone", safe=False, agents=0, console=Console(shown))) as stack:
+        await kill_all(stack, shown)
+
+
+async def kill_all(stack: Stack, shown: io.StringIO) -> None:
+    assert await answers(stack) == HTTPStatus.OK
+    before = info(stack.options.state)["programs"]
+    assert set(before) == {*stack.service_names, "postgres", "nats", "rclone"}
+    for name in stack.service_names:
+        stack.kill(name)
+    for name in stack.service_names:
+        await stack.wait_ready(name)
+        assert stack.restarts(name) == 1
+        assert f"stack    | {name} died (exit -9), restarting in 0.5 s\n" in shown.getvalue()
+    after = info(stack.options.state)["programs"]
+    assert {name: entry["ports"] for name, entry in after.items()} == {
+        name: entry["ports"] for name, entry in before.items()
+    }
+    assert await answers(stack) == HTTPStatus.OK
+
+
+async def test_a_service_can_be_restarted_with_other_settings(state: Path) -> None:
+    options = StackOptions(state=state, s3="rclone", safe=False, services=("billing",), agents=0)
+    async with Stack(options) as stack:
+        with pytest.raises(StackError, match="TSEEDER_BILLING_NO_SUCH_FIELD"):
+            await stack.restart("billing", env={"TSEEDER_BILLING_NO_SUCH_FIELD": "1"})
+        good = {"TSEEDER_BILLING_NO_SUCH_FIELD": None, "TSEEDER_BILLING_LOG_LEVEL": "debug"}
+        await stack.restart("billing", env=good)
+        assert "TSEEDER_BILLING_LOG_LEVEL=debug" in environment(stack.pid("billing"))
+
+
+async def test_nothing_of_any_service_outlives_a_killed_launcher(state: Path) -> None:
+    async with launched(state, "services") as launcher:
+        pids = family([program["pid"] for program in info(state)["programs"].values()])
+        launcher.kill()
+        await until(lambda: all(gone(pid) for pid in pids))
