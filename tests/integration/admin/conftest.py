@@ -10,29 +10,41 @@ import pytest
 
 from tests.integration.admin.running import Admin, running_admin
 from tests.integration.auth.running import ROOT, Auth, running_auth
-from tseeder_pg import migrate, migrations_dir
-from tseeder_stack.provision import Database, create_database
+from tseeder_pg import transaction
+from tseeder_stack.provision import create_database
 
 
 @pytest.fixture(scope="session")
-async def operators_auth(postgres: Any, nats_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Auth]:
+async def operators_auth(
+    postgres: Any, migrated_template: str, nats_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Auth]:
     """An auth service with a superadmin."""
     name = f"operators_{uuid.uuid4().hex[:8]}"
-    await create_database(postgres.admin_url, name, template="template_empty")
+    await create_database(postgres.admin_url, name, template=migrated_template)
     dsn: str = postgres.database(name).urls["auth"]
-    await migrate(dsn, "auth", migrations_dir("tseeder_auth"))
     async with running_auth(dsn, nats_url, tmp_path_factory.mktemp("keys")) as auth:
         await auth.bootstrap(ROOT)
         yield auth
 
 
-@pytest.fixture
-async def admin(database: Database, operators_auth: Auth) -> AsyncIterator[Admin]:
-    """The service, whose calls may take a second, and which settles what is open for two."""
-    dsn = database.urls["admin"]
-    await migrate(dsn, "admin", migrations_dir("tseeder_admin"))
-    async with running_admin(dsn, operators_auth, EFFECT_SECONDS="1", SETTLE_SECONDS="2", SWEEP_SECONDS="0.2") as admin:
+@pytest.fixture(scope="session")
+async def session_admin(postgres: Any, migrated_template: str, operators_auth: Auth) -> AsyncIterator[Admin]:
+    """The session's service, whose calls may take a second, and which settles what is open for two."""
+    name = f"admin_{uuid.uuid4().hex[:8]}"
+    await create_database(postgres.admin_url, name, template=migrated_template)
+    timers = {"EFFECT_SECONDS": "1", "SETTLE_SECONDS": "2", "SWEEP_SECONDS": "0.2"}
+    async with running_admin(postgres.database(name).urls["admin"], operators_auth, **timers) as admin:
         yield admin
+
+
+@pytest.fixture
+async def admin(session_admin: Admin) -> Admin:
+    """The same with an empty log, which takes the table's owner and a disabled trigger."""
+    async with transaction(session_admin.pool) as tx:
+        await tx.execute("ALTER TABLE audit_entries DISABLE TRIGGER USER")
+        await tx.execute("DELETE FROM audit_entries")
+        await tx.execute("ALTER TABLE audit_entries ENABLE TRIGGER USER")
+    return session_admin
 
 
 @pytest.fixture

@@ -163,8 +163,11 @@ async def test_nobody_rewrites_the_log(admin: Admin, root: str) -> None:
 async def test_nothing_happens_without_the_row(admin: Admin, root: str) -> None:
     await admin.pool.execute("ALTER TABLE audit_entries RENAME TO hidden")
     request = new_user()
-    with use_identity(root), pytest.raises(AppError):
-        await admin.operations.CreateUser(request)
+    try:
+        with use_identity(root), pytest.raises(AppError):
+            await admin.operations.CreateUser(request)
+    finally:
+        await admin.pool.execute("ALTER TABLE hidden RENAME TO audit_entries")
     with pytest.raises(AppError) as caught:
         await admin.auth.log_in(request.email)
     assert caught.value.code == "invalid_credentials"

@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 
 from tests.integration.auth.running import ROOT, Auth, running_auth
-from tseeder_pg import migrate, migrations_dir
 from tseeder_stack.provision import Database, create_database
 
 
 @pytest.fixture(scope="session")
-async def auth_dsn(postgres: Any) -> str:
-    """A database for the session, with auth's schema."""
+async def auth_dsn(postgres: Any, migrated_template: str) -> str:
+    """A database for the session."""
     name = f"auth_{uuid.uuid4().hex[:8]}"
-    await create_database(postgres.admin_url, name, template="template_empty")
+    await create_database(postgres.admin_url, name, template=migrated_template)
     dsn: str = postgres.database(name).urls["auth"]
-    await migrate(dsn, "auth", migrations_dir("tseeder_auth"))
     return dsn
 
 
@@ -33,9 +31,7 @@ async def auth(auth_dsn: str, nats_url: str, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-async def fresh_auth(database: Database, nats_url: str, tmp_path: Path) -> AsyncIterator[Auth]:
+async def fresh_auth(migrated_database: Database, nats_url: str, tmp_path: Path) -> AsyncIterator[Auth]:
     """A service of the test's own, without any account."""
-    dsn = database.urls["auth"]
-    await migrate(dsn, "auth", migrations_dir("tseeder_auth"))
-    async with running_auth(dsn, nats_url, tmp_path) as auth:
+    async with running_auth(migrated_database.urls["auth"], nats_url, tmp_path) as auth:
         yield auth

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,9 +20,9 @@ from tseeder_billing.main import build
 from tseeder_billing.settings import Settings
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.settings import SettingsError, load
-from tseeder_pg import Pool, migrate, migrations_dir, open_pool
+from tseeder_pg import Pool, open_pool
 from tseeder_rpc import Caller, open_channel, use_identity
-from tseeder_stack.provision import Database
+from tseeder_stack.provision import create_database
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Billing:
             return await self.plans.GetEntitlements(billing_pb2.GetEntitlementsRequest())
 
 
-@pytest.fixture
-async def billing(database: Database, tmp_path: Path) -> AsyncIterator[Billing]:
-    """The service on a database of the test's own."""
-    dsn = database.urls["billing"]
-    await migrate(dsn, "billing", migrations_dir("tseeder_billing"))
-    private, public = generate_pair(tmp_path)
+@pytest.fixture(scope="module")
+async def billing(
+    postgres: Any, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Billing]:
+    """The service, for this module."""
+    name = f"billing_{uuid.uuid4().hex[:8]}"
+    await create_database(postgres.admin_url, name, template=migrated_template)
+    dsn = postgres.database(name).urls["billing"]
+    private, public = generate_pair(tmp_path_factory.mktemp("keys"))
     settings = load(Settings, "billing", {"TSEEDER_DATABASE_URL": dsn, "TSEEDER_IDENTITY_PUBLIC_KEYS": str(public)})
     async with (
         build(settings) as app,
@@ -94,8 +98,11 @@ async def test_entitlements_need_an_identity(billing: Billing) -> None:
 
 async def test_without_a_default_plan_it_says_so(billing: Billing) -> None:
     await billing.pool.execute("UPDATE plans SET is_default = false")
-    with pytest.raises(AppError) as caught:
-        await billing.entitlements(uuid.uuid4())
+    try:
+        with pytest.raises(AppError) as caught:
+            await billing.entitlements(uuid.uuid4())
+    finally:
+        await billing.pool.execute("UPDATE plans SET is_default = (plan_id = 'free')")
     assert (caught.value.kind, caught.value.code) == (Kind.UNAVAILABLE, "no_default_plan")
 
 
