@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.stack.test_launcher import family, info, launched
+from tests.integration.stack.test_launcher import family, info, launched, site_with
 from tests.integration.stack.test_supervisor import gone, until
+from tseeder_pg import connection, open_pool
+from tseeder_stack import nats
 from tseeder_stack.console import Console
 from tseeder_stack.errors import StackError
 from tseeder_stack.options import StackOptions
 from tseeder_stack.program import http_status
+from tseeder_stack.provision import create_database, with_database, with_user
 from tseeder_stack.stack import Stack
 
 
@@ -60,6 +65,39 @@ async def test_a_service_can_be_restarted_with_other_settings(state: Path) -> No
         good = {"TSEEDER_BILLING_NO_SUCH_FIELD": None, "TSEEDER_BILLING_LOG_LEVEL": "debug"}
         await stack.restart("billing", env=good)
         assert "TSEEDER_BILLING_LOG_LEVEL=debug" in environment(stack.pid("billing"))
+
+
+async def test_servers_of_ones_own_are_used_if_they_are_named(state: Path) -> None:
+    others = state / "others"
+    async with site_with(others) as (_, admin_url, s3):
+        url = await hosted_database(admin_url)
+        nats_url = nats.url(info(others)["ports"]["nats"], (others / "secrets" / "nats").read_text())
+        options = StackOptions(
+            state=state / "ours",
+            services=("billing",),
+            agents=0,
+            postgres_url=url,
+            nats_url=nats_url,
+            external_s3=replace(s3, bucket="other", kind="external"),
+        )
+        async with Stack(options) as stack:
+            assert stack.names == ("billing",)
+            assert "secret" not in json.dumps(stack.info["urls"])
+            assert info(others)["programs"]["rclone"]["url"] == stack.info["urls"]["s3"]
+            async with open_pool(url, application_name="test") as pool, connection(pool) as held:
+                owner = await held.fetchval("SELECT tableowner FROM pg_tables WHERE schemaname = 'billing' LIMIT 1")
+            assert owner == "tseeder_billing"
+        async with Stack(options):  # and a second time
+            pass
+
+
+async def hosted_database(admin_url: str) -> str:
+    """What one gets from a hoster: a database, and a user who owns it and may create roles, but is no superuser."""
+    await create_database(admin_url, "hosted")
+    async with open_pool(admin_url, application_name="test") as pool, connection(pool) as held:
+        await held.execute("CREATE ROLE customer LOGIN CREATEROLE PASSWORD 'secret'")
+        await held.execute("ALTER DATABASE hosted OWNER TO customer")
+    return with_user(with_database(admin_url, "hosted"), "customer", "secret")
 
 
 async def test_nothing_of_any_service_outlives_a_killed_launcher(state: Path) -> None:

@@ -58,6 +58,8 @@ def test_ports_of_the_last_run_are_taken_again_unless_somebody_has_them() -> Non
         assert ports.pick("jobs") != first  # given to the gateway already
         assert ports.pick("auth", wanted=4567) == 4567
         assert is_free(first)
+        with pytest.raises(StackError, match=f"port {taken}, wanted for admin, is taken"):
+            ports.pick("admin", wanted=taken)
         assert not is_free(taken)
 
 

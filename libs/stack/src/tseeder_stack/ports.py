@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import socket
 
+from tseeder_stack.errors import StackError
+
 # Below the range from which Linux takes the local ports of outgoing connections (32768 and up): a port that a child
 # gives up for a moment, while it is restarted, cannot be taken by somebody's connection meanwhile.
 LOWEST, HIGHEST = 12_000, 32_000
@@ -29,7 +31,12 @@ class Ports:
         self.given: dict[str, int] = {}
 
     def pick(self, name: str, wanted: int = 0) -> int:
-        """The port for `name`: `wanted` if it is not 0, else last run's if it is free, else a random free one."""
+        """The port for `name`: `wanted` if it is not 0, else last run's if it is free, else a random free one.
+
+        StackError if somebody else has the wanted one.
+        """
+        if wanted and not is_free(wanted):
+            raise StackError(f"port {wanted}, wanted for {name}, is taken")
         port = wanted or self._last(name) or self._random()
         self.given[name] = port
         return port
