@@ -17,7 +17,7 @@ import asyncio, sys
 from contextlib import asynccontextmanager
 from tseeder_kit.lifecycle import main
 from tseeder_kit.logging import get_logger
-from tseeder_kit.settings import Settings
+from tseeder_kit.settings import Settings, SettingsError
 from tseeder_kit.telemetry import OpsServer
 
 log = get_logger("toy")
@@ -38,6 +38,8 @@ async def build(settings):
     async with OpsServer(settings.host, settings.ops_port, {}) as ops:
         if MODE == "cannot_start":
             raise RuntimeError("no")
+        if MODE == "wrong_key":
+            raise SettingsError("CRYPTO_KEYS: key data-1 is missing")
         if MODE == "slow_start":
             log.info("starting")
             await asyncio.Event().wait()
@@ -150,3 +152,11 @@ async def test_wrong_settings_give_78_and_one_line() -> None:
         assert text.count("\n") == 1
         assert text.startswith("tseeder-toy: TSEEDER_TOY_SIZE: Input should be a valid integer")
         assert "hunter2" not in text
+
+
+async def test_a_setting_that_proves_wrong_at_the_start_gives_78() -> None:
+    async with toy("wrong_key") as running:
+        line = await running.until("wrong_settings")
+        assert line["what"] == "CRYPTO_KEYS: key data-1 is missing"
+        assert "exception" not in line
+        assert await running.exit_code() == 78

@@ -54,8 +54,8 @@ def run(build: Build[S], settings: S) -> int:
     """Runs what `build` makes until SIGTERM or SIGINT, then leaves it in order. Gives the exit code.
 
     On the signal the app's `ops` says "not ready", `settings.drain_seconds` pass, and the context is left. A signal
-    while it still starts cancels the start. A second signal ends the process at once. 0 after an orderly stop, 1 if
-    it failed, which is logged.
+    while it still starts cancels the start. A second signal ends the process at once. 0 after an orderly stop, 78
+    if a setting proved wrong at the start, 1 if it failed; both are logged, the first as one line.
     """
     return asyncio.run(_Life(build, settings).live())
 
@@ -78,6 +78,10 @@ class _Life(Generic[S]):
             if not self._stop.is_set():
                 raise
             _log.info("start_cancelled")
+        except SettingsError as exc:
+            # Found only at the start: a key that is missing for old rows, a file that cannot be read.
+            _log.critical("wrong_settings", what=str(exc))
+            return EX_CONFIG
         except Exception as exc:  # noqa: BLE001 - the last handler there is
             _log.critical("process_failed", exc_info=exc)
             return 1

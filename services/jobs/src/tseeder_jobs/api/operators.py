@@ -12,8 +12,7 @@ from tseeder.jobs.v1 import operators_pb2 as pb
 from tseeder.jobs.v1 import operators_pb2_grpc
 from tseeder_jobs.api import wire
 from tseeder_jobs.api.callers import operator
-from tseeder_jobs.domain.rows import Reason
-from tseeder_jobs.store.agents import AgentRow
+from tseeder_jobs.domain.rows import AgentRow, Reason
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.list_agents import list_agents
 from tseeder_jobs.usecases.set_cordon import set_cordon

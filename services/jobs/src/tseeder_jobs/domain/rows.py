@@ -137,3 +137,19 @@ class UsageRow:
     running_limit: int
     storage_limit_bytes: int
     priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One agent, as its newest boot registered it."""
+
+    agent_id: str
+    boot_id: UUID
+    cordoned: bool
+    draining: bool
+    transfers_capacity: int
+    disk_bytes: int
+    disk_free_bytes: int
+    software_version: str
+    registered_at: datetime
+    last_heartbeat_at: datetime

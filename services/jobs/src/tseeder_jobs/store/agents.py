@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tseeder_jobs.domain.rows import AgentRow
 from tseeder_pg import Record, Tx
 
 _columns = """agent_id, boot_id, cordoned, draining, transfers_capacity, disk_bytes, disk_free_bytes, software_version,
 registered_at, last_heartbeat_at"""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRow:
-    """One agent, as its newest boot registered it."""
-
-    agent_id: str
-    boot_id: UUID
-    cordoned: bool
-    draining: bool
-    transfers_capacity: int
-    disk_bytes: int
-    disk_free_bytes: int
-    software_version: str
-    registered_at: datetime
-    last_heartbeat_at: datetime
 
 
 REGISTER: Final = """

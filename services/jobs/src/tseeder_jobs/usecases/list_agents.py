@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tseeder_jobs.domain.rows import AgentRow
 from tseeder_jobs.store import agents
-from tseeder_jobs.store.agents import AgentRow
 from tseeder_jobs.usecases.context import Context
 from tseeder_pg import transaction
 

@@ -38,6 +38,9 @@ async def verify_metadata(
     except AppError as exc:
         if exc.kind not in (Kind.INVALID, Kind.TOO_LARGE, Kind.UNPROCESSABLE):
             raise
+        if layers is not None:
+            # No info-hash vouches for layers: if it is they that are wrong, others may have the right ones.
+            await _acceptable(ctx, info, exc)
         return await _unacceptable(ctx, caller, lease, Reason(exc.code, exc.message), info, claimed)
     found = sealing.hashes_of(meta)
     if any(found.get(kind) != value for kind, value in claimed.items()):
