@@ -272,7 +272,7 @@ async def test_the_reaper_waits_one_lease_after_an_outage(
     brief_world: World, s3_client: Any, sample: MakeSample
 ) -> None:
     """While jobs is away nobody can renew, so nobody is blamed for it."""
-    async with running(brief_world, **BRIEF) as before:
+    async with running(brief_world) as before:
         user = before.user()
         job = await user.submit(torrent=(await sample(100)).torrent.read_bytes())
         played = Agent(before, s3_client)

@@ -38,9 +38,7 @@ async def verify_metadata(
     except AppError as exc:
         if exc.kind not in (Kind.INVALID, Kind.TOO_LARGE, Kind.UNPROCESSABLE):
             raise
-        if layers is not None:
-            # No info-hash vouches for layers: if it is they that are wrong, others may have the right ones.
-            await _acceptable(ctx, info, exc)
+        await _refuse_layers(ctx, info, layers, exc)
         return await _unacceptable(ctx, caller, lease, Reason(exc.code, exc.message), info, claimed)
     found = sealing.hashes_of(meta)
     if any(found.get(kind) != value for kind, value in claimed.items()):
@@ -59,6 +57,17 @@ async def verify_metadata(
     if verdict.reason is not None:
         await end_jobs_of(ctx, lease.transfer_id)
     return verdict
+
+
+async def _refuse_layers(ctx: Context, info: bytes, layers: bytes | None, error: AppError) -> None:
+    """No info-hash vouches for piece layers: where only they are wrong, nothing is said about the torrent."""
+    if layers is None:
+        return
+    try:
+        await ctx.parser.parse_info(info, None)
+    except AppError:
+        return
+    raise invalid("metadata_mismatch", "These piece layers are not those of the torrent.") from error
 
 
 async def _claimed(ctx: Context, caller: AgentCaller, lease: LeaseRef) -> dict[str, str]:
