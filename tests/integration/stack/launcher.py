@@ -1,7 +1,7 @@
 """A launcher as a process of its own, for tests that kill it.
 
-`python launcher.py STATE rclone|radosgw` runs Postgres, NATS and that S3 server; with `services` it runs the whole
-stack. It prints "ready" when everything is.
+`python launcher.py STATE servers` runs Postgres, NATS and rclone; `radosgw` RadosGW alone; `services` the whole stack.
+It prints "ready" when everything is.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from pathlib import Path
 
 from tseeder_stack import backing
 from tseeder_stack.errors import StackError
-from tseeder_stack.options import S3Kind, StackOptions
+from tseeder_stack.options import StackOptions
 from tseeder_stack.site import Site
 from tseeder_stack.stack import Stack
 
 
-async def servers(state: Path, kind: S3Kind) -> None:
+async def servers(state: Path) -> None:
     async with Site(StackOptions(state=state, safe=False)) as site:
-        server = backing.plan_s3(site, kind)
+        server = backing.plan_s3(site, "rclone")
         await asyncio.gather(backing.start_postgres(site), backing.start_nats(site), backing.start_s3(site, server))
+        await wait()
+
+
+async def radosgw(state: Path) -> None:
+    async with Site(StackOptions(state=state)) as site:
+        await backing.start_s3(site, backing.plan_s3(site, "radosgw"))
         await wait()
 
 
@@ -35,16 +41,10 @@ async def wait() -> None:
     await asyncio.Event().wait()
 
 
-async def main(state: Path, what: str) -> None:
-    match what:
-        case "services":
-            await services(state)
-        case "rclone" | "radosgw":
-            await servers(state, what)
-
+WHAT = {"servers": servers, "radosgw": radosgw, "services": services}
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+        asyncio.run(WHAT[sys.argv[2]](Path(sys.argv[1])))
     except StackError as error:
         sys.exit(str(error))

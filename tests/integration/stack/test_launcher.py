@@ -26,14 +26,13 @@ from tseeder_stack.s3 import S3Server, signed
 from tseeder_stack.site import Site
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-KINDS = ["rclone", pytest.param("radosgw", marks=pytest.mark.radosgw)]
 
 
 @asynccontextmanager
-async def launched(state: Path, kind: str = "rclone") -> AsyncIterator[asyncio.subprocess.Process]:
+async def launched(state: Path, what: str = "servers") -> AsyncIterator[asyncio.subprocess.Process]:
     """A launcher in a process (and a session) of its own, ready."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(LAUNCHER), str(state), kind), stdout=asyncio.subprocess.PIPE, start_new_session=True
+        *(sys.executable, str(LAUNCHER), str(state), what), stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
     assert process.stdout
     try:
@@ -46,10 +45,10 @@ async def launched(state: Path, kind: str = "rclone") -> AsyncIterator[asyncio.s
 
 
 @asynccontextmanager
-async def site_with(state: Path, kind: str = "rclone") -> AsyncIterator[tuple[Site, str, S3Server]]:
+async def servers_on(state: Path) -> AsyncIterator[tuple[Site, str, S3Server]]:
     """The same in this process: the site, Postgres' URL, the S3 server."""
     async with Site(StackOptions(state=state, safe=False)) as site:
-        server = backing.plan_s3(site, "radosgw" if kind == "radosgw" else "rclone")
+        server = backing.plan_s3(site, "rclone")
         url, _, _ = await asyncio.gather(
             backing.start_postgres(site), backing.start_nats(site), backing.start_s3(site, server)
         )
@@ -94,20 +93,19 @@ async def stored(server: S3Server) -> tuple[int, bytes]:
     return await asyncio.to_thread(signed, server, "GET", f"/{server.bucket}/kept")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_nothing_outlives_a_launcher_that_is_killed_and_its_data_is_found_again(state: Path, kind: str) -> None:
-    async with site_with(state, kind) as (site, url, server):
+async def test_nothing_outlives_a_launcher_that_is_killed_and_its_data_is_found_again(state: Path) -> None:
+    async with servers_on(state) as (site, url, server):
         await put_row(url)
         await put_object(server)
         ports = dict(site.ports.given)
-    async with launched(state, kind) as launcher:
+    async with launched(state) as launcher:
         programs = info(state)["programs"]
         assert all(program["ready"] for program in programs.values())
         pids = family([program["pid"] for program in programs.values()])
         assert len(pids) > len(programs)  # Postgres has children
         launcher.kill()
         await until(lambda: all(gone(pid) for pid in pids))
-    async with site_with(state, kind) as (site, url, server):
+    async with servers_on(state) as (site, url, server):
         assert await row(url) == "yesterday"
         assert await stored(server) == (HTTPStatus.OK, b"yesterday")
         assert site.ports.given == ports  # the same addresses as yesterday
@@ -117,12 +115,12 @@ async def test_a_start_right_after_the_launcher_was_killed_waits_for_what_is_sti
     async with launched(state) as launcher:
         launcher.kill()
         await launcher.wait()
-        async with site_with(state) as (_, _, server):
+        async with servers_on(state) as (_, _, server):
             assert (await stored(server))[0] == HTTPStatus.NOT_FOUND
 
 
 async def test_the_state_file_tells_what_runs_and_in_the_end_that_nothing_does(state: Path) -> None:
-    async with site_with(state) as (site, _, server):
+    async with servers_on(state) as (site, _, server):
         said = info(state)
         assert said["launcher_pid"] == os.getpid()
         assert said["urls"]["s3"] == server.endpoint
@@ -138,7 +136,7 @@ async def test_the_state_file_tells_what_runs_and_in_the_end_that_nothing_does(s
 
 
 async def test_a_killed_postgres_comes_back_with_every_row(state: Path) -> None:
-    async with site_with(state) as (site, url, _):
+    async with servers_on(state) as (site, url, _):
         await put_row(url)
         pids = family([site.child("postgres").pid or 0])
         site.child("postgres").kill()
@@ -148,14 +146,14 @@ async def test_a_killed_postgres_comes_back_with_every_row(state: Path) -> None:
 
 
 async def test_a_pid_file_of_a_postgres_long_dead_is_no_obstacle(state: Path) -> None:
-    async with site_with(state) as (site, url, _):
+    async with servers_on(state) as (site, url, _):
         await put_row(url)
         data = site.child("postgres").program.cwd
         owner = (data / "PG_VERSION").stat()
     sleeper = await asyncio.create_subprocess_exec("sleep", "600", user=owner.st_uid)  # has that number now
     try:
         (data / "postmaster.pid").write_text(f"{sleeper.pid}\n{data}\n1700000000\n5432\n\n127.0.0.1\n\nready\n")
-        async with site_with(state) as (_, url, _):
+        async with servers_on(state) as (_, url, _):
             assert await row(url) == "yesterday"
         assert sleeper.returncode is None
     finally:
@@ -168,12 +166,12 @@ async def test_below_a_folder_that_others_cannot_enter_data_is_put_in_reach(stat
     home = state / "home"
     home.mkdir(mode=0o700)
     inside = home / "clone" / ".tseeder"
-    async with site_with(inside, "rclone") as (site, url, _):
+    async with servers_on(inside) as (site, url, _):
         data = site.child("postgres").program.cwd
         await put_row(url)
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         assert data.is_relative_to("/var/lib/tseeder" if os.geteuid() == 0 else inside)
-    async with site_with(inside, "rclone") as (_, url, _):
+    async with servers_on(inside) as (_, url, _):
         assert await row(url) == "yesterday"
     shutil.rmtree(home)
     async with Site(StackOptions(state=state / "other")):  # any later start clears away what was thrown away

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from tests.integration.stack.test_backing import put_get_delete, wrong_secret
-from tests.integration.stack.test_launcher import put_object, site_with, stored
+from tests.integration.stack.test_launcher import family, info, launched, put_object, stored
+from tests.integration.stack.test_supervisor import gone, until
+from tseeder_stack import backing
+from tseeder_stack.options import StackOptions
 from tseeder_stack.s3 import S3Server, signed
 from tseeder_stack.site import Site
 
@@ -39,24 +44,40 @@ async def test_agents_may_put_and_nothing_else_and_jobs_may_read_and_delete_what
     await asyncio.to_thread(check)
 
 
-async def test_every_one_of_its_daemons_may_be_killed(state: Path) -> None:
-    async with site_with(state, "radosgw") as (site, _, server):
-        await put_object(server)
+@asynccontextmanager
+async def radosgw_on(state: Path) -> AsyncIterator[tuple[Site, S3Server]]:
+    async with Site(StackOptions(state=state)) as site:
+        server = backing.plan_s3(site, "radosgw")
+        await backing.start_s3(site, server)
+        yield site, server
+
+
+async def test_every_one_of_its_daemons_may_be_killed_and_the_next_day_its_monitor_may_listen_elsewhere(
+    state: Path,
+) -> None:
+    async with radosgw_on(state) as (site, server):
         for name in ("ceph-osd", "ceph-mon", "radosgw"):
             site.child(name).kill()
             await site.child(name).wait_ready(30)
             await put_object(server)
             assert await stored(server) == (HTTPStatus.OK, b"yesterday"), name
             assert site.child(name).restarts == 1
-
-
-async def test_the_monitor_may_listen_elsewhere_the_next_day(state: Path) -> None:
-    async with site_with(state, "radosgw") as (site, _, server):
-        await put_object(server)
         before = site.ports.given["ceph-mon"]
     blocker = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", before)
-    async with blocker, site_with(state, "radosgw") as (site, _, server):
+    async with blocker, radosgw_on(state) as (site, server):
         assert site.ports.given["ceph-mon"] != before
+        assert await stored(server) == (HTTPStatus.OK, b"yesterday")
+
+
+async def test_nothing_of_it_outlives_a_launcher_that_is_killed_and_its_data_is_found_again(state: Path) -> None:
+    async with radosgw_on(state) as (_, server):
+        await put_object(server)
+    async with launched(state, "radosgw") as launcher:
+        pids = family([program["pid"] for program in info(state)["programs"].values()])
+        assert len(pids) == 3
+        launcher.kill()
+        await until(lambda: all(gone(pid) for pid in pids))
+    async with radosgw_on(state) as (_, server):
         assert await stored(server) == (HTTPStatus.OK, b"yesterday")
 
 

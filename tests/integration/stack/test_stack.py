@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.stack.test_launcher import family, info, launched, site_with
+from tests.integration.stack.test_launcher import family, info, launched, servers_on
 from tests.integration.stack.test_supervisor import gone, until
 from tseeder_pg import connection, open_pool
 from tseeder_stack import nats
@@ -69,7 +69,7 @@ async def test_a_service_can_be_restarted_with_other_settings(state: Path) -> No
 
 async def test_servers_of_ones_own_are_used_if_they_are_named(state: Path) -> None:
     others = state / "others"
-    async with site_with(others) as (_, admin_url, s3):
+    async with servers_on(others) as (_, admin_url, s3):
         url = await hosted_database(admin_url)
         nats_url = nats.url(info(others)["ports"]["nats"], (others / "secrets" / "nats").read_text())
         options = StackOptions(
