@@ -15,8 +15,9 @@ import pytest
 from tests.faults.invariants import violations
 from tests.integration.jobs.playing import Agent, agents_s3
 from tests.integration.jobs.running import Service, World, eventually, running, world
+from tseeder_stack.backing import make_bucket
 from tseeder_stack.provision import create_database
-from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
 
 KIB = 1 << 10
@@ -32,7 +33,7 @@ async def own_world(
 ) -> AsyncIterator[World]:
     """A database with all schemas, and a bucket, for one jobs service."""
     await create_database(postgres.admin_url, name, template=template)
-    await ensure_bucket(s3)
+    await make_bucket(s3)
     async with world(postgres.database(name), nats_url, s3, folder) as made:
         yield made
 
