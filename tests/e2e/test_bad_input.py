@@ -1,0 +1,92 @@
+"""What cannot be right is refused by REST, each with its own problem code, and nothing is changed by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from tests.e2e.world import World
+from tests.faults.invariants import object_keys, open_uploads
+from tseeder_testkit.bad_inputs import BAD_INFO_HASHES, BAD_MAGNETS, BAD_TORRENTS, BadText, BadTorrent
+
+# What agents and loops write by themselves, whoever asks for what.
+RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations")
+
+STATUS: Final = {"magnet_too_large": 413, "torrent_too_large": 413}
+
+
+@pytest.fixture(scope="module")
+async def strict(session_world: World) -> AsyncIterator[World]:
+    """The stack as on the internet: its jobs service takes no loopback trackers."""
+    stack = session_world.stack
+    await stack.restart("jobs", {"TSEEDER_JOBS_ADMIT_PRIVATE_HOSTS": "false"})
+    yield session_world
+    await stack.restart("jobs", {"TSEEDER_JOBS_ADMIT_PRIVATE_HOSTS": "true"})
+
+
+@pytest.fixture
+async def unchanged(strict: World) -> AsyncIterator[World]:
+    """Jobs, usage, S3 and every row are afterwards what they were before."""
+    before = await everything(strict)
+    yield strict
+    assert await everything(strict) == before
+
+
+async def everything(world: World) -> dict[str, Any]:
+    """All that a refused request must leave alone."""
+    jobs = [job async for job in world.ann.client.all_jobs()]
+    s3 = await asyncio.to_thread(lambda: (object_keys(world.stack.s3), open_uploads(world.stack.s3)))
+    return {"jobs": jobs, "usage": await world.ann.client.usage(), "s3": s3, "rows": await rows(world)}
+
+
+async def rows(world: World) -> dict[str, tuple[int, str]]:
+    """Count and digest of the rows of each table of jobs."""
+    tables = await world.fetch(
+        """SELECT table_name FROM information_schema.tables
+           WHERE table_schema = 'jobs' AND table_name <> ALL($1::text[])""",
+        list(RESTLESS),
+    )
+    union = " UNION ALL ".join(
+        f"SELECT '{name}', count(*), COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} t"  # noqa: S608
+        for (name,) in tables
+    )
+    return {name: (count, digest) for name, count, digest in await world.fetch(union)}
+
+
+@pytest.fixture(scope="module")
+async def http(strict: World) -> AsyncIterator[httpx.AsyncClient]:
+    async with strict.ann.http() as http:
+        yield http
+
+
+@pytest.mark.parametrize("bad", BAD_MAGNETS.values(), ids=BAD_MAGNETS)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_bad_magnet(http: httpx.AsyncClient, bad: BadText) -> None:
+    _refused(await http.post("/v1/jobs", json={"magnet": bad.text}), bad.code)
+
+
+@pytest.mark.parametrize("bad", BAD_INFO_HASHES.values(), ids=BAD_INFO_HASHES)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_bad_info_hash(http: httpx.AsyncClient, bad: BadText) -> None:
+    _refused(await http.post("/v1/jobs", json={"info_hash": bad.text}), bad.code)
+
+
+@pytest.mark.parametrize("bad", BAD_TORRENTS.values(), ids=BAD_TORRENTS)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_bad_torrent(http: httpx.AsyncClient, bad: BadTorrent) -> None:
+    _refused(await http.post("/v1/jobs", files={"torrent": ("a.torrent", bad.make())}), bad.code)
+
+
+def _refused(response: httpx.Response, code: str) -> None:
+    """A whole problem, with this code."""
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["code"], problem["status"]) == (code, response.status_code)
+    assert response.status_code == STATUS.get(code, 400)
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"]

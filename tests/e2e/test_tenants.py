@@ -1,0 +1,75 @@
+"""Another user's job, files, events and bytes: 404, as if they were not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.fixtures import MakeSample
+from tests.e2e.people import Person
+from tests.e2e.seeding import Swarm
+
+JOB_CALLS = [
+    ("GET", "/v1/jobs/{job}", None),
+    ("DELETE", "/v1/jobs/{job}", None),
+    ("GET", "/v1/jobs/{job}/files", None),
+    ("GET", "/v1/jobs/{job}/events", None),
+    ("POST", "/v1/jobs/{job}/cancel", None),
+    ("POST", "/v1/jobs/{job}/pause", None),
+    ("POST", "/v1/jobs/{job}/resume", None),
+    ("POST", "/v1/jobs/{job}/retry", None),
+    ("PUT", "/v1/jobs/{job}/selection", {"file_indexes": [0]}),
+]
+FILE_CALLS = [
+    ("GET", "/v1/files/{file}", None),
+    ("GET", "/v1/files/{file}/content", None),
+    ("HEAD", "/v1/files/{file}/content", None),
+    ("DELETE", "/v1/files/{file}", None),
+]
+NOBODYS = "01890000-0000-7000-8000-000000000000"
+
+
+async def test_what_another_user_has(ann: Person, ben: Person, swarm: Swarm, sample: MakeSample) -> None:
+    """Ben gets of Ann's ids what he gets of ids that never were; Ann's job is as it was."""
+    made = await sample(1000, 2000)
+    await swarm.seed(made)
+    job = await ann.completed(await ann.submit(swarm.torrent(made)))
+    file = next(iter((await ann.files(job)).values()))
+    async with ben.http() as http:
+        for method, path, body in JOB_CALLS + FILE_CALLS:
+            theirs = await http.request(method, path.format(job=job["job_id"], file=file["file_id"]), json=body)
+            nobodys = await http.request(method, path.format(job=NOBODYS, file=NOBODYS), json=body)
+            assert theirs.status_code == nobodys.status_code == 404, (method, path)
+            if method != "HEAD":
+                assert theirs.json()["code"] == nobodys.json()["code"]
+                assert theirs.json()["detail"] == nobodys.json()["detail"]
+    assert (await ben.client.jobs())["items"] == []
+    assert (await ben.client.files())["items"] == []
+    assert await ann.client.job(job["job_id"]) == job
+    await ann.has(job, made)
+
+
+async def test_the_same_public_torrent_gives_no_way_to_the_other_users_files(
+    ann: Person, ben: Person, swarm: Swarm, sample: MakeSample
+) -> None:
+    """They share the objects; ids, names and files stay each user's own."""
+    made = await sample(1000)
+    await swarm.seed(made)
+    first = await ann.completed(await ann.submit(swarm.torrent(made), name="Ann's own name"))
+    second = await ben.completed(await ben.submit(swarm.torrent(made)))
+    assert second["name"] == made.name
+    hers, his = await ann.files(first), await ben.files(second)
+    assert {file["file_id"] for file in hers.values()}.isdisjoint(file["file_id"] for file in his.values())
+    async with ben.http() as http:
+        for file in hers.values():
+            assert (await http.get(f"/v1/files/{file['file_id']}/content")).status_code == 404
+
+
+@pytest.mark.parametrize("credential", ["", "Bearer nothing", "Bearer tsk_abcdefgh_x_y"])
+async def test_without_a_good_key(ann: Person, swarm: Swarm, sample: MakeSample, credential: str) -> None:
+    made = await sample(1000)
+    job = await ann.submit(swarm.torrent(made))
+    headers = {"Authorization": credential}
+    async with ann.http() as http:
+        for method, path, body in JOB_CALLS:
+            answer = await http.request(method, path.format(job=job["job_id"]), json=body, headers=headers)
+            assert answer.status_code == 401, (method, path)
