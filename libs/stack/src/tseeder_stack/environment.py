@@ -44,7 +44,7 @@ def target(service: str, parts: Parts) -> str:
 
 def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
     fields = {"HOST": HOST, "OPS_PORT": str(parts.ports[f"{name}.ops"]), "LOG_LEVEL": parts.log_level}
-    if service != "gateway":  # which verifies nothing itself: auth tells it who calls
+    if service not in ("gateway", "agent"):  # auth tells the gateway who calls; nobody calls an agent
         fields["IDENTITY_PUBLIC_KEYS"] = str(parts.secrets.identity_public_keys())
     fields["NATS_URL"] = parts.nats_url
     if f"{name}.rpc" in parts.ports:
@@ -100,6 +100,8 @@ def _agent(name: str, parts: Parts) -> dict[str, str]:
         "S3_SECRET_KEY": parts.s3.agent.secret,
         "SCRATCH_DIR": str(parts.state / "scratch" / name),
         "ADMIT_LOOPBACK": "true",
+        # rclone stalls parts that come far out of order.
+        "UPLOAD_REACH_PARTS": "16" if parts.s3.kind == "rclone" else "0",
     }
 
 

@@ -178,7 +178,8 @@ class Ledger:
 
     def rebuild(self, have: Sequence[bool]) -> list[int]:
         """Take over the true set of pieces (alerts were lost, the disk failed); gives the pieces that are gone."""
-        now = bytearray(map(bool, have))
+        now = bytearray(self.piece_count)
+        now[: len(have)] = bytes(map(bool, have[: self.piece_count]))
         lost = [piece for piece in range(self.piece_count) if self._have[piece] and not now[piece]]
         self._have = now
         for row in self._rows:
@@ -348,11 +349,17 @@ class Ledger:
         """No part is ABSENT: the swarm has nothing more to give."""
         return self._next_absent() is None
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is READY, BUSY or on its way to completion: there is nothing to flush."""
-        working = (PartState.READY, PartState.BUSY)
-        return not any(row.state in working for row in self._rows)
+    def idle(self, reach: int = 0) -> bool:
+        """Nothing can be sent or completed now; parts beyond `reach` (as for `take`) do not count."""
+        for entry in self._entries.values():
+            if entry.wish.wanted and entry.state in (EntryState.WHOLE, EntryState.COMPLETING):
+                return False
+        for row in self._rows:
+            if row.state is PartState.BUSY:
+                return False
+            if row.state is PartState.READY and not (reach and self._ahead(row) >= reach):
+                return False
+        return True
 
     def amounts(self, ranges: Sequence[tuple[int, int]]) -> Amounts:
         """Bytes wanted, here (or in S3) and in S3, over the entries in these inclusive ranges of file_index."""

@@ -22,6 +22,7 @@ from tseeder_agent.adapters.swarm.metadata import (
     staged_layout,
 )
 from tseeder_agent.adapters.swarm.wishes import STAGED
+from tseeder_agent.domain.addresses import usable_trackers
 from tseeder_agent.domain.piece_hashes import PieceHashes, V2Hashes
 from tseeder_agent.domain.staged import StagedLayout
 from tseeder_kit.errors import AppError, conflict, unavailable, unprocessable
@@ -268,6 +269,11 @@ class Torrent:
         """Deadlines for (piece, slot): a slot is a second."""
         for piece, slot in window:
             self._handle.set_piece_deadline(piece, _SLOT_MS * slot)
+
+    def add_trackers(self, urls: Sequence[str]) -> None:
+        """Ask these trackers, too; those that are known already change nothing."""
+        for tier, url in enumerate(usable_trackers(urls)):
+            self._handle.add_tracker({"url": url, "tier": tier})
 
     def go_in_order(self, in_order: bool) -> None:
         """In order of the pieces, or (while somebody's pieces are nobody's) rarest first, without deadlines."""

@@ -1,0 +1,81 @@
+"""The agent's settings: `TSEEDER_AGENT_<FIELD>`, or `TSEEDER_<FIELD>` for what services share.
+
+How often an agent beats, when it stops by itself and when its lease ends is jobs' to say; it says so at Register.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator
+
+from tseeder_kit import settings as kit
+from tseeder_kit.settings import Field, SecretStr
+
+MIB = 1024 * 1024
+AGENT_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+
+
+class Settings(kit.Settings):
+    """Read once, at the start. Durations are seconds, sizes bytes."""
+
+    agent_id: str = Field(pattern=AGENT_ID, description="this agent's name, the same over restarts: a-z, 0-9 and -")
+    jobs_target: str = Field(description="host:port of the jobs service's gRPC server")
+    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell")
+    join_secret: SecretStr = Field(description="the secret that agents register with")
+
+    s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server")
+    s3_bucket: str | None = Field(None, description="the bucket that the key may write to; unset: whichever jobs names")
+    s3_region: str = Field("us-east-1", description="the region that requests are signed for")
+    s3_access_key: str = Field(description="the access key that may put parts and small objects")
+    s3_secret_key: SecretStr = Field(description="the secret of S3_ACCESS_KEY")
+    s3_sign_payload: Literal["auto", "always", "never"] = Field(
+        "auto", description="whether signatures cover the bytes; auto: over plain http, not over TLS"
+    )
+    s3_timeout_seconds: float = Field(60, gt=0, description="how long one write may take")
+    s3_slots: int = Field(8, ge=1, le=256, description="writes to object storage at once")
+    upload_reach_parts: int = Field(
+        0, ge=0, description="how far parts may go up ahead of their file's first missing one; 0: any distance"
+    )
+
+    scratch_dir: Path = Field(description="a folder of this agent's own for what is being fetched")
+    scratch_bytes: int = Field(0, ge=0, description="how much of its disk may be used; 0: all that is free")
+    transfers: int = Field(4, ge=1, le=1000, description="transfers at once")
+    buffer_bytes: int = Field(64 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
+    reader_threads: int = Field(2, ge=1, le=32, description="threads that read and hash parts")
+    window_parts: int = Field(4, ge=1, le=64, description="parts that are fetched at once, in order")
+
+    swarm_hosts: tuple[str, ...] = Field(("0.0.0.0", "[::]"), description="addresses that peers may connect to")
+    swarm_port: int = Field(0, ge=0, le=65535, description="port that peers may connect to; 0 takes a free one")
+    admit_loopback: bool = Field(False, description="whether the swarm may reach this machine: embedded stack, tests")
+    admitted_networks: tuple[str, ...] = Field((), description="private networks that the swarm may reach after all")
+    refused_networks: tuple[str, ...] = Field((), description="further networks that the swarm may not reach")
+    dht: bool = Field(True, description="whether peers are looked for in the DHT, too")
+    utp: bool | None = Field(None, description="whether uTP is spoken beside TCP; unset: unless loopback is admitted")
+    connections: int = Field(400, ge=2, description="peers at once, of all transfers")
+    download_rate: int = Field(0, ge=0, description="bytes a second from the swarm, at most; 0: no limit")
+    upload_rate: int = Field(0, ge=0, description="bytes a second to the swarm, at most; 0: no limit")
+
+    stop_tracker_seconds: int = Field(1, ge=0, description="how long trackers are told of an end; 0: not at all")
+
+    claim_seconds: float = Field(10, gt=0, description="how often work is asked for when no bell rings")
+    progress_seconds: float = Field(1, gt=0, description="how often progress is published")
+    call_seconds: float = Field(10, gt=0, description="how long one call to jobs may take")
+    retry_seconds: float = Field(0.5, gt=0, description="the first pause after a failure that may pass")
+    retry_longest_seconds: float = Field(30, gt=0, description="the longest pause after failures that may pass")
+    availability_seconds: float = Field(5, gt=0, description="how often it is checked that peers have every piece")
+    stall_seconds: float = Field(60, gt=0, description="a transfer that gets nothing for so long says why")
+    hand_over_seconds: float = Field(20, gt=0, description="how long a stopping agent sends what it has")
+    disk_full_pause_seconds: float = Field(30, ge=0, description="nobody claims for so long what filled a disk")
+
+    @field_validator("admitted_networks", "refused_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError:
+                raise ValueError("must be networks such as 10.0.0.0/8") from None
+        return value

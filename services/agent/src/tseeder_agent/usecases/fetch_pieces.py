@@ -1,0 +1,105 @@
+"""Keep the ledger and libtorrent in step: what came, in which order the rest is wanted, what the disk says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+from tseeder_agent.adapters.swarm import Changes, Torrent
+from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL, NO_PEERS, NOBODY_HAS_IT_ALL, STALLED
+from tseeder_agent.domain.transfer import Stage
+from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.run import HandOver, Run
+from tseeder_kit.clock import boottime
+from tseeder_kit.logging import get_logger
+
+MIB = 1024 * 1024
+SLOT_BYTES = 8 * MIB
+"""Smaller parts share a slot of the window until they fill it."""
+_log = get_logger(__name__)
+
+
+class Fetching:
+    """The swarm side of one transfer."""
+
+    def __init__(self, ctx: Context, run: Run, ledger: Ledger, torrent: Torrent) -> None:
+        self._ctx = ctx
+        self._run = run
+        self._ledger = ledger
+        self._torrent = torrent
+        self._aimed: set[int] = set()
+        self._in_order = True
+
+    async def work(self) -> NoReturn:
+        """Take in what libtorrent tells, until it is cancelled."""
+        self._torrent.go_in_order(True)
+        self.aim()
+        while True:
+            changes = await self._torrent.changes()
+            if changes.error is not None:
+                raise changes.error
+            if self._take_in(changes):
+                self._run.parts_changed()
+                self.aim()
+            if changes.arrived:
+                self._run.last_arrival = boottime()
+            if changes.disk is not None:
+                self._disk_failed(full=changes.disk.full, message=changes.disk.message)
+            if self._ledger.fetched:
+                self._run.enter(Stage.STORING)
+                self._run.untroubled("swarm")
+
+    def _take_in(self, changes: Changes) -> bool:
+        """Whether parts became whole, or may have been lost."""
+        if changes.have is not None:
+            lost = self._ledger.rebuild(changes.have)
+            self._aimed.difference_update(lost)
+            if self._run.staged is not None:
+                self._run.staged.doubt(lost)
+        return sum([self._ledger.arrived(piece) for piece in changes.arrived]) > 0 or changes.have is not None
+
+    def aim(self) -> None:
+        """Give the pieces of the next parts a deadline, each piece once."""
+        if not self._in_order:
+            return
+        window = self._ledger.window(self._ctx.settings.window_parts, SLOT_BYTES)
+        fresh = [(piece, slot) for piece, slot in window if piece not in self._aimed]
+        self._aimed.update(piece for piece, _ in fresh)
+        self._torrent.aim(fresh)
+
+    def _disk_failed(self, *, full: bool, message: str) -> None:
+        _log.warning("disk_failed", full=full, message=message)
+        problem = DISK_FULL if full else DISK_FAILED
+        self._run.troubled("disk", problem)
+        moved = self._run.sent.total > 0
+        pause = self._ctx.settings.disk_full_pause_seconds
+        self._run.ask_back(HandOver(problem, not_before_seconds=pause, spends_attempt=not moved))
+
+    async def watch(self) -> NoReturn:
+        """Look at the peers now and then: rarest first while a needed piece is nobody's, and say why nothing comes."""
+        while True:
+            await asyncio.sleep(self._ctx.settings.availability_seconds)
+            if not self._ledger.needs_pieces():
+                self._run.untroubled("swarm")
+                continue
+            missing = self._ledger.unavailable(await self._torrent.availability())
+            self._order(in_order=not missing)
+            self._judge(missing=missing)
+
+    def _order(self, *, in_order: bool) -> None:
+        if in_order is self._in_order:
+            return
+        _log.info("order_changed", in_order=in_order)
+        self._in_order = in_order
+        self._aimed.clear()
+        self._torrent.go_in_order(in_order)
+        self.aim()
+
+    def _judge(self, *, missing: bool) -> None:
+        if boottime() - self._run.last_arrival < self._ctx.settings.stall_seconds:
+            self._run.untroubled("swarm")
+        elif not self._torrent.stats.peers:
+            self._run.troubled("swarm", NO_PEERS)
+        else:
+            self._run.troubled("swarm", NOBODY_HAS_IT_ALL if missing else STALLED)

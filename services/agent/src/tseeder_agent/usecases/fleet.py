@@ -1,0 +1,53 @@
+"""What this agent as a whole is doing: whether it has joined, what it runs, whether it takes more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from tseeder_agent.domain.tenure import Timing
+from tseeder_agent.domain.transfer import LeaseId
+from tseeder_agent.usecases.run import Run
+from tseeder_kit.errors import unavailable
+from tseeder_kit.telemetry import gauge
+
+_running = gauge("agent_transfers", "Transfers that this agent runs")
+
+
+@dataclass(slots=True)
+class Fleet:
+    """`claim_now` and `beat_now` are rung by the doorbell; `timing` is jobs' since the last Register."""
+
+    slots: int
+    timing: Timing | None = None
+    cordoned: bool = False
+    draining: bool = False
+    claim_now: asyncio.Event = field(default_factory=asyncio.Event)
+    beat_now: asyncio.Event = field(default_factory=asyncio.Event)
+    runs: dict[LeaseId, Run] = field(default_factory=dict)
+    tasks: dict[LeaseId, asyncio.Task[None]] = field(default_factory=dict)
+
+    @property
+    def free_slots(self) -> int:
+        """How many more transfers it takes now."""
+        if self.draining or self.cordoned or self.timing is None:
+            return 0
+        return max(0, self.slots - len(self.runs))
+
+    def add(self, run: Run, task: asyncio.Task[None]) -> None:
+        """A lease was claimed, and `task` runs it."""
+        self.runs[run.lease] = run
+        self.tasks[run.lease] = task
+        task.add_done_callback(lambda _: self._remove(run.lease))
+        _running.set(len(self.runs))
+
+    def _remove(self, lease: LeaseId) -> None:
+        self.runs.pop(lease, None)
+        self.tasks.pop(lease, None)
+        _running.set(len(self.runs))
+        self.claim_now.set()
+
+    async def check(self) -> None:
+        """The readiness check: whether it has joined."""
+        if self.timing is None:
+            raise unavailable("not_registered", "This agent has not joined yet.")

@@ -1,0 +1,59 @@
+"""Get a part's bytes from the scratch disk, proven to be the torrent's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from tseeder_agent.adapters.scratch_reader import ReadOutcome
+from tseeder_agent.domain.parts import Part, pieces_of
+from tseeder_agent.domain.problems import STAGING_CORRUPT
+from tseeder_agent.domain.storage import PartBytes
+from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.run import GiveBack, HandOver, Run
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import counter
+
+PAUSES_SECONDS: Final = (0.01, 0.05, 0.2, 0.5, 1.0)
+MOST_REFUSALS: Final = 20
+"""Parts of one lease that may stay wrong after all pauses; beyond, the disk is not to be trusted."""
+
+_again = counter("agent_reads_again", "Parts that were read again, and why", ("reason",))
+_log = get_logger(__name__)
+
+
+async def read_part(ctx: Context, run: Run, part: Part) -> PartBytes | None:
+    """Flush, read, compare with the pieces' hashes; read again on a mismatch.
+
+    A finished piece is not readable at once, and the alert that says so after a flush has no id: the hash decides.
+    None: it stayed wrong, and libtorrent was asked again which pieces it has.
+    """
+    staged, torrent = run.staged, run.torrent
+    if staged is None or torrent is None:
+        return None
+    pieces = pieces_of(part.offset, part.size, staged.piece_length)
+    for pause in PAUSES_SECONDS:
+        if not staged.proved.issuperset(pieces):
+            await torrent.flush()
+        try:
+            outcome = await ctx.reader.read(staged, part, with_sha256=ctx.store.wants_sha256)
+        except FileNotFoundError:
+            outcome = ReadOutcome(None, wrong=tuple(pieces))
+        if outcome.part is not None:
+            return outcome.part
+        if outcome.unknown:
+            _again.labels("hash_unknown").inc()
+            await torrent.learn_layers(staged.hashes)
+        if outcome.wrong:
+            _again.labels("hash_wrong").inc()
+        await asyncio.sleep(pause)
+    _refuse(run, part)
+    torrent.refresh()
+    return None
+
+
+def _refuse(run: Run, part: Part) -> None:
+    run.refusals += 1
+    _log.warning("part_not_readable", file_index=part.file_index, part_number=part.number, refusals=run.refusals)
+    if run.refusals > MOST_REFUSALS:
+        raise GiveBack(HandOver(STAGING_CORRUPT, spends_attempt=True))

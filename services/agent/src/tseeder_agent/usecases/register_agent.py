@@ -1,0 +1,30 @@
+"""Join: tell jobs that this boot is there, learn its timers, delete what nobody needs from earlier boots."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+from typing import Final
+
+from tseeder_agent.usecases.context import Context
+from tseeder_kit.logging import get_logger
+
+VERSION: Final = version("tseeder-agent")
+_log = get_logger(__name__)
+
+
+async def register_agent(ctx: Context) -> None:
+    """Also after the credential was refused; leases that this boot holds stay. AppError if jobs is away or refuses."""
+    leftovers = await asyncio.to_thread(ctx.scratch.leftovers)
+    timing, keep = await ctx.jobs.register(
+        transfers=ctx.settings.transfers,
+        disk_bytes=await asyncio.to_thread(ctx.scratch.capacity_bytes),
+        leftovers=leftovers,
+        version=VERSION,
+    )
+    for lease in leftovers:
+        if lease not in keep and lease not in ctx.fleet.runs:
+            await ctx.scratch.drop(lease)
+    ctx.fleet.timing = timing
+    ctx.fleet.claim_now.set()
+    _log.info("registered", agent_id=ctx.jobs.agent_id, boot_id=ctx.jobs.boot_id, leftovers=len(leftovers))

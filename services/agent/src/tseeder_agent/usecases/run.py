@@ -1,0 +1,127 @@
+"""One transfer while this agent holds its lease: what is known, what was asked of it, who has to look again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from tseeder_agent.adapters.scratch_reader import Staged
+from tseeder_agent.adapters.swarm import Torrent
+from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.problems import Problems
+from tseeder_agent.domain.progress import Meter
+from tseeder_agent.domain.tenure import Tenure
+from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
+from tseeder_kit.clock import boottime
+
+
+class LeaseLost(Exception):  # noqa: N818 - it says what happened
+    """The lease is gone: stop at once, tell nobody, drop what is staged."""
+
+
+class LeaseLapsed(Exception):  # noqa: N818 - it says what happened
+    """Jobs was not heard from for too long: stop writing, keep what is staged, and wait for a renewal."""
+
+
+class GiveBack(Exception):  # noqa: N818 - it says what to do
+    """Give the lease back now, because of `hand_over`."""
+
+    def __init__(self, hand_over: HandOver) -> None:
+        super().__init__(hand_over.problem.code)
+        self.hand_over = hand_over
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Why a lease goes back before its transfer is done. `wanted_version` not 0: only if the wish is still that."""
+
+    problem: Problem
+    wanted_version: int = 0
+    not_before_seconds: float = 0.0
+    spends_attempt: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """Kept on the event loop. Each event wakes one loop, which looks at the whole again."""
+
+    lease: LeaseId
+    tenure: Tenure
+    disk_reserved: int = 0
+    stage: Stage = Stage.DOWNLOADING
+    description: Description | None = None
+    ledger: Ledger | None = None
+    torrent: Torrent | None = None
+    staged: Staged | None = None
+    known_peers: tuple[tuple[str, int], ...] = ()
+    problems: Problems = field(default_factory=Problems)
+    sent: Meter = field(default_factory=Meter)
+    last_arrival: float = field(default_factory=boottime)
+    hand_over: HandOver | None = None
+    wanted_version: int = 0
+    newest_version: int = 0
+    refusals: int = 0  # parts whose bytes on disk stayed wrong
+    parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    entries_whole: asyncio.Event = field(default_factory=asyncio.Event)
+    look_again: asyncio.Event = field(default_factory=asyncio.Event)
+    to_report: asyncio.Event = field(default_factory=asyncio.Event)
+    renewed: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def staged_bytes(self) -> int:
+        """About how much of it is on the scratch disk."""
+        return self.torrent.stats.downloaded if self.torrent else 0
+
+    # --- told by the heartbeat
+
+    def renew(self, sent_at: float) -> None:
+        """A heartbeat that was sent at `sent_at` renewed the lease."""
+        self.tenure.renewed(sent_at)
+        self.renewed.set()
+
+    def lose(self) -> None:
+        """The lease is somebody else's, or nobody's."""
+        self.lost.set()
+
+    def want(self, version: int) -> None:
+        """The wish has this version by now."""
+        self.newest_version = max(self.newest_version, version)
+        self.look_again.set()
+
+    def ask_back(self, hand_over: HandOver) -> None:
+        """Send what is whole, then give the lease back. The first reason stands."""
+        if self.hand_over is None:
+            self.hand_over = hand_over
+            self.look_again.set()
+
+    # --- told by the transfer's own loops
+
+    def check_tenure(self) -> None:
+        """Right before anything is written or said: LeaseLapsed, LeaseLost."""
+        if self.lost.is_set():
+            raise LeaseLost
+        if self.tenure.remaining(boottime()) <= 0:
+            raise LeaseLapsed
+
+    def parts_changed(self) -> None:
+        """A part became READY, or HELD, or fell back."""
+        self.parts_ready.set()
+        self.entries_whole.set()
+        self.look_again.set()
+
+    def troubled(self, source: str, problem: Problem) -> None:
+        """Something holds it up."""
+        if self.problems.raise_(source, problem):
+            self.to_report.set()
+
+    def untroubled(self, source: str) -> None:
+        """It works again."""
+        if self.problems.clear(source):
+            self.to_report.set()
+
+    def enter(self, stage: Stage) -> None:
+        """It stands here now."""
+        if self.stage is not stage:
+            self.stage = stage
+            self.to_report.set()

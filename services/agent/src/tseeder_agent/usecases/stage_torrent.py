@@ -1,0 +1,53 @@
+"""Start to fetch a torrent whose metadata is known, or to fetch other parts of it."""
+
+from __future__ import annotations
+
+from tseeder_agent.adapters.scratch_reader import Staged
+from tseeder_agent.adapters.swarm import Torrent, TorrentWish
+from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.problems import TOO_LARGE_FOR_AGENT
+from tseeder_agent.domain.transfer import Description
+from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.run import GiveBack, HandOver, Run
+from tseeder_kit.errors import unprocessable
+
+
+async def stage_torrent(ctx: Context, run: Run, description: Description, ledger: Ledger) -> Torrent | None:
+    """The torrent, added to the session; None if nothing has to be fetched, since S3 holds it all.
+
+    GiveBack if it does not fit onto the scratch disk. AppError as `Swarm.add`, and `layout_differs` if libtorrent lays
+    the files out otherwise than jobs did.
+    """
+    if run.torrent is not None:
+        run.torrent.add_trackers(description.trackers)
+        run.torrent.prioritize(ledger.priorities())
+        return run.torrent
+    if not ledger.needs_pieces():
+        return None  # added with nothing wanted, it would find no peers, later neither
+    _check_room(ctx, run, description)
+    wish = TorrentWish(
+        folder=ctx.scratch.folder(run.lease),
+        info=description.info,
+        piece_layers=description.piece_layers,
+        priorities=ledger.priorities(),
+        trackers=description.trackers,
+        web_seeds=description.web_seeds,
+        peers=description.peers,
+        known_peers=run.known_peers,
+    )
+    torrent = run.torrent = await ctx.swarm.add(wish)
+    layout = await torrent.layout()
+    if not all(layout.holds(each.offset, each.size) for each in description.entries if each.wanted and each.size):
+        raise unprocessable("layout_differs", "The torrent's files do not lie where its metadata says.")
+    hashes = await torrent.hashes(description.piece_layers)
+    run.staged = Staged(torrent.staged, layout, hashes, description.piece_length)
+    return torrent
+
+
+def _check_room(ctx: Context, run: Run, description: Description) -> None:
+    """A magnet's size was not known when it was claimed."""
+    needed = sum(each.size for each in description.entries if each.wanted and not each.stored)
+    others = sum(other.disk_reserved for other in ctx.fleet.runs.values() if other is not run)
+    if needed > ctx.scratch.capacity_bytes() - others or needed > ctx.scratch.free_bytes():
+        raise GiveBack(HandOver(TOO_LARGE_FOR_AGENT, not_before_seconds=ctx.settings.disk_full_pause_seconds))
+    run.disk_reserved = max(run.disk_reserved, needed)

@@ -1,0 +1,126 @@
+"""Take parts as they become whole, and put them into S3 while the rest is still being fetched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from tseeder_agent.adapters.jobs import BATCH
+from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.parts import Part, PartKey
+from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
+from tseeder_agent.domain.transfer import Problem
+from tseeder_agent.domain.writes import Intent, Plan, Result, Verdict
+from tseeder_agent.usecases.batcher import Batcher
+from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.crew import Crew
+from tseeder_agent.usecases.insist import insist
+from tseeder_agent.usecases.read_part import read_part
+from tseeder_agent.usecases.run import Run
+from tseeder_kit.logging import get_logger
+from tseeder_kit.loops import pauses
+
+PARTS_AT_ONCE: Final = 64
+"""Small files on their way at once; large ones are limited by the budget of bytes."""
+_log = get_logger(__name__)
+
+
+class Uploads:
+    """The upload side of one transfer. A part that failed gives its memory and its slot back, and is read anew."""
+
+    def __init__(self, ctx: Context, run: Run, ledger: Ledger) -> None:
+        self._ctx = ctx
+        self._run = run
+        self._ledger = ledger
+        self._plans: Batcher[Intent, Plan] = Batcher(self._plan, BATCH)
+        self._confirms: Batcher[Result, bool] = Batcher(self._confirm, BATCH)
+        self._at_once = asyncio.Semaphore(PARTS_AT_ONCE)
+        self._pauses: dict[PartKey, Callable[[], float]] = {}
+
+    async def work(self) -> None:
+        """Until it is cancelled, or something will not pass."""
+        reach = self._ctx.settings.upload_reach_parts
+        async with Crew(self._plans.work, self._confirms.work) as members:
+            while True:
+                await self._at_once.acquire()
+                part = self._ledger.take(reach)
+                while part is None:
+                    self._run.parts_ready.clear()
+                    await self._run.parts_ready.wait()
+                    part = self._ledger.take(reach)
+                members.take_on(self._carry(part))
+
+    async def _carry(self, part: Part) -> None:
+        pause = 0.0
+        try:
+            async with self._ctx.buffers.hold(part.size):
+                result = await self._send(part)
+            if result is not None and await self._confirms.ask(result):
+                self._ledger.hold(part.key)
+            self._pauses.pop(part.key, None)
+        except (StorageRefused, StorageUnavailable) as exc:
+            self._run.troubled("storage", Problem(exc.code, exc.message))
+            pause = self._next_pause(part.key)
+            _log.info("part_later", code=exc.code, cause=exc.details.get("cause", ""), seconds=round(pause, 2))
+        finally:
+            self._at_once.release()
+            self._let_go(part.key, pause)
+
+    def _let_go(self, key: PartKey, pause: float) -> None:
+        """Put back what is not HELD: at once, or after a pause, during which nothing of it is kept in memory."""
+        if pause:
+            asyncio.get_running_loop().call_later(pause, self._let_go, key, 0.0)
+            return
+        self._ledger.put_back(key)
+        self._run.parts_changed()
+
+    def _next_pause(self, key: PartKey) -> float:
+        settings = self._ctx.settings
+        if key not in self._pauses:
+            self._pauses[key] = pauses(settings.retry_seconds, settings.retry_longest_seconds)
+        return self._pauses[key]()
+
+    async def _send(self, part: Part) -> Result | None:
+        """What S3 answered; None if nothing was sent: the ledger knows why, or it is READY again."""
+        body = await read_part(self._ctx, self._run, part)
+        if body is None:
+            return None
+        plan = await self._plans.ask(Intent(part.key, part.size, body.crc32))
+        match plan.verdict:
+            case Verdict.GO:
+                return await self._put(part, body, plan)
+            case Verdict.HELD:
+                self._ledger.hold(part.key)
+            case Verdict.STORED:
+                self._ledger.store(part.file_index)
+            case Verdict.UNWANTED:
+                self._ledger.drop(part.file_index)
+        return None
+
+    async def _put(self, part: Part, body: PartBytes, plan: Plan) -> Result:
+        description = self._run.description
+        bucket = description.bucket if description else ""
+        target = WriteTarget(bucket, plan.object_key, plan.upload_id, part.number, plan.presigned_url)
+        self._run.check_tenure()
+        try:
+            etag = await self._ctx.store.put(target, body)
+        except UploadGone:
+            _log.warning("upload_gone", file_index=part.file_index)
+            return Result(part.key, part.size, plan.object_key, plan.upload_id, gone=True)
+        self._run.sent.add(part.size)
+        self._run.untroubled("storage")
+        return Result(part.key, part.size, plan.object_key, plan.upload_id, etag)
+
+    async def _plan(self, intents: Sequence[Intent]) -> Sequence[Plan]:
+        lease = self._run.lease
+        return await insist(self._ctx, self._run, partial(self._ctx.jobs.plan_writes, lease, intents))
+
+    async def _confirm(self, results: Sequence[Result]) -> Sequence[bool]:
+        """For each result whether its part counts."""
+        lease = self._run.lease
+        reset = await insist(self._ctx, self._run, partial(self._ctx.jobs.confirm_writes, lease, results))
+        for file_index in reset:
+            self._ledger.reset(file_index)
+        return [not each.gone and each.key.file_index not in reset for each in results]

@@ -1,0 +1,1 @@
+"""Loops that live as long as the agent."""
