@@ -101,10 +101,18 @@ async def test_restarts_come_later_and_later(tmp_path: Path) -> None:
 
 async def test_a_program_that_never_gets_up_fails_the_start_with_its_last_words(tmp_path: Path) -> None:
     async with supervised(tmp_path, "print('no such database'); raise SystemExit(3)") as (child, _):
-        with pytest.raises(StackError, match=r"does not start \(exit 3; tried 3 times\)") as caught:
+        with pytest.raises(StackError, match=r"does not start \(exit 3\)") as caught:
             await child.start(30)
         assert "no such database" in str(caught.value)
         assert str(tmp_path / "program.log") in str(caught.value)
+
+
+@pytest.mark.parametrize(("code", "tries"), [(os.EX_CONFIG, 1), (1, 3)])
+async def test_wrong_settings_are_not_tried_again(tmp_path: Path, code: int, tries: int) -> None:
+    async with supervised(tmp_path, f"print('misspelt'); raise SystemExit({code})") as (child, _):
+        with pytest.raises(StackError) as caught:
+            await child.start(30)
+        assert str(caught.value).count("misspelt") == tries
 
 
 async def test_a_program_that_is_not_ready_in_time_fails_the_start(tmp_path: Path) -> None:

@@ -88,7 +88,6 @@ class Stack:
         ports = {f"{name}.ops": pick(f"{name}.ops") for name in self.service_names}
         # Also of services that are left out: their address is a setting of others.
         ports |= {f"{name}.rpc": pick(f"{name}.rpc") for name in ("auth", "billing", "jobs", "admin")}
-        ports |= {f"{name}.rpc": pick(f"{name}.rpc") for name in self._agents}
         ports["gateway.http"] = pick("gateway.http", self.options.gateway_port)
         return ports
 

@@ -19,7 +19,8 @@ from tseeder_stack.run_once import prelude
 LONGEST_DELAY_SECONDS = 10.0
 STEADY_SECONDS = 10.0  # one that lived this long has earned a quick restart again
 PROBE_INTERVAL_SECONDS = 0.04
-TRIES_AT_START = 3  # deaths before it is ready for the first time, after which the whole start fails
+# So many deaths before it was ready once fail the whole start; a single one, if its settings are wrong (EX_CONFIG).
+TRIES_AT_START = 3
 LINE_LIMIT_BYTES = 1 << 20
 TAIL_LINES = 15
 
@@ -107,17 +108,18 @@ class Child:
     async def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            began = time.monotonic()
+            began, code = time.monotonic(), 0
             try:
-                reason = f"exit {await self._live()}"  # a negative one is the signal that it died of
+                code = await self._live()
+                reason = f"exit {code}"  # a negative one is the signal that it died of
             except (StackError, OSError) as error:
                 reason = str(error)
             self._ready.clear()
             if self._stopping.is_set():
                 return
             failures = 1 if time.monotonic() - began > STEADY_SECONDS else failures + 1
-            if not self._was_ready and failures >= TRIES_AT_START:
-                raise self._failure(f"{self.name} does not start ({reason}; tried {failures} times)")
+            if not self._was_ready and (failures >= TRIES_AT_START or code == os.EX_CONFIG):
+                raise self._failure(f"{self.name} does not start ({reason})")
             delay = min(self.program.restart_seconds * 2 ** (failures - 1), LONGEST_DELAY_SECONDS)
             self._console.notice(f"{self.name} died ({reason}), restarting in {delay:g} s")
             self._on_change()
