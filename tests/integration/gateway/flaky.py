@@ -11,47 +11,72 @@ CHUNK = 16 * 1024
 
 
 class FlakyS3:
-    """Made by `flaky_s3`. `cut_after` bytes of answers on a connection it is broken off; `refusing` closes at once."""
+    """Made by `flaky_s3`. Breaking it also breaks the connections that stand."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._cut_after: int | None = None
+        self._refusing = False
         self.url = ""
         self.sent = 0
-        self.cut_after: int | None = None
-        self.refusing = False
+
+    @property
+    def open(self) -> int:
+        """Connections that stand."""
+        return len(self._connections)
 
     def heal(self) -> None:
-        """From now on all is well, and counted from 0."""
-        self.sent, self.cut_after, self.refusing = 0, None, False
+        """From now on all is well, on new connections, and counted from 0."""
+        self.sent, self._cut_after, self._refusing = 0, None, False
+        self._drop_all()
+
+    def refuse(self) -> None:
+        """From now on nobody gets a connection."""
+        self._refusing = True
+        self._drop_all()
+
+    def cut(self, after: int) -> None:
+        """From now on a connection ends after so many bytes of answers."""
+        self._cut_after = after
+        self._drop_all()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        if self.refusing:
-            writer.close()
+        if self._refusing:
+            writer.transport.abort()
             return
+        self._connections.add(writer)
         s3_reader, s3_writer = await asyncio.open_connection(*self._upstream)
         up = asyncio.create_task(self._pump(reader, s3_writer, counted=False))
         down = asyncio.create_task(self._pump(s3_reader, writer, counted=True))
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-        for each in (writer, s3_writer):
-            each.transport.abort()
+        try:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            up.cancel()
+            down.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+            self._connections.discard(writer)
+            writer.close()
+            s3_writer.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
         passed = 0
         with suppress(OSError):
             while chunk := await reader.read(CHUNK):
-                if counted and self.cut_after is not None and passed + len(chunk) > self.cut_after:
-                    writer.write(chunk[: max(0, self.cut_after - passed)])
+                if counted and self._cut_after is not None and passed + len(chunk) > self._cut_after:
+                    writer.write(chunk[: max(0, self._cut_after - passed)])
                     await writer.drain()
                     return
                 writer.write(chunk)
                 await writer.drain()
                 passed += len(chunk)
                 self.sent += len(chunk) if counted else 0
+
+    def _drop_all(self) -> None:
+        for writer in list(self._connections):
+            writer.transport.abort()
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from tests.integration.auth.running import PASSWORD, ROOT, Auth, unique_email
+from tests.integration.auth.running import PASSWORD, Auth, unique_email
 from tests.integration.gateway.flaky import FlakyS3
 from tests.integration.jobs.running import Service
 from tseeder.auth.v1 import auth_pb2
@@ -178,20 +178,15 @@ async def running(upstream: Upstream, **changes: Any) -> AsyncIterator[Door]:
 @asynccontextmanager
 async def running_admin(database_url: str, nats_url: str, auth: Auth, jobs: Service) -> AsyncIterator[int]:
     """An admin service; gives its port."""
-    settings = AdminSettings(
-        database_url=SecretStr(database_url),
-        nats_url=nats_url,
-        identity_public_keys=auth.settings.identity_public_keys,
-        auth_target=f"127.0.0.1:{auth.rpc_port}",
-        jobs_target=f"127.0.0.1:{jobs.settings.rpc_port}",
-    )
-    async with admin_main.build(settings) as admin:
+    fields: dict[str, Any] = {
+        "database_url": SecretStr(database_url),
+        "nats_url": nats_url,
+        "identity_public_keys": auth.settings.identity_public_keys,
+        "auth_target": f"127.0.0.1:{auth.rpc_port}",
+        "jobs_target": f"127.0.0.1:{jobs.settings.rpc_port}",
+    }
+    async with admin_main.build(AdminSettings(**fields)) as admin:
         yield admin.rpc_port
-
-
-async def root(door: Door) -> Caller:
-    """The superadmin."""
-    return await browsing(door, ROOT)
 
 
 def unique() -> str:

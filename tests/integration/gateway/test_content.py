@@ -95,7 +95,7 @@ async def test_several_ranges(door: Door, user: Caller, library: Library) -> Non
     assert answer.headers["Content-Length"] == str(len(answer.body))
     head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + answer.body, policy=email.policy.HTTP)
-    parts = [(str(part["Content-Range"]), part.get_payload(decode=True)) for part in message.iter_parts()]  # type: ignore[attr-defined]
+    parts = [(str(part["Content-Range"]), part.get_payload(decode=True)) for part in message.iter_parts()]
     size = len(content)
     assert parts == [
         (f"bytes 0-9/{size}", content[:10]),

@@ -93,13 +93,22 @@ def _take(request: Request, limit: RateLimit, who: str) -> None:
 
 
 def _check_unsafe(request: Request, parts: Parts, access: Access) -> None:
-    content_type = request.headers.get("content-type")
-    if content_type is not None and content_type.partition(";")[0].strip().lower() not in _BODY_TYPES:
+    if _has_body(request) and media_type(request) not in _BODY_TYPES:
         # A form or plain text is what another site can make a browser send without asking.
         raise unsupported("unsupported_media_type", "Bodies are application/json or multipart/form-data.")
     if access.by_session:
         _check_origin(request, parts)
         check_token(request.headers.get("x-csrf-token"), access.csrf_token)
+
+
+def _has_body(request: Request) -> bool:
+    """Some clients name a type for a body that they do not send."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+def media_type(request: Request) -> str:
+    """The body's media type, lower case, without parameters; "" if none is named."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _check_origin(request: Request, parts: Parts) -> None:

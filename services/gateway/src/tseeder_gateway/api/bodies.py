@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from tseeder_gateway.api.access import media_type
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problems import validation_error
 from tseeder_gateway.api.server import ClientGoneError, close_after_answer
@@ -37,11 +38,6 @@ class JsonBody(Generic[M]):
         return validated(self.model, strict_json.parse(await read(request, parts_of(request).settings.max_json_bytes)))
 
 
-def media_type(request: Request) -> str:
-    """The body's media type, lower case, without parameters; "" if none is named."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 def validated(model: type[M], value: object) -> M:
     """`value` as a `model`. Raises AppError INVALID `invalid_request`, with `errors`."""
     try:
@@ -64,25 +60,29 @@ async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         await _refuse(request)
         raise _too_large(limit)
     deadline = asyncio.get_running_loop().time() + parts_of(request).settings.body_seconds
-    stream = aiter(request.stream())
     received = 0
-    while (chunk := await _next(request, stream, deadline)) is not None:
+    more = True
+    while more:
+        chunk, more = await _receive(request, deadline)
         received += len(chunk)
         if received > limit:
-            await _refuse(request)
+            if more:
+                await _refuse(request)
             raise _too_large(limit)
         yield chunk
 
 
-async def _next(request: Request, stream: AsyncIterator[bytes], deadline: float) -> bytes | None:
+async def _receive(request: Request, deadline: float) -> tuple[bytes, bool]:
+    """The next bytes, and whether more will come."""
     try:
         async with asyncio.timeout_at(deadline):
-            return await anext(stream, None)
+            message: Any = await request.receive()
     except TimeoutError:
         close_after_answer(request.scope)
         raise invalid("body_timeout", "The body did not come in time.") from None
-    except ClientDisconnect:
-        raise ClientGoneError("client_left") from None
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError("client_left")
+    return message.get("body", b""), message.get("more_body", False)
 
 
 async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
@@ -124,26 +124,19 @@ async def _content(value: UploadFile | str) -> str | bytes:
 
 async def _refuse(request: Request) -> None:
     """Reads on for a while, since a client that is still sending would see a reset instead of the answer."""
+    if request.headers.get("expect", "").lower() != "100-continue":
+        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        drained = 0
+        while drained < DRAIN_BYTES:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message: Any = await request.receive()
+            except TimeoutError:
+                break
+            drained += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
     close_after_answer(request.scope)
-    if request.headers.get("expect", "").lower() == "100-continue":
-        return
-    drained = 0
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS):
-            async for chunk in _rest(request):
-                drained += len(chunk)
-                if drained > DRAIN_BYTES:
-                    return
-    except TimeoutError:
-        return
-
-
-async def _rest(request: Request) -> AsyncGenerator[bytes, None]:
-    while True:
-        message: Any = await request.receive()
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
 
 
 def _too_large(limit: int) -> AppError:

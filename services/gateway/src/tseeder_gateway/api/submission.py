@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_gateway.api.bodies import media_type, multipart, read, validated
+from tseeder_gateway.api.access import media_type
+from tseeder_gateway.api.bodies import multipart, read, validated
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.schemas.jobs import SelectionBody, SubmitBody
 from tseeder_gateway.domain import strict_json

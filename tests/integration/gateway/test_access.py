@@ -1,0 +1,276 @@
+"""Who gets in: cookies, keys, CSRF, scopes, limits, origins."""
+
+from __future__ import annotations
+
+from http.cookies import SimpleCookie
+
+import pytest
+
+from tests.integration.auth.running import PASSWORD, unique_email
+from tests.integration.gateway.conftest import MakeDoor
+from tests.integration.gateway.running import Caller, Door, browsing, signed_in, unique, with_scopes
+
+JOB = "/v1/jobs/01a1f8b5-2825-728a-81b6-9320f137115c"
+FILE = "/v1/files/01a1f8b5-2825-728a-81b6-9320f137115c"
+KEY = "/v1/me/api-keys/01a1f8b5-2825-728a-81b6-9320f137115c"
+ADMIN = "/v1/admin"
+
+NEEDS = [
+    ("GET", "/v1/jobs", "jobs:read"),
+    ("POST", "/v1/jobs", "jobs:write"),
+    ("GET", JOB, "jobs:read"),
+    ("DELETE", JOB, "jobs:write"),
+    *(("POST", f"{JOB}/{verb}", "jobs:write") for verb in ("cancel", "pause", "resume", "retry")),
+    ("PUT", f"{JOB}/selection", "jobs:write"),
+    ("GET", f"{JOB}/events", "jobs:read"),
+    ("GET", f"{JOB}/files", "files:read"),
+    ("GET", "/v1/files", "files:read"),
+    ("GET", FILE, "files:read"),
+    ("DELETE", FILE, "files:write"),
+    ("GET", f"{FILE}/content", "files:read"),
+    ("HEAD", f"{FILE}/content", "files:read"),
+    ("GET", "/v1/usage", "me:read"),
+    ("GET", "/v1/plans", "me:read"),
+    ("GET", "/v1/me", "me:read"),
+    ("GET", "/v1/me/api-keys", "me:read"),
+    ("POST", "/v1/me/api-keys", "me:write"),
+    ("DELETE", KEY, "me:write"),
+    ("POST", "/v1/auth/logout", "me:write"),
+    ("POST", f"{ADMIN}/users", "admin:write"),
+    ("GET", f"{ADMIN}/users", "admin:read"),
+    ("GET", f"{ADMIN}/agents", "admin:read"),
+    ("POST", f"{ADMIN}/agents/agent-1/cordon", "admin:write"),
+    ("POST", f"{ADMIN}/agents/agent-1/uncordon", "admin:write"),
+    ("POST", f"{ADMIN}/jobs/01a1f8b5-2825-728a-81b6-9320f137115c/terminate", "admin:write"),
+    ("GET", f"{ADMIN}/audit", "admin:read"),
+]
+
+
+async def test_every_route_that_needs_a_scope_is_in_the_list(door: Door) -> None:
+    document = (await door.call("GET", "/openapi.json")).json
+    described = {
+        (method.upper(), path.count("/"), operation["x-scope"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "x-scope" in operation
+    }
+    assert {(method, path.count("/"), scope) for method, path, scope in NEEDS} == described
+    assert sum("x-scope" in each for paths in document["paths"].values() for each in paths.values()) == len(NEEDS)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDS)
+async def test_nobody_gets_in_without_a_credential_or_its_scope(
+    door: Door, scopeless: Caller, method: str, path: str, scope: str
+) -> None:
+    answer = await door.call(method, path)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="tseeder"'
+    answer = await door.call(method, path, user=scopeless)
+    assert answer.status == 403
+    if method != "HEAD":
+        assert (answer.code, answer.json["details"]) == ("scope_missing", {"scope": scope})
+
+
+@pytest.fixture(scope="session")
+async def scopeless(door: Door) -> Caller:
+    """A key that covers one scope, which routes of this list never ask for alone: none of them."""
+    owner = await signed_in(door.upstream)
+    key = await door.upstream.auth.key_of(await door.upstream.auth.identity(owner.email), scopes=["jobs:read"])
+    await door.upstream.auth.pool.execute("UPDATE api_keys SET scopes = '{}' WHERE key_id = $1", key.key.key_id)
+    return Caller(owner.user_id, owner.email, {"Authorization": f"Bearer {key.secret}"})
+
+
+async def test_sign_in_look_and_sign_out(door: Door) -> None:
+    person = await browsing(door)
+    me = await door.call("GET", "/v1/me", user=person)
+    assert me.json["email"] == person.email
+    assert me.json["role"] == "user"
+    assert me.json["scopes"] == ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
+    assert me.json["csrf_token"] == person.headers["X-CSRF-Token"]
+    out = await door.call("POST", "/v1/auth/logout", user=person)
+    assert (out.status, out.body) == (204, b"")
+    assert out.cookies["tseeder"].value == ""
+    assert (await door.call("GET", "/v1/me", user=person)).status == 401
+
+
+async def test_the_cookie_over_https(make_door: MakeDoor) -> None:
+    door = await make_door(insecure_http=False)
+    email = (await door.upstream.auth.new_user(email=unique_email())).email
+    answer = await door.call("POST", "/v1/auth/login", json={"email": email, "password": PASSWORD})
+    (line,) = answer.headers.getall("Set-Cookie")  # type: ignore[attr-defined]
+    name, _, rest = line.partition("=")
+    assert name == "__Host-tseeder"
+    attributes = {part.strip().lower() for part in rest.split(";")[1:]}
+    assert {"secure", "httponly", "path=/", "samesite=lax"} <= attributes
+    assert not [attribute for attribute in attributes if attribute.startswith("domain")]
+    secret = SimpleCookie(line)["__Host-tseeder"].value
+    assert (await door.call("GET", "/v1/me", headers={"Cookie": f"__Host-tseeder={secret}"})).status == 200
+    assert (await door.call("GET", "/v1/me", headers={"Cookie": f"tseeder={secret}"})).status == 401
+    assert secret not in answer.body.decode()
+
+
+async def test_wrong_passwords_and_unknown_people_are_told_the_same(door: Door) -> None:
+    email = (await door.upstream.auth.new_user(email=unique_email())).email
+    wrong = await door.call("POST", "/v1/auth/login", json={"email": email, "password": "not the password"})
+    unknown = await door.call("POST", "/v1/auth/login", json={"email": unique_email(), "password": PASSWORD})
+    assert wrong.status == unknown.status == 401
+    assert wrong.code == unknown.code
+    assert wrong.json["detail"] == unknown.json["detail"]
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+async def test_a_key_gets_in_by_either_header(door: Door, user: Caller, header: str) -> None:
+    secret = user.headers["Authorization"].removeprefix("Bearer ")
+    value = f"Bearer {secret}" if header == "Authorization" else secret
+    answer = await door.call("GET", "/v1/me", headers={header: value})
+    assert (answer.status, answer.json["csrf_token"]) == (200, None)
+
+
+async def test_credentials_that_are_none(door: Door, user: Caller) -> None:
+    secret = user.headers["Authorization"].removeprefix("Bearer ")
+    for headers, code in (
+        ({"Authorization": "Basic dTpw"}, "credential_invalid"),
+        ({"Authorization": f"Bearer {secret}x"}, None),
+        ({"Authorization": "Bearer " + "x" * 600}, "credential_invalid"),
+        ({"Authorization": f"Bearer {secret}", "X-API-Key": "tsk_other"}, "credential_ambiguous"),
+        ({"Cookie": "tseeder=nonsense"}, None),
+        ({"Cookie": "tseeder=a; tseeder=b"}, "credential_ambiguous"),
+        ({"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."}, None),
+    ):
+        answer = await door.call("GET", "/v1/me", headers=headers)
+        assert answer.status == 401
+        assert code in (None, answer.code)
+
+
+async def test_csrf(door: Door) -> None:
+    person = await browsing(door)
+    cookie = {"Cookie": person.headers["Cookie"]}
+    token = person.headers["X-CSRF-Token"]
+    for headers, code in (
+        ({}, "csrf_token_missing"),
+        ({"X-CSRF-Token": "x" * len(token)}, "csrf_token_invalid"),
+        ({"X-CSRF-Token": token, "Origin": "https://evil.example"}, "cross_site_request"),
+        ({"X-CSRF-Token": token, "Origin": "null"}, "cross_site_request"),
+        ({"X-CSRF-Token": token, "Sec-Fetch-Site": "cross-site"}, "cross_site_request"),
+        ({"X-CSRF-Token": token, "Sec-Fetch-Site": "same-site"}, "cross_site_request"),
+    ):
+        answer = await door.call("POST", "/v1/me/api-keys", headers={**cookie, **headers}, json={"name": "k"})
+        assert (answer.status, answer.code) == (403, code)
+    plain = {**person.headers, "Content-Type": "text/plain"}
+    answer = await door.call("POST", "/v1/me/api-keys", headers=plain, data=b'{"name": "k"}')
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    for headers in ({}, {"Origin": door.url}, {"Sec-Fetch-Site": "same-origin"}):
+        answer = await door.call("POST", "/v1/me/api-keys", headers={**person.headers, **headers}, json={"name": "k"})
+        assert answer.status == 201
+    assert (await door.call("GET", "/v1/me", headers={**cookie, "Origin": "https://evil.example"})).status == 200
+
+
+async def test_another_site_cannot_sign_somebody_in(door: Door) -> None:
+    body = {"email": unique_email(), "password": PASSWORD}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = await door.call("POST", "/v1/auth/login", json=body, headers=headers)
+        assert (answer.status, answer.code) == (403, "cross_site_request")
+
+
+async def test_a_key_is_shown_once_and_ends_when_it_is_revoked(door: Door) -> None:
+    person = await browsing(door)
+    key = unique()
+    body = {"name": "laptop", "scopes": ["jobs:read"], "expires_at": "2099-01-01T00:00:00Z"}
+    made = await door.call("POST", "/v1/me/api-keys", user=person, json=body, headers={"Idempotency-Key": key})
+    assert made.status == 201
+    secret, shown = made.json["secret"], made.json["key"]
+    assert (shown["name"], shown["scopes"], shown["expires_at"]) == ("laptop", ["jobs:read"], "2099-01-01T00:00:00Z")
+    again = await door.call("POST", "/v1/me/api-keys", user=person, json=body, headers={"Idempotency-Key": key})
+    assert (again.json["key"]["key_id"], again.json["secret"]) == (shown["key_id"], "")
+    holder = Caller("", "", {"X-API-Key": secret})
+    assert (await door.call("GET", "/v1/jobs", user=holder)).status == 200
+    assert (await door.call("GET", "/v1/me", user=holder)).code == "scope_missing"
+    listed = await door.call("GET", "/v1/me/api-keys", user=person)
+    assert [each["key_id"] for each in listed.json["items"]] == [shown["key_id"]]
+    assert secret.encode() not in listed.body
+    assert (await door.call("DELETE", f"/v1/me/api-keys/{shown['key_id']}", user=person)).status == 204
+    assert (await door.call("GET", "/v1/jobs", user=holder)).status == 401
+
+
+async def test_a_key_cannot_give_more_than_it_has(door: Door, user: Caller) -> None:
+    narrow = await with_scopes(door.upstream, user, "me:write", "jobs:read")
+    answer = await door.call("POST", "/v1/me/api-keys", user=narrow, json={"name": "k", "scopes": ["jobs:write"]})
+    assert answer.status in (400, 403)
+    answer = await door.call("POST", "/v1/me/api-keys", user=user, json={"name": "k", "scopes": ["admin:write"]})
+    assert answer.status in (400, 403)
+
+
+async def test_somebody_else_s_key_is_not_there(door: Door, user: Caller, stranger: Caller) -> None:
+    keys = (await door.call("GET", "/v1/me/api-keys", user=user)).json["items"]
+    answer = await door.call("DELETE", f"/v1/me/api-keys/{keys[0]['key_id']}", user=stranger)
+    assert answer.status == 404
+
+
+async def test_logging_out_wants_a_session(door: Door, user: Caller) -> None:
+    answer = await door.call("POST", "/v1/auth/logout", user=user)
+    assert (answer.status, answer.code) == (400, "not_a_session")
+
+
+async def test_the_first_superadmin_is_made_once(door: Door) -> None:
+    body = {"token": "wrong", "email": unique_email(), "password": PASSWORD}
+    answer = await door.call("POST", "/v1/auth/bootstrap", json=body)
+    assert answer.status in (401, 409)
+    assert answer.code
+
+
+async def test_too_many_requests_of_one_caller(make_door: MakeDoor, user: Caller, stranger: Caller) -> None:
+    door = await make_door(rate_per_second=0.01, rate_burst=3)
+    for _ in range(3):
+        assert (await door.call("GET", "/v1/plans", user=user)).status == 200
+    answer = await door.call("GET", "/v1/plans", user=user)
+    assert (answer.status, answer.code) == (429, "rate_limited")
+    assert 0 < int(answer.headers["Retry-After"]) <= 100
+    assert answer.headers["RateLimit-Limit"] == "3"
+    assert answer.headers["RateLimit-Remaining"] == "0"
+    assert answer.headers["RateLimit-Reset"] == answer.headers["Retry-After"]
+    assert (await door.call("GET", "/v1/plans", user=stranger)).status == 200
+
+
+async def test_too_many_guesses_from_one_address(make_door: MakeDoor) -> None:
+    door = await make_door(anonymous_rate_per_second=0.01, anonymous_rate_burst=2, trusted_proxies=("127.0.0.0/8",))
+
+    async def guess(address: str) -> int:
+        headers = {"X-API-Key": "tsk_guess", "X-Forwarded-For": address}
+        return (await door.call("GET", "/v1/me", headers=headers)).status
+
+    assert [await guess("198.51.100.1") for _ in range(3)] == [401, 401, 429]
+    assert await guess("198.51.100.2") == 401
+    assert await guess("6.6.6.6, 198.51.100.1") == 429
+
+
+async def test_an_identity_is_remembered_for_a_moment_only(make_door: MakeDoor) -> None:
+    door = await make_door(identity_cache_seconds=5)
+    person = await browsing(door)
+    other = await make_door(identity_cache_seconds=5)
+    assert (await other.call("GET", "/v1/plans", user=person)).status == 200
+    assert (await door.call("POST", "/v1/auth/logout", user=person)).status == 204
+    # This gateway knows at once; another one within its 5 s.
+    assert (await door.call("GET", "/v1/plans", user=person)).status == 401
+
+
+async def test_cors_is_off_unless_an_origin_is_set(door: Door, make_door: MakeDoor) -> None:
+    page = "https://app.example.org"
+    asked = {"Origin": page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-csrf-token"}
+    off = await door.call("OPTIONS", "/v1/jobs", headers=asked)
+    assert off.status == 405
+    assert not [name for name in off.headers if name.lower().startswith("access-control")]
+    own = await make_door(cors_origins=(page,))
+    on = await own.call("OPTIONS", "/v1/jobs", headers=asked)
+    assert on.status == 200
+    assert on.headers["Access-Control-Allow-Origin"] == page
+    assert on.headers["Access-Control-Allow-Credentials"] == "true"
+    assert on.headers["X-Request-Id"]
+    other = await own.call("OPTIONS", "/v1/jobs", headers={**asked, "Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in other.headers
+    person = await browsing(own)
+    read = await own.call("GET", "/v1/me", user=person, headers={"Origin": page})
+    assert read.headers["Access-Control-Allow-Origin"] == page
+    assert "Retry-After" in read.headers["Access-Control-Expose-Headers"]
+    wrote = await own.call("POST", "/v1/me/api-keys", user=person, headers={"Origin": page}, json={"name": "k"})
+    assert wrote.status == 201
+    assert (await own.call("GET", "/v1/me", headers={"Origin": page})).headers["Access-Control-Allow-Origin"] == page
