@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ async def test_files_of_a_job_and_of_all_jobs(jobs: Service, sample: MakeSample)
     assert listed[0].media_type == "application/octet-stream"
     assert list(listed[0].path) == ["folder", "file-0000.bin"]
 
-    async def pages(**fields: object) -> list[str]:
+    async def pages(**fields: Any) -> list[str]:
         found: list[str] = []
         cursor = ""
         while True:

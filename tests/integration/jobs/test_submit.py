@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,9 @@ async def strict(jobs_world: World) -> AsyncIterator[Service]:
 
 async def test_each_bad_input_has_its_code_and_changes_nothing(strict: Service, jobs: Service) -> None:
     user = strict.user()
-    wishes = [({"magnet": bad.text}, bad.code, name) for name, bad in BAD_MAGNETS.items()]
+    wishes: list[tuple[dict[str, Any], str, str]] = [
+        ({"magnet": bad.text}, bad.code, name) for name, bad in BAD_MAGNETS.items()
+    ]
     wishes += [({"info_hash": bad.text}, bad.code, name) for name, bad in BAD_INFO_HASHES.items()]
     wishes += [({"torrent": bad.make()}, bad.code, name) for name, bad in BAD_TORRENTS.items()]
     for wish, code, name in wishes:
@@ -133,7 +136,12 @@ async def test_a_stored_torrent_completes_at_once(jobs: Service, agent: MakeAgen
     await played.run(await played.claim_one(), torrent)
 
     user = jobs.user()
-    for source in ({"torrent": data}, {"magnet": torrent.magnet()}, {"info_hash": torrent.info_hash}):
+    sources: tuple[dict[str, Any], ...] = (
+        {"torrent": data},
+        {"magnet": torrent.magnet()},
+        {"info_hash": torrent.info_hash},
+    )
+    for source in sources:
         job = await user.submit(**source)
         assert (job.state, job.stored_bytes) == (model.JOB_STATE_COMPLETED, 3000)
         assert job.HasField("finished_at")

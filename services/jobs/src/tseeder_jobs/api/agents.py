@@ -31,6 +31,7 @@ from tseeder_jobs.usecases.release_transfer import release_transfer
 from tseeder_jobs.usecases.report import report
 from tseeder_jobs.usecases.verify_metadata import verify_metadata
 from tseeder_kit.errors import invalid, too_large
+from tseeder_kit.telemetry import counter
 from tseeder_rpc import current_caller
 
 SERVICE: Final = "/tseeder.jobs.v1.Agents/"
@@ -45,6 +46,8 @@ MAX_REASON_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 500
 AGENT_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 MAX_NOT_BEFORE_SECONDS: Final = 3600.0
+
+_claims: Final = counter("jobs_claims", "Transfers given to agents")
 
 
 class AgentsServicer(agents_pb2_grpc.AgentsServicer):
@@ -92,6 +95,7 @@ class AgentsServicer(agents_pb2_grpc.AgentsServicer):
         if limit < 1:
             raise invalid("bad_limit", "Claim one transfer at least.")
         claimed = await claim_transfers(self._ctx, _caller(), limit, _size(request.disk_free_bytes))
+        _claims.inc(len(claimed))
         return pb.ClaimResponse(
             claimed=[
                 pb.Claimed(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import jobs_pb2_grpc
@@ -25,6 +25,9 @@ from tseeder_jobs.usecases.resume_job import resume_job
 from tseeder_jobs.usecases.retry_job import retry_job
 from tseeder_jobs.usecases.set_selection import set_selection
 from tseeder_jobs.usecases.submit_job import submit_job
+from tseeder_kit.telemetry import counter
+
+_submits: Final = counter("jobs_submits", "Submits that were answered with a job", ("outcome",))
 
 
 class JobsServicer(jobs_pb2_grpc.JobsServicer):
@@ -37,6 +40,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         """Accept a job, or answer the one that the same request made before."""
         caller = user("jobs:write")
         row, replayed = await submit_job(self._ctx, caller, submissions.submission(request))
+        _submits.labels("replayed" if replayed else "accepted").inc()
         return pb.SubmitResponse(job=wire.job(row), replayed=replayed)
 
     async def GetJob(self, request: pb.GetJobRequest, context: Any) -> model.Job:
