@@ -230,6 +230,23 @@ async def test_heads_that_are_too_large(door: Door) -> None:
     assert endless.startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost"])
+async def test_a_head_that_does_not_come_is_not_waited_for(make_door: MakeDoor, head: bytes) -> None:
+    door = await make_door(head_seconds=0.1)
+    assert await door.raw(head) == b""
+
+
+async def test_nor_is_a_second_one_on_the_same_connection(make_door: MakeDoor) -> None:
+    door = await make_door(head_seconds=0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.http_port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+    writer.write(b"GET /healthz HTT")
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

@@ -86,6 +86,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             create_app(parts),
             settings.host,
             settings.http_port,
+            head_seconds=settings.head_seconds,
             stalled_seconds=settings.stalled_reader_seconds,
             shutdown_seconds=settings.shutdown_seconds,
         ) as port:

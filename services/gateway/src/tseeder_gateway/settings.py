@@ -55,6 +55,7 @@ class Settings(kit.Settings):
 
     max_json_bytes: int = Field(_MIB, ge=1024, description="largest JSON body")
     max_upload_bytes: int = Field(11 * _MIB, ge=1024, description="largest multipart body: a .torrent and its fields")
+    head_seconds: float = Field(20.0, gt=0, description="how long a request's head may take to come in")
     body_seconds: float = Field(60.0, gt=0, description="how long a request's body may take to come in")
     rate_per_second: float = Field(200.0, gt=0, description="requests a second of one caller, in the long run")
     rate_burst: int = Field(1000, ge=1, description="requests of one caller at once")

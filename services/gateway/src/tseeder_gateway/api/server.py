@@ -47,7 +47,17 @@ class Server(uvicorn.Server):
 class Protocol(HttpToolsProtocol):
     """Gives each request its transport, refuses a head without end, and errors of HTTP itself as problems."""
 
-    _open_head_bytes = 0
+    head_seconds = 20.0
+    _open_head_bytes = 0  # of the head that is coming in; -1 while there is none to come
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -55,6 +65,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._open_head_bytes = -1
+        self._head_came()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -65,10 +76,24 @@ class Protocol(HttpToolsProtocol):
         if self._open_head_bytes >= 0:
             self._open_head_bytes += len(data)
         super().data_received(data)
-        if self._open_head_bytes > MAX_OPEN_HEAD_BYTES and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._open_head_bytes > MAX_OPEN_HEAD_BYTES:
             self._refuse(
                 431, "Request Header Fields Too Large", "headers_too_large", "The request's head is too large."
             )
+        elif self._open_head_bytes > 0:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        """A head that does not come, or comes byte by byte, is not waited for."""
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "Bad Request", "http_invalid", "This is not HTTP/1.1 as RFC 9112 has it.")
@@ -96,14 +121,14 @@ class Protocol(HttpToolsProtocol):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, stalled_seconds: float, shutdown_seconds: float
+    app: ASGIApp, host: str, port: int, *, head_seconds: float, stalled_seconds: float, shutdown_seconds: float
 ) -> AsyncIterator[int]:
     """Serves `app` while inside; gives the port. On leaving, running answers have `shutdown_seconds` to end."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listener = _listen(host, port, stalled_seconds)
     config = uvicorn.Config(
         cast("Any", app),
-        http=Protocol,
+        http=type("BoundProtocol", (Protocol,), {"head_seconds": head_seconds}),
         ws="none",
         lifespan="off",
         loop="none",
