@@ -31,7 +31,7 @@ async def radosgw(state: Path) -> None:
 
 
 async def services(state: Path) -> None:
-    async with Stack(StackOptions(state=state, s3="rclone", safe=False, agents=0)):
+    async with Stack(StackOptions(state=state, s3="rclone", safe=False)):
         await wait()
 
 

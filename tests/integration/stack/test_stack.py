@@ -36,7 +36,7 @@ def environment(pid: int | None) -> list[str]:
 
 async def test_every_service_may_be_killed_and_comes_back_where_it_was(state: Path) -> None:
     shown = io.StringIO()
-    async with Stack(StackOptions(state=state, s3="rclone", safe=False, agents=0, console=Console(shown))) as stack:
+    async with Stack(StackOptions(state=state, s3="rclone", safe=False, console=Console(shown))) as stack:
         await kill_all(stack, shown)
 
 

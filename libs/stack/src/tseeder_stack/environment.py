@@ -6,7 +6,7 @@ A new setting of a service: add a line to that service's function here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,12 @@ def of_service(name: str, parts: Parts) -> dict[str, str]:
     service = kind_of(name)
     fields = _common(name, service, parts) | _own(name, service, parts)
     return {f"TSEEDER_{service.upper()}_{key}": value for key, value in fields.items()} | _loopback()
+
+
+def port_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The ports of a stack with the services `names`, as `Parts.ports` calls them."""
+    # Those with a gRPC server are listed also where they are left out: their address is a setting of others.
+    return ("gateway.http", *(f"{name}.ops" for name in names), *(f"{name}.rpc" for name in SCHEMAS))
 
 
 def target(service: str, parts: Parts) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from tseeder_stack import backing, service
-from tseeder_stack.environment import HOST, Parts, of_service
+from tseeder_stack.environment import HOST, Parts, of_service, port_names
 from tseeder_stack.errors import StackError
 from tseeder_stack.options import StackOptions, kind_of
 from tseeder_stack.program import Program
@@ -84,12 +84,8 @@ class Stack:
         return service.program(name, env, ports, self._site.state, self._site.log(name))
 
     def _service_ports(self) -> dict[str, int]:
-        pick = self._site.ports.pick
-        ports = {f"{name}.ops": pick(f"{name}.ops") for name in self.service_names}
-        # Also of services that are left out: their address is a setting of others.
-        ports |= {f"{name}.rpc": pick(f"{name}.rpc") for name in ("auth", "billing", "jobs", "admin")}
-        ports["gateway.http"] = pick("gateway.http", self.options.gateway_port)
-        return ports
+        wanted = {"gateway.http": self.options.gateway_port}
+        return {name: self._site.ports.pick(name, wanted.get(name, 0)) for name in port_names(self.service_names)}
 
     @property
     def _agents(self) -> tuple[str, ...]:
