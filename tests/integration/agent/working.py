@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Any
 import aiohttp
 
 from tests.integration.jobs.running import JOIN_SECRET, Service, User, eventually
+from tseeder import subjects
+from tseeder.agent.v1.progress_pb2 import Progress
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.main import App, build
 from tseeder_agent.settings import Settings
+from tseeder_bus import Messages, connect
 from tseeder_kit.settings import SecretStr
+from tseeder_kit.telemetry import exposition
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import Sample
 
@@ -44,6 +49,15 @@ class Working:
 
     app: App
     settings: Settings
+
+    async def is_idle(self) -> bool:
+        """Whether it runs no transfer."""
+        return not self.app.fleet.runs
+
+    def sent_bytes(self) -> int:
+        """What the agents of this process have put into S3."""
+        found = [line for line in exposition().decode().splitlines() if line.startswith("tseeder_agent_s3_bytes_total")]
+        return int(float(found[0].split()[1]))
 
     @property
     def scratch(self) -> list[str]:
@@ -140,3 +154,24 @@ async def while_it_runs(user: User, job: model.Job | str, *, past: Callable[[mod
 
     await eventually(there)
     return await user.job(job)
+
+
+@asynccontextmanager
+async def listening(service: Service, job: model.Job) -> AsyncIterator[list[Progress]]:
+    """The progress messages of a job, as they come."""
+    shown: list[Progress] = []
+    async with connect(service.world.nats_url, name="test") as bus:
+        await eventually(lambda: _is(bus.connected))
+        async with bus.listen(subjects.job_progress(job.job_id)) as messages:
+            taking = asyncio.create_task(_take(messages, shown))
+            yield shown
+            taking.cancel()
+
+
+async def _take(messages: Messages, shown: list[Progress]) -> None:
+    async for message in messages:
+        shown.append(Progress.FromString(message.data))
+
+
+async def _is(truth: bool) -> bool:
+    return truth
