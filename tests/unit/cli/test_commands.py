@@ -32,10 +32,8 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: str, stdin: str = "") -> tuple[int, str]:
     """The exit status of `tseeder arguments...`, and all that it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tseeder_cli", *arguments], input=stdin, capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
+    done = CliRunner().invoke(app, list(arguments), input=stdin)
+    return done.exit_code, done.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)

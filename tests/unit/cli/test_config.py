@@ -93,6 +93,12 @@ def test_a_running_stack_here_or_above_comes_first_and_keeps_its_key_when_its_po
     assert default_state() == state
     assert (find_target().url, find_target().api_key) == ("http://127.0.0.1:2222", "kept")
     assert find_target("http://127.0.0.1:2222").api_key == "kept"
+    monkeypatch.chdir("/")
+    assert (find_target().url, find_target().api_key) == ("http://127.0.0.1:2222", "kept")
+    (state / "stack.json").write_text('{"status": "stopped"}')
+    with pytest.raises(CliError) as caught:
+        find_target()
+    assert (caught.value.code, caught.value.exit_code) == ("stack_stopped", ExitCode.UNAVAILABLE)
 
 
 def test_right_after_a_demo_its_account_is_used() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 STATE_FOLDER = ".tseeder"
+STACK_PREFIX = "stack:"  # of its name in the configuration
 DEMO_ACCOUNT = "account.json"
 
 
@@ -23,7 +24,7 @@ class LocalStack:
     @property
     def server(self) -> str:
         """Its name in the configuration; its port may change, its folder stays."""
-        return f"stack:{self.state}"
+        return f"{STACK_PREFIX}{self.state}"
 
     @property
     def demo_folder(self) -> Path:

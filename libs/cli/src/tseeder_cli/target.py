@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tseeder_cli import config
 from tseeder_cli.errors import CliError, ExitCode
-from tseeder_cli.local import LocalStack, default_state, is_starting, running_stack
+from tseeder_cli.local import STACK_PREFIX, LocalStack, default_state, is_starting, running_stack
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ def find_target(url: str = "") -> Target:
     elif local is not None:
         target = _at_home(known, local)
     elif known.current in known.logins:
-        login = known.logins[known.current]
-        target = Target(known.current, login.url, login.api_key)
+        target = _last_login(known)
     elif is_starting(default_state()):
         raise CliError("the stack here is starting", code="stack_starting", exit_code=ExitCode.UNAVAILABLE)
     else:
@@ -62,6 +62,23 @@ def _named(url: str, known: config.Config, local: LocalStack | None) -> Target:
     if local is not None and local.url == url:
         return _at_home(known, local)
     return Target(url, url, _key(known, url))
+
+
+def _last_login(known: config.Config) -> Target:
+    """The server of the last login. A stack of this machine may have another port by now, or be stopped."""
+    login = known.logins[known.current]
+    if not known.current.startswith(STACK_PREFIX):
+        return Target(known.current, login.url, login.api_key)
+    state = Path(known.current.removeprefix(STACK_PREFIX))
+    local = running_stack(state)
+    if local is not None:
+        return _at_home(known, local)
+    raise CliError(
+        f"the stack of the last login, in {state}, does not run",
+        code="stack_stopped",
+        exit_code=ExitCode.UNAVAILABLE,
+        hint=f"Start it with: tseeder up --state {state}",
+    )
 
 
 def _at_home(known: config.Config, local: LocalStack) -> Target:
