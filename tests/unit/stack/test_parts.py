@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tseeder_stack import owners, provision
+from tseeder_stack import provision
 from tseeder_stack.console import Console, readable
 from tseeder_stack.errors import StackError
 from tseeder_stack.owners import Owner, can_enter, reachable_copy
@@ -103,22 +103,23 @@ def test_a_folder_below_a_private_one_cannot_be_entered(tmp_path: Path) -> None:
     assert not can_enter(inside, STRANGER)
 
 
-def test_binaries_that_the_user_cannot_reach_are_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owners, "SYSTEM_FOLDER", tmp_path / "system")
+def test_binaries_that_the_user_cannot_reach_are_copied_once(tmp_path: Path) -> None:
+    system = tmp_path / "system"
     source = tmp_path / "home" / "package"
     (source / "bin").mkdir(parents=True)
     (source / "bin" / "program").write_text("1")
     (source / "share").mkdir()
     (source / "share" / "data").write_text("2")
     (tmp_path / "home").chmod(0o700)
+    parts = ("bin/program", "share")
 
-    assert reachable_copy(source, "package-1", ("bin/program", "share"), None) == source
-    copy = reachable_copy(source, "package-1", ("bin/program", "share"), STRANGER)
-    assert copy == tmp_path / "system" / "package-1"
+    assert reachable_copy(source, "package-1", parts, None, system) == source
+    copy = reachable_copy(source, "package-1", parts, STRANGER, system)
+    assert copy == system / "package-1"
     assert (copy / "bin" / "program").read_text() == "1"
     assert (copy / "share" / "data").read_text() == "2"
-    assert reachable_copy(source, "package-1", ("bin/program", "share"), STRANGER) == copy
-    assert [path.name for path in (tmp_path / "system").iterdir()] == ["package-1"]  # nothing half-made is left
+    assert reachable_copy(source, "package-1", parts, STRANGER, system) == copy
+    assert [path.name for path in system.iterdir()] == ["package-1"]  # nothing half-made is left
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import pwd
@@ -34,25 +35,37 @@ def system_user(name: str) -> Owner | None:
     """The system user `name`, made if it is missing; None if we are not root, and so run things as ourselves."""
     if os.geteuid() != 0:
         return None
-    deadline = time.monotonic() + USERADD_SECONDS
-    while True:
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return Owner(name, entry.pw_uid, entry.pw_gid)
-        _useradd(name, give_up=time.monotonic() > deadline)
+    found = _find_user(name)
+    if found is None:
+        SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
+        # Launchers take turns: of two useradds at once, both succeed, and the user is there twice.
+        with (SYSTEM_FOLDER / ".useradd.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = _find_user(name) or _add_user(name)
+    return found
 
 
-def _useradd(name: str, *, give_up: bool) -> None:
+def _find_user(name: str) -> Owner | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Owner(name, entry.pw_uid, entry.pw_gid)
+
+
+def _add_user(name: str) -> Owner:
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    command += ["--shell", "/usr/sbin/nologin", name]
     if shutil.which("useradd") is None:
         raise StackError(f"running as root needs an OS user {name}, and there is no useradd: create that user yourself")
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    result = subprocess.run(
-        [*command, "--shell", "/usr/sbin/nologin", name], capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0 and give_up:
-        raise StackError(f"cannot create the OS user {name}: {result.stderr.strip()}")
-    if result.returncode != 0:  # another launcher holds the lock of /etc/passwd, or has just made the same user
-        time.sleep(0.1)
+    deadline = time.monotonic() + USERADD_SECONDS
+    while True:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found := _find_user(name):
+            return found
+        if time.monotonic() > deadline:
+            raise StackError(f"cannot create the OS user {name}: {result.stderr.strip()}")
+        time.sleep(0.1)  # somebody else, who is no launcher, holds the lock of /etc/passwd
 
 
 def can_enter(folder: Path, owner: Owner) -> bool:
@@ -109,19 +122,21 @@ def sweep_system_folders() -> None:
             shutil.rmtree(origin.parent, ignore_errors=True)  # another launcher may be sweeping it too
 
 
-def reachable_copy(source: Path, label: str, parts: tuple[str, ...], owner: Owner | None) -> Path:
-    """`source` itself if `owner` can read it there, else a copy of its `parts` in `/var/lib/tseeder/<label>`.
+def reachable_copy(
+    source: Path, label: str, parts: tuple[str, ...], owner: Owner | None, system: Path = SYSTEM_FOLDER
+) -> Path:
+    """`source` itself if `owner` can read it there, else a copy of its `parts` in `<system>/<label>`.
 
     `label` names the version: a copy that exists is taken as it is. Safe when two launchers copy at once.
     """
     if owner is None or can_enter(source.resolve(), owner):
         return source
-    target = SYSTEM_FOLDER / label
+    target = system / label
     if target.is_dir():
         return target
-    SYSTEM_FOLDER.mkdir(parents=True, exist_ok=True)
-    SYSTEM_FOLDER.chmod(0o711)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{label}-", dir=SYSTEM_FOLDER))
+    system.mkdir(parents=True, exist_ok=True)
+    system.chmod(0o711)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{label}-", dir=system))
     try:
         for part in parts:
             (fresh / part).parent.mkdir(parents=True, exist_ok=True)
