@@ -51,6 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         f"{list(left_out.values()).count(name)} tests deselected that need {name}: "
         f"{', '.join(missing)} not installed ({NEEDS[name][1]})"
         for name, missing in absent.items()
+        if name in left_out.values()
     ]
 
 
