@@ -20,7 +20,9 @@ from tests.integration.jobs.playing import Agent, pieces
 from tests.integration.jobs.running import JOIN_SECRET, User, World, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder_auth.adapters.identity_key import generate_pair
-from tseeder_kit.settings import SecretStr
+from tseeder_jobs.main import build
+from tseeder_jobs.settings import Settings
+from tseeder_kit.settings import SecretStr, SettingsError, load
 from tseeder_stack.provision import Database
 
 NOWHERE = "127.0.0.1:9"
@@ -86,7 +88,6 @@ async def test_migrate_then_serve_then_an_orderly_end(database: Database, tmp_pa
     env = environment(database, tmp_path, OPS_PORT=str(port))
     code, out, _ = await run(env, "migrate")
     assert (code, out.split()) == (0, ["0001_jobs"])
-    assert (await run(env, "migrate"))[:2] == (0, "nothing to do\n")
 
     process = await start(env)
 
@@ -105,17 +106,22 @@ async def test_migrate_then_serve_then_an_orderly_end(database: Database, tmp_pa
     assert (tmp_path / "crypto-keys.json").stat().st_mode & 0o777 == 0o600
 
 
-async def test_wrong_settings_and_lost_keys_are_one_clear_line(migrated_database: Database, tmp_path: Path) -> None:
-    env = environment(migrated_database, tmp_path)
-    code, _, err = await run({**env, "TSEEDER_JOBS_LEASE_SECONDS": "1"})
+async def test_wrong_settings_are_one_clear_line(migrated_database: Database, tmp_path: Path) -> None:
+    code, _, err = await run(environment(migrated_database, tmp_path, LEASE_SECONDS="1"))
     assert code == 78
     assert re.fullmatch(r"tseeder-jobs: TSEEDER_JOBS_LEASE_SECONDS: .*SELF_STOP_SECONDS.*\n", err)
-    code, _, err = await run({**env, "TSEEDER_JOBS_IDENTITY_PUBLIC_KEYS": str(tmp_path / "nowhere.pem")})
-    assert code == 78
-    assert "IDENTITY_PUBLIC_KEYS" in err
-    code, _, err = await run({**env, "TSEEDER_JOBS_CRYPTO_GENERATE": "false"})
-    assert code == 78
-    assert "crypto-keys.json is missing" in err
+
+
+async def test_keys_that_are_missing_stop_the_start(migrated_database: Database, tmp_path: Path) -> None:
+    env = environment(migrated_database, tmp_path, CRYPTO_GENERATE="false")
+    for changes, told in (
+        ({"TSEEDER_JOBS_IDENTITY_PUBLIC_KEYS": str(tmp_path / "nowhere.pem")}, "IDENTITY_PUBLIC_KEYS cannot be read"),
+        ({"TSEEDER_JOBS_IDENTITY_PUBLIC_KEYS": __file__}, "IDENTITY_PUBLIC_KEYS: the file holds no public key"),
+        ({}, "crypto-keys.json is missing"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            async with build(load(Settings, "jobs", {**env, **changes})):
+                raise AssertionError("it started")
 
 
 async def test_not_ready_without_postgres_but_alive(jobs_world: World) -> None:
