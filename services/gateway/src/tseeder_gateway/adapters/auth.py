@@ -29,7 +29,6 @@ class Auth:
         answer = await self._sessions.Exchange(request, timeout=self._seconds)
         return Access(
             user_id=answer.user.user_id,
-            role=pb.Role.Name(answer.user.role).removeprefix("ROLE_").lower(),
             scopes=frozenset(answer.scopes),
             identity=answer.identity_token,
             expires_at=answer.expires_at.ToDatetime(tzinfo=UTC),

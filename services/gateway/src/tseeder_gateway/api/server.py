@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -24,6 +24,16 @@ _CONNECTION: Final = "connection"
 
 class ClientGoneError(Exception):
     """The client left, or was dropped, before the answer was complete; nobody is there to be told."""
+
+
+class Connection:
+    """A client's connection, as a running answer may need it."""
+
+    __slots__ = ("on_gone", "transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.on_gone: Callable[[], None] | None = None
 
 
 class Server(uvicorn.Server):
@@ -45,7 +55,7 @@ class Server(uvicorn.Server):
 
 
 class Protocol(HttpToolsProtocol):
-    """Gives each request its transport, refuses a head without end, and errors of HTTP itself as problems."""
+    """Gives each request its connection, refuses a head without end, and errors of HTTP itself as problems."""
 
     head_seconds = 20.0
     _open_head_bytes = 0  # of the head that is coming in; -1 while there is none to come
@@ -53,15 +63,18 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._connection = Connection(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
         super().connection_lost(exc)
+        if self._connection.on_gone is not None:
+            self._connection.on_gone()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["state"][_CONNECTION] = self.transport
+        self.scope["state"][_CONNECTION] = self._connection
 
     def on_headers_complete(self) -> None:
         self._open_head_bytes = -1
@@ -159,6 +172,17 @@ def close_after_answer(scope: Scope) -> None:
     scope["state"]["close_connection"] = True
 
 
+@contextlib.contextmanager
+def on_gone(scope: Scope, call: Callable[[], None]) -> Iterator[None]:
+    """Calls `call` if the client leaves while inside; cheaper than a task that waits for it."""
+    connection = _connection(scope)
+    connection.on_gone = call
+    try:
+        yield
+    finally:
+        connection.on_gone = None
+
+
 def is_gone(scope: Scope) -> bool:
     """Whether the client of a running answer has left."""
     return _transport(scope).is_closing()
@@ -185,7 +209,11 @@ async def drop(scope: Scope) -> None:
 
 
 def _transport(scope: Scope) -> asyncio.Transport:
-    return cast("asyncio.Transport", scope["state"][_CONNECTION])
+    return _connection(scope).transport
+
+
+def _connection(scope: Scope) -> Connection:
+    return cast("Connection", scope["state"][_CONNECTION])
 
 
 def _listen(host: str, port: int, stalled_seconds: float) -> socket.socket:

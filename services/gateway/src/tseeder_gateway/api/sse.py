@@ -10,7 +10,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tseeder_gateway.api.server import ClientGoneError, drop
+from tseeder_gateway.api.server import ClientGoneError, drop, is_gone, on_gone
 from tseeder_kit.telemetry import gauge
 
 PING: Final = b": ping\n\n"
@@ -50,13 +50,8 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._opened as stream:
-            watch = asyncio.create_task(_close_when_gone(receive, stream.close), name="sse-client")
-            try:
-                with _streams.track_inprogress():
-                    await self._send_all(scope, send, stream)
-            finally:
-                watch.cancel()
-                await asyncio.gather(watch, return_exceptions=True)
+            with on_gone(scope, stream.close), _streams.track_inprogress():
+                await self._send_all(scope, send, stream)
 
     async def _send_all(self, scope: Scope, send: Send, stream: Frames) -> None:
         try:
@@ -64,6 +59,8 @@ class EventStream(Response):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 await send({"type": "http.response.body", "body": RETRY, "more_body": True})
             async for each in stream.frames:
+                if is_gone(scope):
+                    return
                 async with asyncio.timeout(self._stalled_seconds):
                     await send({"type": "http.response.body", "body": each, "more_body": True})
             async with asyncio.timeout(self._stalled_seconds):
@@ -71,9 +68,3 @@ class EventStream(Response):
         except TimeoutError:
             await drop(scope)
             raise ClientGoneError("reader_stalled") from None
-
-
-async def _close_when_gone(receive: Receive, close: Callable[[], None]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    close()

@@ -13,7 +13,6 @@ class Access:
     """A caller whose credential auth took. `identity` is the token for the services, good until `expires_at`."""
 
     user_id: str
-    role: str
     scopes: frozenset[str]
     identity: str = field(repr=False)
     expires_at: datetime

@@ -34,14 +34,14 @@ class Authenticate:
         self._cached: OrderedDict[bytes, tuple[Access, float]] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[Access]] = {}
 
-    async def __call__(self, credential: Credential, *, fresh: bool = False) -> Access:
-        """The access that the credential gives; not older than the cache's time, or than this call if `fresh`.
+    async def __call__(self, credential: Credential) -> Access:
+        """The access that the credential gives, as it was at most `cache_seconds` ago.
 
         Raises AppError UNAUTHENTICATED for a credential that is not, or no longer, good; and UNAVAILABLE.
         """
         key = credential.fingerprint
         cached = self._cached.get(key)
-        if cached is not None and not fresh and self._is_good(*cached):
+        if cached is not None and self._is_good(*cached):
             self._cached.move_to_end(key)
             _exchanges.labels("cache").inc()
             return cached[0]
