@@ -74,7 +74,7 @@ class Done:
 @contextmanager
 def running_up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
     """`tseeder up`, ready. Leaving ends it, if it still runs."""
-    command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state)]
+    command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state), "--s3", "rclone"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
         assert process.stderr is not None
         said = []

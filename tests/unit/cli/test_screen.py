@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
-from tseeder_cli.screen import ago, clock, duration, err, percent, show_error, size
+from tseeder_cli.screen import ago, clock, duration, err, of, percent, show_error, size
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from tseeder_cli.screen import ago, clock, duration, err, percent, show_error, s
 )
 def test_sizes(count: int, shown: str) -> None:
     assert size(count) == shown
+
+
+def test_parts_of_a_size() -> None:
+    assert of(12 << 20, 100 << 20) == "12.0 of 100.0 MiB"
+    assert of(900, 2048) == "900 B of 2.0 KiB"
+    assert of(0, 0) == "0 of 0 B"
 
 
 def test_durations() -> None:

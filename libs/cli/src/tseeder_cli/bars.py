@@ -10,11 +10,12 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from tseeder_cli.names import printable
-from tseeder_cli.screen import clock, err, percent, say, size
+from tseeder_cli.screen import clock, err, of, percent, say, size
 from tseeder_cli.wire import Job
 from tseeder_cli.wire import Progress as JobProgress
 
 PLAIN_INTERVAL_SECONDS = 2.0
+WIDE_COLUMNS = 110  # below, bars are short, so that rate, peers and ETA fit into 80 columns beside them
 _WORDS = {"queued": "waiting for an agent", "resolving": "asking peers for the metadata"}
 
 
@@ -25,10 +26,14 @@ class _Facts(ProgressColumn):
         return Text(str(task.fields.get("facts", "")), style="cyan")
 
 
+def _is_wide() -> bool:
+    return err().width >= WIDE_COLUMNS
+
+
 def _progress() -> Progress:
     columns = (
-        TextColumn("{task.description:<10}", markup=False),
-        BarColumn(bar_width=32),
+        TextColumn("{task.description:<8}", markup=False),
+        BarColumn(bar_width=32 if _is_wide() else 10),
         TextColumn("{task.percentage:>3.0f} %", markup=False),
         _Facts(),
     )
@@ -81,8 +86,10 @@ class JobBars:
         if not wanted:
             return
         down, up = progress["downloaded_bytes"], progress["uploaded_bytes"]
-        facts = [f"{size(down)} of {size(wanted)}", f"{size(progress['download_rate'])}/s"]
-        facts.append(f"{progress['peers']} peers ({progress['seeds']} seeds)")
+        facts = [of(down, wanted), f"{size(progress['download_rate'])}/s"]
+        peers = progress["peers"]
+        seeds = f" ({progress['seeds']} seeds)" if _is_wide() else ""
+        facts.append(f"{peers} peer{'' if peers == 1 else 's'}{seeds}")
         if progress["eta_seconds"] is not None and down < wanted:
             facts.append(f"ETA {clock(progress['eta_seconds'])}")
         stored = f"{size(up)} uploaded  {size(progress['upload_rate'])}/s"
@@ -92,7 +99,7 @@ class JobBars:
 
     def _show(self, wanted: int, down: int, up: int, facts: str, stored: str) -> None:
         if self._down is None or self._up is None:
-            self._down = self._bars.add_task("downloaded", total=wanted)
+            self._down = self._bars.add_task("fetched", total=wanted)
             self._up = self._bars.add_task("stored", total=wanted)
         total = max(wanted, 1)
         done = wanted == 0
@@ -157,7 +164,7 @@ class ByteBar:
             return
         passed = max(time.monotonic() - self._began, 0.001)
         rate = max(count - self._first, 0) / passed
-        facts = f"{size(count)} of {size(self._total)}  {size(rate)}/s"
+        facts = f"{of(count, self._total)}  {size(rate)}/s"
         if rate > 0 and count < self._total:
             facts += f"  ETA {clock(int((self._total - count) / rate))}"
         self._bars.update(self._task, completed=count, facts=facts)

@@ -125,6 +125,13 @@ def size(count: float) -> str:
     raise AssertionError("the last unit takes everything")
 
 
+def of(part: float, whole: float) -> str:
+    """`12.3 of 100.0 MiB`, `900 B of 1.0 KiB`."""
+    shown, total = size(part), size(whole)
+    number, _, unit = shown.partition(" ")
+    return f"{number} of {total}" if total.endswith(f" {unit}") else f"{shown} of {total}"
+
+
 def duration(seconds: float) -> str:
     """`0.42 s`, `12.3 s`, `3:05`, `2:03:05`."""
     if seconds < 10:

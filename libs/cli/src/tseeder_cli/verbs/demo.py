@@ -99,8 +99,8 @@ async def _stack(up: UpOptions, times: Times) -> AsyncIterator[tuple[LocalStack,
 async def _show(local: LocalStack, options: DemoOptions, times: Times) -> None:
     with only_demo(local.demo_folder):
         async with AsyncExitStack() as held:
-            wish = await _wish(local, options, held)
             key, who = await sign_in(local)
+            wish = await _wish(local, options, held)
             client = await held.enter_async_context(Client(local.url, key))
             say(f"signed in as {who}")
             gone = await delete_past_jobs(client, local.demo_folder)
@@ -228,8 +228,12 @@ def _summary(job: Job, stored: Sequence[File], sums: dict[str, str], witness: Wi
 
 def _say_stays(local: LocalStack) -> None:
     name = command_name()
+    said = (
+        (f"{name} ls", "your jobs, as the demo's user"),
+        (f"{name} add FILE --watch", "your own torrent or magnet"),
+        (f"{name} --help", "all commands"),
+        ("Ctrl-C", "stops it"),
+    )
+    width = max(len(command) for command, _ in said)
     say("", f"The stack stays up: {local.url}", style="bold")
-    say(f"  {name} ls                    your jobs (as the demo's user, from here)")
-    say(f"  {name} add FILE --watch      your own torrent or magnet")
-    say(f"  {name} --help                all commands")
-    say("  Ctrl-C                        stops it")
+    say(*(f"  {command:<{width}}   {what}" for command, what in said))
