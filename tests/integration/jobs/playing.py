@@ -31,7 +31,7 @@ async def agents_s3(server: S3Server) -> AsyncIterator[Any]:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path"},
-        retries={"total_max_attempts": 1},
+        retries={"total_max_attempts": 3, "mode": "standard"},
     )
     session = aioboto3.Session(server.agent.access, server.agent.secret, region_name=server.region)
     async with session.client("s3", endpoint_url=server.endpoint, config=config) as client:

@@ -82,6 +82,7 @@ async def add_live_jobs(tx: Tx, user_id: UUID, change: int) -> None:
     await tx.execute(ADD_LIVE_JOBS, user_id, change)
 
 
+# NOT IN, since it is hashed whatever the planner guesses: an anti-join of two CTEs of 10,000 rows took 7 s.
 RECHARGE: Final = """
 WITH held AS (
     SELECT f.user_id, f.entry_id, e.size_bytes AS bytes,
@@ -97,7 +98,7 @@ WITH held AS (
 ), gone AS (
     DELETE FROM charges c USING before b
     WHERE c.user_id = b.user_id AND c.entry_id = b.entry_id
-      AND NOT EXISTS (SELECT 1 FROM held h WHERE h.user_id = b.user_id AND h.entry_id = b.entry_id)
+      AND (b.user_id, b.entry_id) NOT IN (SELECT user_id, entry_id FROM held)
 ), written AS (
     INSERT INTO charges (user_id, entry_id, torrent_id, bytes, kind)
     SELECT user_id, entry_id, $2, bytes, kind FROM held
