@@ -5,6 +5,8 @@ The tests build on each other, in the order of the file, as a user's day does: o
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from tseeder_cli import config
+from tseeder_cli.client import Client
+from tseeder_cli.main import app
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@example.org"
@@ -40,20 +47,12 @@ class Computer:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
         return {**kept, "XDG_CONFIG_HOME": str(self.folder / "config"), "NO_COLOR": "1"}
 
-    def run(self, *arguments: str, stdin: str = "", cwd: Path | None = None, timeout: float = 60) -> Done:
-        """Run `tseeder arguments...`."""
-        command = [sys.executable, "-m", "tseeder_cli", *arguments]
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=self.env,
-            cwd=cwd or self.folder,
-            timeout=timeout,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+    def run(self, *arguments: str, stdin: str = "") -> Done:
+        """Run `tseeder arguments...`, in this process: that is quicker by half a second."""
+        foreign = {name: None for name in os.environ if name.startswith("TSEEDER_")}
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(app, list(arguments), input=stdin, env={**foreign, **self.env})
+        return Done(done.exit_code, done.stdout, done.stderr)
 
     def json(self, *arguments: str) -> Any:
         """What `tseeder arguments... --json` prints."""
@@ -165,16 +164,16 @@ def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str
         assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest)
 
 
-def test_an_interrupted_download_goes_on(computer: Computer, swarm: dict[str, Any]) -> None:
+def test_an_interrupted_download_goes_on(computer: Computer) -> None:
     """A `.part` as kill -9 leaves it: half of the bytes, and the note of whose they are."""
     job = computer.jobs["film"]
     file = max(computer.json("files", job), key=lambda file: file["size_bytes"])
     whole = computer.run("get", f"{job[:13]}:{file['file_index']}", "-o", "one.bin")
     assert whole.status == 0, whole.errors
-    data = (computer.folder / "one.bin").read_bytes()
     assert computer.run("get", file["file_id"], "-o", "one.bin").status == 1  # is there already
+    data = (computer.folder / "one.bin").read_bytes()
     (computer.folder / "two.bin.part").write_bytes(data[: len(data) // 2])
-    etag = _etag_of(computer, file["file_id"])
+    etag = asyncio.run(etag_of(computer, file["file_id"]))
     note = {"file_id": file["file_id"], "size_bytes": file["size_bytes"], "etag": etag}
     (computer.folder / "two.bin.part.json").write_text(json.dumps(note))
     done = computer.run("get", file["file_id"], "-o", "two.bin")
@@ -183,19 +182,12 @@ def test_an_interrupted_download_goes_on(computer: Computer, swarm: dict[str, An
     assert (computer.folder / "two.bin").read_bytes() == data
 
 
-def _etag_of(computer: Computer, file_id: str) -> str:
-    """The ETag that the gateway gives, asked for with the key of the configuration."""
-    script = """
-import asyncio, sys
-from tseeder_cli.verbs.connect import connect
-async def main():
-    async with connect("") as client, client.content(sys.argv[1]) as response:
-        print(response.headers["ETag"])
-asyncio.run(main())
-"""
-    command = [sys.executable, "-c", script, file_id]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=computer.env, cwd=computer.folder)
-    return done.stdout.strip()
+async def etag_of(computer: Computer, file_id: str) -> str:
+    """The ETag that the gateway gives with a file's bytes."""
+    known = config.load(computer.folder / "config" / "tseeder" / "config.toml")
+    login = known.logins[known.current]
+    async with Client(login.url, login.api_key) as client, client.content(file_id) as response:
+        return str(response.headers["ETag"])
 
 
 def test_a_selection_fetches_only_what_is_selected(computer: Computer, swarm: dict[str, Any]) -> None:
@@ -235,10 +227,23 @@ def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:
     assert "agent-1" in computer.run("admin", "agents").out
 
 
+def interrupted_watch(computer: Computer, job: str) -> int:
+    """The exit status of `tseeder watch` after Ctrl-C."""
+    command = [sys.executable, "-m", "tseeder_cli", "watch", job, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "snapshot"
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        return process.wait(30)
+
+
 def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) -> None:
     added = computer.run("add", "ab" * 20, "--name", "nowhere")
     assert added.status == 0, added.errors
     job = added.out.strip()
+    assert interrupted_watch(computer, job) == 130
+    assert [listed["state"] for listed in computer.json("ls") if listed["job_id"] == job] != ["cancelled"]
     assert computer.run("cancel", job).status == 0
     watched = computer.run("watch", job)
     assert watched.status == 1
@@ -257,7 +262,7 @@ def test_bad_sources_are_refused_with_their_code(computer: Computer) -> None:
 
 
 def test_the_demo_uses_the_stack_that_runs_and_the_login_that_there_is(computer: Computer) -> None:
-    done = computer.run("demo", "--once", "--mib", "8", "--state", str(computer.state), timeout=110)
+    done = computer.run("demo", "--once", "--mib", "8", "--state", str(computer.state))
     assert done.status == 0, done.errors
     assert "verified" in done.out
     assert "a stack runs already" in done.errors
@@ -265,7 +270,7 @@ def test_the_demo_uses_the_stack_that_runs_and_the_login_that_there_is(computer:
     assert used["live_jobs"] == 0
 
 
-def test_ctrl_c_stops_everything_and_the_next_up_finds_it_again(computer: Computer, up: subprocess.Popen[str]) -> None:
+def test_ctrl_c_stops_everything(computer: Computer, up: subprocess.Popen[str]) -> None:
     pids = [program["pid"] for program in json.loads((computer.state / "stack.json").read_text())["programs"].values()]
     assert len(pids) > 5
     up.send_signal(signal.SIGINT)
@@ -273,7 +278,3 @@ def test_ctrl_c_stops_everything_and_the_next_up_finds_it_again(computer: Comput
     left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert left == []
     assert "stack_stopped" in computer.run("ls").errors
-    with running_up(computer) as again:
-        assert computer.jobs["film"] in [job["job_id"] for job in computer.json("ls")]
-        again.send_signal(signal.SIGTERM)
-        assert again.wait(60) == 0

@@ -34,6 +34,7 @@ from tseeder_cli.wire import Progress as JobProgress
 
 SAMPLE_SECONDS = 300.0  # a sample from this machine that takes longer is stuck
 WATCHABLE_SECONDS = 4  # the sample's seeder is slowed down to this, so that there is something to see
+SLOWEST_RATE = 16 << 20
 SHOWN_DOWNLOAD_BYTES = 64 << 20
 SHOWN_WRONG = 5
 SHOWN_FILES = 20
@@ -122,7 +123,7 @@ async def _wish(local: LocalStack, options: DemoOptions, held: AsyncExitStack) -
     if options.torrent:
         source = read_source(str(options.torrent))
         return _Wish(source, witness_of(read_torrent(source.torrent)), is_sample=False)
-    rate = (options.mib << 20) // WATCHABLE_SECONDS
+    rate = max((options.mib << 20) // WATCHABLE_SECONDS, SLOWEST_RATE)
     swarm = seeding(local.demo_folder / "sample", local.state / "logs" / "demo-swarm.log", mib=options.mib, rate=rate)
     sample: Sample = await held.enter_async_context(swarm)
     say(f"made a sample of {len(sample.sums)} files, {size(sample.size_bytes)}; seeded here at {size(rate)}/s")
@@ -135,17 +136,20 @@ async def _submit(client: Client, local: LocalStack, wish: _Wish, times: Times) 
         remember(local.demo_folder, job["job_id"])
     times.mark("submitted", "POST /v1/jobs answered 202")
     say(f"submitted: job {job['job_id']}")
+    if job["state"] == "completed":
+        say("all of it was stored already: completed at once, without a download")
     return job
 
 
 async def _watch(client: Client, job: Job, wish: _Wish, times: Times) -> Job:
     """Follow the job to its end, and note when it came to what."""
+    was_stored = job["state"] == "completed"
 
     def seen(now: Job, progress: JobProgress | None) -> None:
         if now["metadata_known"]:
             times.mark("metadata", f"{now['wanted_files']} files, {size(now['wanted_bytes'])}")
         if now["stored_bytes"] or (progress and progress["uploaded_bytes"]):
-            times.mark("first byte stored", "in S3, while the download goes on")
+            times.mark("first byte stored", "before" if was_stored else "in S3, while the download goes on")
 
     try:
         async with asyncio.timeout(SAMPLE_SECONDS) if wish.is_sample else nullcontext():
