@@ -16,6 +16,7 @@ from tests.integration.auth.running import eventually
 from tests.integration.gateway.conftest import Library, MakeDoor, free_port
 from tests.integration.gateway.running import Caller, Door
 from tests.integration.gateway.streams import watching
+from tseeder_gateway.main import build
 
 DEAD = "127.0.0.1:1"
 
@@ -35,6 +36,18 @@ async def test_without_jobs_it_is_alive_and_not_ready(make_door: MakeDoor, user:
     answer = await door.call("GET", "/v1/jobs", user=user)
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "service_unavailable", "1")
     assert (await door.call("GET", "/v1/me", user=user)).status == 200
+
+
+async def test_before_it_stops_it_is_not_ready_on_both_ports(door: Door) -> None:
+    async with build(door.upstream.settings()) as gateway:
+        own = Door(door.upstream, door.settings, gateway.http_port, gateway.ops_port, door.http)
+        assert (await own.call("GET", "/readyz")).status == 200
+        gateway.ops.drain()
+        public = await own.call("GET", "/readyz")
+        assert (public.status, public.json["failing"]) == (503, {"draining": "shutting_down"})
+        async with door.http.get(f"http://127.0.0.1:{gateway.ops_port}/readyz") as answer:
+            assert answer.status == 503
+        assert (await own.call("GET", "/healthz")).status == 200
 
 
 async def test_metrics_name_routes_and_no_ids(door: Door, user: Caller, library: Library) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -41,9 +40,6 @@ class Settings(kit.Settings):
     billing_target: str = Field(min_length=1, description="host:port of billing's gRPC server")
     admin_target: str = Field(min_length=1, description="host:port of admin's gRPC server")
     nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell, for event streams")
-    identity_public_keys: Path | None = Field(
-        None, description="path of the PEM bundle that verifies identity tokens; the gateway only passes them on"
-    )
 
     insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
     cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from fastapi import FastAPI, Response
@@ -50,11 +51,11 @@ def create_app(parts: Parts) -> ASGIApp:
     for router in (*_ROUTERS, admin.router):
         # Flat, not nested: each router names its whole paths, and a request is matched in one pass.
         app.router.routes.extend(router.routes)
-    description = openapi.describe(app)
+    description = cache(lambda: openapi.describe(app))
 
     @app.get("/openapi.json", include_in_schema=False)
     async def described() -> Response:
-        return Response(description, media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
+        return Response(description(), media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
 
     return RequestContext(_with_cors(app, parts.settings.cors_origins))
 

@@ -44,7 +44,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def describe(app: FastAPI) -> bytes:
     """The whole description, as JSON."""
-    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
     document = get_openapi(
         title="tseeder",
         version="1",

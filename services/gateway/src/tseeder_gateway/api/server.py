@@ -42,6 +42,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._stop = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,6 +53,18 @@ class Server(uvicorn.Server):
         """Says so when it listens."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Until `stop`; uvicorn's own wakes ten times a second. Its tick 0 renews the Date header."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._stop.wait()
+
+    def stop(self) -> None:
+        """Takes no more connections, and ends when those that stand have their answers."""
+        self.should_exit = True
+        self._stop.set()
 
 
 class Protocol(HttpToolsProtocol):
@@ -163,7 +176,7 @@ async def serving(
         yield int(listener.getsockname()[1])
     finally:
         listening.cancel()
-        server.should_exit = True
+        server.stop()
         await running
 
 
