@@ -12,6 +12,7 @@ from tests.faults.invariants import violations
 from tests.integration.jobs.conftest import MakeAgent, MakeSample
 from tests.integration.jobs.running import MIB, Service
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_testkit import raw_torrents as raw
 
 
 async def test_a_torrent_is_stored_and_its_bytes_are_right(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
@@ -72,3 +73,22 @@ async def test_each_version_of_bittorrent_by_its_read_urls(
                 assert got.headers["Content-Range"] == f"bytes 5-9/{wanted.size}"
                 assert await got.read() == torrent.path_of(wanted).read_bytes()[5:10]
             assert by_path[wanted.path].HasField("crc32")
+
+
+async def test_ten_thousand_files(jobs: Service, agent: MakeAgent) -> None:
+    """No message grows with the torrent, and no statement by its square: each call stays within its deadline."""
+    files = [([f"folder {number // 100}", f"file {number}"], 1000) for number in range(10_000)]
+    user, other = jobs.user(), jobs.user()
+    data = raw.torrent(raw.v1_info(files))
+    job = await user.submit(torrent=data)
+    await other.submit(torrent=data, selection=range(0, 10_000, 2))
+    played = await agent()
+    described = await played.describe(await played.claim_one())
+    assert (len(described.entries), len(described.wanted)) == (10_000, 10_000)
+    assert sum(len(ranges) for ranges in described.views.values()) == 1 + 5000
+    assert described.messages == 1 + 1 + 10 + 1  # header, info, entries, views
+    narrow = await user.select(job, range(5000))
+    assert (narrow.wanted_files, narrow.wanted_bytes) == (5000, 5_000_000)
+    assert ((await user.usage()).reserved_bytes, (await other.usage()).reserved_bytes) == (5_000_000, 5_000_000)
+    await user.delete(job)
+    assert (await user.usage()).reserved_bytes == 0
