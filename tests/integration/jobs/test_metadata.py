@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeAgent, MakeSample
-from tests.integration.jobs.running import Service, refused
+from tests.integration.jobs.conftest import MakeAgent, MakeSample, own_world
+from tests.integration.jobs.running import Service, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.usecases import absorb_magnets
 from tseeder_kit.errors import Kind
+from tseeder_stack.s3 import S3Server
 from tseeder_testkit import raw_torrents as raw
 from tseeder_testkit.bencoding import bencode
 from tseeder_testkit.torrents import Sample
@@ -202,3 +207,43 @@ async def test_a_selection_that_a_magnet_lacks_fails_it_in_words(
     usage = await user.usage()
     assert (usage.live_jobs, usage.reserved_bytes) == (0, 0)
     assert await played.claim() == []
+
+
+async def test_a_cancelled_magnet_follows_and_its_row_goes(
+    jobs: Service, agent: MakeAgent, sample: MakeSample
+) -> None:
+    torrent = await sample(1000, 0)
+    one, two = jobs.user(), jobs.user()
+    given_up = await one.submit(magnet=torrent.magnet())
+    await one.cancel(given_up)
+    await two.submit(torrent=torrent.torrent.read_bytes())
+    followed = await one.job(given_up)
+    assert (followed.state, followed.metadata_known) == (model.JOB_STATE_CANCELLED, True)
+    # Nothing of it was ever wanted again: not even a file of 0 bytes is his now.
+    assert [file.state for file in await one.files(given_up)] == [model.FILE_STATE_DROPPED] * 2
+
+    async def only_the_verified_one() -> bool:
+        return not await jobs.value("SELECT count(*) FROM torrents WHERE scope_user_id = $1", one.user_id)
+
+    await eventually(only_the_verified_one)
+    assert (await one.retry(given_up)).wanted_files == 2
+    await run_all(jobs, agent, torrent)
+    assert (await one.job(given_up)).state == model.JOB_STATE_COMPLETED
+
+
+async def test_a_magnet_of_a_whole_crowd_is_absorbed(
+    postgres: Any, migrated_template: str, nats_url: str, rclone_server: S3Server, tmp_path: Path, sample: MakeSample
+) -> None:
+    torrent = await sample(1000)
+    async with (
+        own_world(postgres, migrated_template, nats_url, rclone_server, tmp_path, "jobs_crowd") as world,
+        running(world, sweep_seconds=300) as jobs,  # no sweep takes the emptied rows out of the way
+    ):
+        crowd = [jobs.user() for _ in range(absorb_magnets.BATCH + 5)]
+        magnets = [await user.submit(magnet=torrent.magnet()) for user in crowd]
+        async with asyncio.timeout(20):
+            job = await jobs.user().submit(torrent=torrent.torrent.read_bytes())
+        transfer = await jobs.transfer_of(job)
+        for user, magnet in zip(crowd, magnets, strict=True):
+            assert await jobs.transfer_of(magnet) == transfer
+            assert (await user.job(magnet)).metadata_known

@@ -248,6 +248,8 @@ WITH gone AS (
     SELECT t.torrent_id FROM torrents t
     WHERE t.torrent_id = $1 AND t.deleting_at IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id)
+      AND NOT EXISTS (SELECT 1 FROM transfers x JOIN jobs j USING (transfer_id)
+                      WHERE x.torrent_id = t.torrent_id AND j.finished_at IS NULL)
       AND NOT EXISTS (SELECT 1 FROM entries e JOIN objects o USING (entry_id)
                       WHERE e.torrent_id = t.torrent_id AND o.state <> 'gone')
 )
@@ -256,6 +258,9 @@ SELECT torrent_id FROM gone
 UNLINK_TRANSFERS: Final = """
 UPDATE transfers SET joined_transfer_id = NULL
 WHERE joined_transfer_id IN (SELECT transfer_id FROM transfers WHERE torrent_id = $1)
+"""
+UNLINK_JOBS: Final = """
+UPDATE jobs SET transfer_id = NULL WHERE transfer_id IN (SELECT transfer_id FROM transfers WHERE torrent_id = $1)
 """
 DELETE_TRANSFERS: Final = "DELETE FROM transfers WHERE torrent_id = $1"
 DELETE: Final = "DELETE FROM torrents WHERE torrent_id = $1"
@@ -266,6 +271,8 @@ async def purge(tx: Tx, torrent_id: UUID) -> bool:
     if await tx.fetchval(PURGE, torrent_id) is None:
         return False
     await tx.execute(UNLINK_TRANSFERS, torrent_id)
+    # Jobs that had ended when their magnet was absorbed belong to the verified torrent; their transfers do not.
+    await tx.execute(UNLINK_JOBS, torrent_id)
     await tx.execute(DELETE_TRANSFERS, torrent_id)
     await tx.execute(DELETE, torrent_id)
     return True
@@ -288,13 +295,14 @@ SELECT DISTINCT h.torrent_id AS verified_id, m.torrent_id AS magnet_id
 FROM magnet_hashes m JOIN torrent_hashes h USING (digest_index, index_key_version)
 JOIN torrents t ON t.torrent_id = m.torrent_id
 WHERE (h.scope_user_id IS NULL OR h.scope_user_id = t.scope_user_id)
-  AND ($1::uuid IS NULL OR h.torrent_id = $1)
+  AND t.deleting_at IS NULL AND ($1::uuid IS NULL OR h.torrent_id = $1)
 ORDER BY 1, 2 LIMIT $2
 """
 
 
 async def unmerged(tx: Tx, verified_id: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
-    """`(verified, magnet)`: unverified magnets whose torrent is verified by now, where their users may share it."""
+    """`(verified, magnet)`: unverified magnets whose torrent is verified by now, where their users may share it.
+    One that no job is about any more (moved already) is only waiting to be purged."""
     return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, verified_id, limit)]
 
 

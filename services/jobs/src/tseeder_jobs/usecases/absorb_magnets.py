@@ -40,9 +40,9 @@ async def _absorb(ctx: Context, verified_id: UUID | None) -> int:
     while True:
         async with transaction(ctx.pool) as tx:
             pairs = await torrents.unmerged(tx, verified_id, BATCH)
-        for verified, magnet in pairs:
-            moved += await _absorb_one(ctx, verified, magnet)
-        if len(pairs) < BATCH:
+        now = sum([await _absorb_one(ctx, verified, magnet) for verified, magnet in pairs])
+        moved += now
+        if len(pairs) < BATCH or not now:
             return moved
 
 
@@ -82,7 +82,8 @@ async def move_ended_jobs(tx: Tx, magnet_id: UUID, verified_id: UUID) -> None:
         if row is None:
             continue
         await jobs.move(tx, job_id, verified_id, None)
-        await files.insert_all(tx, job_id, row.user_id, verified_id, row.selection)
+        # None of them selected, so that what is stored by now is not his, nor paid by him; a retry selects.
+        await files.insert_all(tx, job_id, row.user_id, verified_id, [])
         await files.drop_pending(tx, job_id)
         await jobs.count_files(tx, [job_id])
         await usage.recharge(tx, [row.user_id], verified_id)

@@ -156,7 +156,7 @@ async def _adopt_ended(tx: Tx, torrent: TorrentRow, live: set[UUID]) -> None:
     for job_id in await jobs.on_torrent(tx, torrent.torrent_id):
         row = await jobs.read(tx, job_id) if job_id not in live else None
         if row is not None and row.file_count == 0:
-            await files.insert_all(tx, job_id, row.user_id, torrent.torrent_id, row.selection)
+            await files.insert_all(tx, job_id, row.user_id, torrent.torrent_id, [])
             await files.drop_pending(tx, job_id)
             await jobs.count_files(tx, [job_id])
 
