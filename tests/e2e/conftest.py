@@ -13,21 +13,21 @@ from tests.e2e.world import World, running
 __all__ = ["sample", "swarm"]
 
 
-@pytest.fixture(scope="session")
-async def session_world() -> AsyncIterator[World]:
+@pytest.fixture(scope="package")
+async def package_world() -> AsyncIterator[World]:
     """The stack: rclone as S3, one agent."""
     async with running() as world:
         yield world
 
 
 @pytest.fixture
-async def world(session_world: World) -> AsyncIterator[World]:
-    """The session's stack."""
-    yield session_world
+async def world(package_world: World) -> AsyncIterator[World]:
+    """The one stack."""
+    yield package_world
     try:
-        await session_world.sound()
+        await package_world.sound()
     finally:
-        await session_world.cleared()
+        await package_world.cleared()
 
 
 @pytest.fixture

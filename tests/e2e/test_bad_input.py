@@ -20,11 +20,11 @@ STATUS: Final = {"magnet_too_large": 413, "torrent_too_large": 413}
 
 
 @pytest.fixture(scope="module")
-async def strict(session_world: World) -> AsyncIterator[World]:
+async def strict(package_world: World) -> AsyncIterator[World]:
     """The stack as on the internet: its jobs service takes no loopback trackers."""
-    stack = session_world.stack
+    stack = package_world.stack
     await stack.restart("jobs", {"TSEEDER_JOBS_ADMIT_PRIVATE_HOSTS": "false"})
-    yield session_world
+    yield package_world
     await stack.restart("jobs", {"TSEEDER_JOBS_ADMIT_PRIVATE_HOSTS": "true"})
 
 

@@ -49,7 +49,7 @@ async def test_lists_by_cursor(ann: Person, ben: Person) -> None:
     seen = [job["job_id"] async for job in ann.client.all_jobs()]
     assert seen == [job["job_id"] for job in reversed(made)]
     assert page["next_cursor"]
-    await refused(400, "cursor_invalid", ben.client.jobs(cursor=page["next_cursor"] + "x"))
+    await refused(400, "bad_cursor", ben.client.jobs(cursor=page["next_cursor"] + "x"))
 
 
 async def _count(person: Person) -> int:

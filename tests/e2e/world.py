@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 from tests.e2e.people import Log, Person
 from tests.e2e.waiting import wait_for
-from tests.faults.invariants import violations
+from tests.faults.invariants import object_keys, violations
 from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
 from tseeder_cli.client import Client
 from tseeder_pg import Pool, Record, connection, open_pool
@@ -39,6 +40,15 @@ QUICK: Final[Mapping[str, Mapping[str, str]]] = {
         "TSEEDER_JOBS_PRESIGN_SECONDS": "10",
         "TSEEDER_JOBS_PART_SIZE_BYTES": str(5 * MIB),
         "TSEEDER_JOBS_PARSER_PROCESSES": "1",
+    },
+    "agent": {
+        "TSEEDER_AGENT_DHT": "false",
+        "TSEEDER_AGENT_SWARM_HOSTS": '["127.0.0.1"]',
+        "TSEEDER_AGENT_CLAIM_SECONDS": "2",
+        "TSEEDER_AGENT_RETRY_SECONDS": "0.2",
+        "TSEEDER_AGENT_RETRY_LONGEST_SECONDS": "1",
+        "TSEEDER_AGENT_AVAILABILITY_SECONDS": "1",
+        "TSEEDER_AGENT_HAND_OVER_SECONDS": "3",
     },
     "gateway": {
         "TSEEDER_GATEWAY_EVENTS_REREAD_SECONDS": "2",
@@ -67,6 +77,10 @@ class World:
     async def count(self, sql: str, *values: Any) -> int:
         """The one number that `sql` answers."""
         return int((await self.fetch(sql, *values))[0][0])
+
+    async def keys(self) -> set[str]:
+        """All object keys in S3; those of the test before may still be on their way out."""
+        return await asyncio.to_thread(object_keys, self.stack.s3)
 
     async def violations(self) -> list[str]:
         """Everything that contradicts the invariants now."""

@@ -1,0 +1,7 @@
+"""Stacks to break. Each module that breaks one has its own; after each test the invariants hold on it."""
+
+from __future__ import annotations
+
+from tests.e2e.fixtures import sample, swarm
+
+__all__ = ["sample", "swarm"]
