@@ -35,6 +35,7 @@ QUICK: dict[str, Any] = {
     "stop_tracker_seconds": 0,
     "claim_seconds": 0.5,
     "progress_seconds": 0.1,
+    "window_parts": 1,
     "retry_seconds": 0.1,
     "retry_longest_seconds": 0.5,
     "availability_seconds": 0.3,

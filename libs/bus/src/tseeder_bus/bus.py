@@ -120,6 +120,7 @@ class Bus:
             client = Client()
             try:
                 await self._open(client, ended)
+                _raise_if_cancelled()
                 next_pause = pauses(0.05, LONGEST_PAUSE_SECONDS)
                 outage_is_told = False
                 _log.info("bus_connected")
@@ -133,10 +134,7 @@ class Bus:
                 self._client = None
                 _up.set(0)
                 await _hang_up(client)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # The client swallows a cancellation that meets it while it connects, and says "no servers" instead.
-                raise asyncio.CancelledError
+            _raise_if_cancelled()
             await asyncio.sleep(next_pause())
 
     async def _open(self, client: Client, ended: asyncio.Event) -> None:
@@ -186,6 +184,13 @@ class Bus:
                 await client.flush()
         except _AWAY as exc:
             _log.info("bus_subscribe_unconfirmed", cause=type(exc).__name__)
+
+
+def _raise_if_cancelled() -> None:
+    """The client swallows a cancellation that meets it while it connects: it says "no servers", or is connected."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _check_subject(subject: str) -> None:

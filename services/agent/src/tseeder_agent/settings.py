@@ -45,7 +45,7 @@ class Settings(kit.Settings):
     transfers: int = Field(4, ge=1, le=1000, description="transfers at once")
     buffer_bytes: int = Field(64 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
     reader_threads: int = Field(2, ge=1, le=32, description="threads that read and hash parts")
-    window_parts: int = Field(4, ge=1, le=64, description="parts that are fetched at once, in order")
+    window_parts: int = Field(4, ge=1, le=64, description="parts that are fetched before all others, at most")
 
     swarm_hosts: tuple[str, ...] = Field(("0.0.0.0", "[::]"), description="addresses that peers may connect to")
     swarm_port: int = Field(0, ge=0, le=65535, description="port that peers may connect to; 0 takes a free one")

@@ -147,8 +147,11 @@ class Ledger:
         return self._next_absent() is not None
 
     def unavailable(self, availability: Sequence[int]) -> bool:
-        """Whether a needed piece is nobody's, given how many peers have each piece (empty: nothing is known)."""
-        if 0 not in availability:
+        """Whether a needed piece is nobody's, given how many peers have each piece.
+
+        While nobody is connected (all 0), or nothing is known (empty), nothing is said to be missing.
+        """
+        if 0 not in availability or not any(availability):
             return False
         return any(
             not self._have[piece] and not availability[piece]

@@ -60,7 +60,11 @@ class Fetching:
         return sum([self._ledger.arrived(piece) for piece in changes.arrived]) > 0 or changes.have is not None
 
     def aim(self) -> None:
-        """Give the pieces of the next parts a deadline, each piece once."""
+        """Give the pieces of the next parts a deadline, each piece once.
+
+        libtorrent takes pieces with a deadline in no order: where all peers together are slow, the first part is whole
+        late, but the last one early (measured: docs/decisions).
+        """
         if not self._in_order:
             return
         window = self._ledger.window(self._ctx.settings.window_parts, SLOT_BYTES)

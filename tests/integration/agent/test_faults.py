@@ -1,0 +1,236 @@
+"""What whole agents do when something is away, wrong, full, or in their way."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integration.agent.conftest import BRISK, Start
+from tests.integration.agent.proxy import proxy
+from tests.integration.agent.test_s3 import as_jobs
+from tests.integration.agent.test_transfers import has, made
+from tests.integration.agent.working import (
+    Working,
+    agent_settings,
+    assert_stored,
+    completed,
+    listening,
+    reason_code,
+    working,
+)
+from tests.integration.jobs.running import Service, World, eventually, running
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_agent.main import build
+from tseeder_kit.clock import boottime
+from tseeder_kit.errors import AppError
+from tseeder_kit.settings import SecretStr
+from tseeder_stack.ports import Ports
+from tseeder_testkit.swarm import swarming
+from tseeder_testkit.torrents import MIB, FileSpec
+
+TWO_PARTED = (FileSpec("large", 16 * MIB), FileSpec("other", 3 * MIB))
+RATE = 6 * MIB
+
+
+async def test_a_wrong_secret_is_told_and_nothing_is_claimed_stored(
+    jobs: Service, start: Start, tmp_path: Path
+) -> None:
+    sample = await made(tmp_path)
+    async with swarming(sample) as lo:
+        user = jobs.user()
+        async with start(s3_secret_key=SecretStr("not-the-secret"), hand_over_seconds=0.5):
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+            await reason_code(user, job, "storage_refused")
+            told = await user.job(job)
+            assert told.state in (model.JOB_STATE_DOWNLOADING, model.JOB_STATE_STORING)
+            assert not told.stored_bytes
+            assert "not-the-secret" not in told.reason.message
+        async with start():
+            done = await completed(user, job)
+            assert not done.reason.code
+            await assert_stored(user, job, sample)
+
+
+async def test_a_stopping_agent_sends_what_is_whole_and_the_next_goes_on_from_there(
+    jobs: Service, start: Start, tmp_path: Path
+) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    async with swarming(sample, rate=RATE) as lo:
+        user = jobs.user()
+        async with start() as first:
+            before = first.sent_bytes()
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+            async with listening(jobs, job) as shown:
+                await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+        assert first.scratch == []
+        assert 0 < first.sent_bytes() - before < sample.total_size
+        await reason_code(user, job, "agent_restarting")
+        async with start() as second:
+            await completed(user, job)
+            await assert_stored(user, job, sample)
+            assert second.sent_bytes() - before == sample.total_size, "a part went up twice"
+
+
+async def test_an_agent_that_hears_nothing_of_jobs_stops_and_goes_on_when_it_does(
+    jobs: Service, start: Start, tmp_path: Path
+) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    async with (
+        proxy("127.0.0.1", jobs.settings.rpc_port) as line,
+        swarming(sample, rate=RATE) as lo,
+        start(jobs_target=f"127.0.0.1:{line.port}") as agent,
+    ):
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        async with listening(jobs, job) as shown:
+            await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+            line.hang()
+            await eventually(lambda: lapsed(agent))
+            sent = agent.sent_bytes()
+            await eventually(lambda: queued(jobs, job))
+            assert agent.sent_bytes() == sent, "it wrote without a lease"
+            line.heal()
+            await completed(user, job)
+            assert {each.epoch for each in shown} == {1}
+        await assert_stored(user, job, sample)
+
+
+async def test_a_lease_that_somebody_else_has_by_now_is_given_up(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    async with (
+        proxy("127.0.0.1", jobs.settings.rpc_port) as line,
+        swarming(sample, rate=RATE) as lo,
+        start(jobs_target=f"127.0.0.1:{line.port}") as cut_off,
+    ):
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        async with listening(jobs, job) as shown:
+            await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+        line.hang()
+        async with start(scratch_dir=tmp_path / "other"):
+            await completed(user, job)
+            line.heal()
+            await eventually(cut_off.is_idle)
+        assert cut_off.scratch == []
+        await assert_stored(user, job, sample)
+
+
+async def test_jobs_may_be_restarted_meanwhile(agent_world: World, jobs: Service, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    port = Ports().pick("jobs")
+    async with swarming(sample, rate=RATE) as lo:
+        async with running(agent_world, rpc_port=port, **BRISK) as before:
+            target = f"127.0.0.1:{port}"
+            user = jobs.user()
+            agent = working(before, tmp_path / "scratch", jobs_target=target)
+            held = await agent.__aenter__()
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+            async with listening(jobs, job) as shown:
+                await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+        async with running(agent_world, rpc_port=port, **BRISK):
+            await completed(user, job)
+            await assert_stored(user, job, sample)
+            await agent.__aexit__(None, None, None)
+            assert held.scratch == []
+
+
+async def test_s3_may_go_away_and_come_back(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    endpoint = urlsplit(jobs.world.s3.endpoint)
+    async with (
+        proxy(endpoint.hostname or "", endpoint.port or 0) as line,
+        swarming(sample, rate=RATE) as lo,
+        start(s3_endpoint=f"http://127.0.0.1:{line.port}"),
+    ):
+        user = jobs.user()
+        line.refuse()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await reason_code(user, job, "storage_unavailable")
+        line.heal()
+        done = await completed(user, job)
+        assert not done.reason.code
+        await assert_stored(user, job, sample)
+
+
+async def test_an_upload_that_s3_forgot_begins_anew(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    async with swarming(sample, rate=RATE) as lo, start(), as_jobs(jobs.world.s3) as s3:
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        async with listening(jobs, job) as shown:
+            await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+        bucket = jobs.world.s3.bucket
+        uploads = (await s3.list_multipart_uploads(Bucket=bucket)).get("Uploads", [])
+        assert uploads
+        for upload in uploads:
+            await s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        await completed(user, job)
+        await assert_stored(user, job, sample)
+
+
+async def test_without_nats_work_is_found_too(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    async with swarming(sample) as lo, start(nats_url="nats://127.0.0.1:9"):
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await completed(user, job)
+
+
+async def test_a_magnet_that_nobody_knows_fails_in_the_end(agent_world: World, jobs: Service, tmp_path: Path) -> None:
+    port = Ports().pick("jobs")
+    async with (
+        running(agent_world, rpc_port=port, metadata_timeout_seconds=0.4, max_attempts=2, **BRISK) as impatient,
+        working(impatient, tmp_path / "scratch") as agent,
+    ):
+        user = jobs.user()
+        job = await user.submit(magnet=f"magnet:?xt=urn:btih:{uuid.uuid4().hex}abcdef01")
+        done = await user.reaches(job, model.JOB_STATE_FAILED)
+        assert done.reason.code == "metadata_timeout"
+        assert agent.scratch == []
+
+
+async def test_a_torrent_that_does_not_fit_is_left_to_others(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    async with swarming(sample) as lo:
+        user = jobs.user()
+        async with start(scratch_bytes=MIB):
+            job = await user.submit(magnet=sample.magnet(trackers=[lo.url]))
+            await reason_code(user, job, "agent_disk_too_small")
+        async with start(scratch_dir=tmp_path / "larger"):
+            await completed(user, job)
+            await assert_stored(user, job, sample)
+
+
+async def test_one_scratch_folder_has_one_agent(jobs: Service, start: Start, tmp_path: Path) -> None:
+    async with start() as agent:
+        with pytest.raises(AppError) as caught:
+            async with build(agent_settings(jobs, tmp_path / "scratch")):
+                pass
+        assert caught.value.code == "scratch_in_use"
+        await eventually(lambda: has(agent.app.fleet.timing is not None))
+
+
+async def test_what_earlier_boots_left_is_deleted_and_nothing_else(jobs: Service, start: Start, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    old = scratch / f"{uuid.uuid4()}.3" / "f"
+    old.mkdir(parents=True)
+    (old / "0").write_bytes(b"x")
+    (scratch / "lost+found").mkdir()
+    async with start() as agent:
+        await eventually(lambda: has(agent.scratch == ["lost+found"]))
+
+
+async def lapsed(agent: Working) -> bool:
+    return all(run.tenure.remaining(boottime()) <= 0 for run in agent.app.fleet.runs.values())
+
+
+async def queued(jobs: Service, job: model.Job) -> bool:
+    return bool(
+        await jobs.value(
+            "SELECT t.state = 'queued' FROM transfers t JOIN jobs j USING (transfer_id) WHERE j.job_id = $1",
+            uuid.UUID(job.job_id),
+        )
+    )
