@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -44,6 +45,12 @@ class Swarm:
         await self.tracker.wait_for_peers(sample.wire_hash, known + 1)
         return seeder
 
+    async def without(self, sample: Sample, *paths: str) -> Path:
+        """A copy of the sample's data that lacks these files, as a root for `seed`."""
+        root = sample.root.with_name(f"part-{next(SERIAL)}")
+        await asyncio.to_thread(_copy_without, sample, root, paths)
+        return root
+
     def torrent(self, sample: Sample) -> Source:
         """The sample's .torrent, naming this tracker."""
         return Source(torrent=sample.torrent_bytes(trackers=[self.tracker.url]))
@@ -51,6 +58,14 @@ class Swarm:
     def magnet(self, sample: Sample) -> Source:
         """The sample's magnet, naming this tracker."""
         return Source(magnet=sample.magnet(trackers=[self.tracker.url]))
+
+
+def _copy_without(sample: Sample, root: Path, paths: Sequence[str]) -> None:
+    for file in sample.files:
+        if file.path not in paths:
+            place = root / sample.path_of(file).relative_to(sample.root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(sample.path_of(file), place)
 
 
 @asynccontextmanager

@@ -33,17 +33,8 @@ async def test_a_peer_that_sends_corrupt_data(ann: Person, swarm: Swarm, sample:
 async def test_a_swarm_whose_peers_each_have_a_part(ann: Person, swarm: Swarm, sample: MakeSample) -> None:
     """Two peers, each with half of the pieces."""
     made = await sample(files={"a.bin": 4 * MIB, "b.bin": 4 * MIB})
-    first, second = made.files
-    halves = []
-    for number, missing in enumerate((first, second)):
-        root = made.root.with_name(f"half-{number}")
-        for file in made.files:
-            place = root / made.name / file.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(bytes(file.size) if file is missing else made.path_of(file).read_bytes())
-        halves.append(root)
-    for root in halves:
-        await swarm.seed(made, root=root)
+    for missing in made.files:
+        await swarm.seed(made, root=await swarm.without(made, missing.path))
     await ann.has(await ann.completed(await ann.submit(swarm.magnet(made))), made)
 
 

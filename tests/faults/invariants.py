@@ -1,4 +1,4 @@
-"""What must hold whatever failed, proven on the databases and S3: I1, I2, I3 and I4 of the design's fault tests.
+"""What must hold whatever failed, proven on the databases and S3: I1 to I5 of the design's fault tests.
 
 Each check answers the violations that it sees, in words; none of them: []. A fault test that waits for healing calls
 them until they are empty.
@@ -31,7 +31,7 @@ async def violations(
     by (job id, file index).
     """
     async with _connected(jobs_url) as held:
-        found = [*await i1_jobs(held, accepted, deleted), *await i4_usage(held)]
+        found = [*await i1_jobs(held, accepted, deleted), *await i4_usage(held), *await i5_epochs(held)]
         if s3 is not None:
             found += await i3_owners(held, s3)
             found += await i2_contents(held, s3, contents or {})
@@ -119,6 +119,24 @@ _USAGE_SQL = {
     "I4: the count of live jobs is wrong": """
         SELECT u.user_id FROM usage u
         WHERE u.live_jobs <> (SELECT count(*) FROM jobs j WHERE j.user_id = u.user_id AND j.finished_at IS NULL)""",
+}
+
+
+async def i5_epochs(held: Connection) -> list[str]:
+    """No write was accepted under an epoch that was over, or that nobody ever had."""
+    return await _told(held, _EPOCHS_SQL)
+
+
+_EPOCHS_SQL = {
+    "I5: an object was planned after a later epoch had begun": """
+        SELECT o.object_key FROM objects o JOIN attempts a USING (transfer_id)
+        WHERE a.epoch > o.epoch AND o.created_at > a.started_at""",
+    "I5: an object was planned under an epoch that no agent had": """
+        SELECT o.object_key FROM objects o JOIN transfers t USING (transfer_id)
+        WHERE NOT EXISTS (SELECT 1 FROM attempts a WHERE (a.transfer_id, a.epoch) = (o.transfer_id, o.epoch))""",
+    "I5: two attempts at one transfer overlap": """
+        SELECT a.transfer_id FROM attempts a JOIN attempts b USING (transfer_id)
+        WHERE b.epoch > a.epoch AND (a.ended_at IS NULL OR a.ended_at > b.started_at)""",
 }
 
 

@@ -12,7 +12,8 @@ from tests.e2e.seeding import Swarm
 from tests.e2e.world import MIB, World, running
 
 VICTIMS: Final = ("gateway", "auth", "billing", "admin", "jobs", "agent-1", "postgres", "nats")
-SLOW: Final = 256 * 1024  # bytes a second: the transfer lasts longer than all the killing
+SLOW: Final = 3 * MIB // 2  # bytes a second: parts go up all the while
+LAST: Final = "last.bin"
 
 pytestmark = pytest.mark.radosgw
 
@@ -27,8 +28,9 @@ async def world() -> AsyncIterator[World]:
 async def test_every_service_is_killed_in_turn(world: World, swarm: Swarm, sample: MakeSample) -> None:
     """Each is restarted by its launcher, each time the job is still on its way, and in the end its bytes are right."""
     stack = world.stack
-    made = await sample(files={"large.bin": 17 * MIB, "ünï/small.bin": 100_000, "empty": 0})
-    await swarm.seed(made, rate=SLOW)
+    small = {f"ünï/{number:02}.bin": 300_000 for number in range(20)}
+    made = await sample(files={**small, "large.bin": 11 * MIB, "empty": 0, LAST: 6 * MIB})
+    await swarm.seed(made, rate=SLOW, root=await swarm.without(made, LAST))
     job = await world.ann.submit(swarm.magnet(made))
     await world.ann.until(job, "downloading")
     for victim in VICTIMS:
@@ -38,7 +40,7 @@ async def test_every_service_is_killed_in_turn(world: World, swarm: Swarm, sampl
         await stack.wait_ready(victim)
         assert stack.restarts(victim) == restarts + 1
     await world.ann.until(job, "queued", "resolving", "downloading", "storing")
-    await swarm.seed(made)
+    await swarm.seed(made)  # only now somebody has the last file
     await world.ann.has(await world.ann.completed(job), made)
     await world.sound(timeout=30)
     await world.ann.delete(job)
