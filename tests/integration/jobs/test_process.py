@@ -107,9 +107,8 @@ async def test_migrate_then_serve_then_an_orderly_end(database: Database, tmp_pa
 
 
 async def test_wrong_settings_are_one_clear_line(migrated_database: Database, tmp_path: Path) -> None:
-    code, _, err = await run(environment(migrated_database, tmp_path, LEASE_SECONDS="1"))
-    assert code == 78
-    assert re.fullmatch(r"tseeder-jobs: TSEEDER_JOBS_LEASE_SECONDS: .*SELF_STOP_SECONDS.*\n", err)
+    with pytest.raises(SettingsError, match=r"^TSEEDER_JOBS_LEASE_SECONDS: .*SELF_STOP_SECONDS.*$"):
+        load(Settings, "jobs", environment(migrated_database, tmp_path, LEASE_SECONDS="1"))
 
 
 async def test_keys_that_are_missing_stop_the_start(migrated_database: Database, tmp_path: Path) -> None:

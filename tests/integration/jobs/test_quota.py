@@ -12,6 +12,7 @@ from tests.integration.jobs.running import Service, User, refused
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.errors import AppError
 from tseeder_pg import transaction
+from tseeder_testkit import raw_torrents as raw
 
 
 async def on_plan(jobs: Service, *, storage: int = 1 << 40, live_jobs: int = 1000, running: int = 4) -> User:
@@ -39,9 +40,9 @@ async def test_usage_before_the_first_submit_names_the_plan(jobs: Service) -> No
     assert (usage.live_jobs, usage.reserved_bytes, usage.charged_bytes, usage.running) == (0, 0, 0, 0)
 
 
-async def test_fifty_submits_at_the_edge_of_the_storage(jobs: Service, sample: MakeSample) -> None:
+async def test_fifty_submits_at_the_edge_of_the_storage(jobs: Service) -> None:
     user = await on_plan(jobs, storage=10_000)
-    torrents = [(await sample(1000)).torrent.read_bytes() for _ in range(50)]
+    torrents = [raw.torrent(raw.v1_single(f"{user.user_id} {number}", 1000)) for number in range(50)]
 
     async def submit(data: bytes) -> str:
         try:
@@ -172,3 +173,17 @@ async def test_each_way_out_gives_back_what_it_held(
     assert usage.live_jobs == (way in ("delete_file", "narrow"))
     assert (await other.usage()).charged_bytes == 1000
     await settled(jobs)
+
+
+async def test_other_files_of_the_same_size_fit(jobs: Service, sample: MakeSample) -> None:
+    torrent = await sample(600, 600, 900)
+    user = await on_plan(jobs, storage=1000)
+    job = await user.submit(torrent=torrent.torrent.read_bytes(), selection=[0])
+    await user.select(job, [1])  # what it gives up makes room
+    assert (await user.usage()).reserved_bytes == 600
+    for too_much in ([0, 1], None):
+        await refused("storage_quota_exceeded", user.select(job, too_much))
+    assert (await user.usage()).reserved_bytes == 600
+    assert [file.selected for file in await user.files(job)] == [False, True, False]
+    await user.select(job, [2])
+    assert (await user.usage()).reserved_bytes == 900
