@@ -40,28 +40,49 @@ NEEDS = {
 }
 
 
+# Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
+# left over at the end. What is not named here runs file by file.
+TOGETHER = (
+    "faults",
+    "e2e/cli",
+    "e2e",
+    "integration/gateway",
+    "integration/stack",
+    "integration/agent",
+    "integration/jobs",
+    "integration/auth",
+    "integration/admin",
+    "contract",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose programs are not installed here; the summary names them."""
-    absent = {name: missing for name, (programs, _) in NEEDS.items() if (missing := _missing(programs))}
-    left_out = {item: name for item in items for name in absent if _needs(item, name)}
+    """Deselect the tests whose programs are not installed here, and tell xdist which tests stay together."""
+    absent = [name for name, (programs, _) in NEEDS.items() if _missing(programs)]
+    left_out = [item for item in items if any(_needs(item, name) for name in absent)]
     if left_out:
-        config.hook.pytest_deselected(items=list(left_out))
+        config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    config.stash[_left_out] = [
-        f"{list(left_out.values()).count(name)} tests deselected that need {name}: "
-        f"{', '.join(missing)} not installed ({NEEDS[name][1]})"
-        for name, missing in absent.items()
-        if name in left_out.values()
-    ]
+    items.sort(key=lambda item: _rank(item)[0])
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_rank(item)[1]))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def _rank(item: pytest.Item) -> tuple[int, str]:
+    """Where a test stands in the order, and the name of its group."""
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    for rank, folder in enumerate(TOGETHER):
+        if path.startswith(folder + "/"):
+            return rank, folder
+    return len(TOGETHER), path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out."""
-    for line in config.stash.get(_left_out, []):
-        terminalreporter.write_line(line, yellow=True)
-
-
-_left_out = pytest.StashKey[list[str]]()
+    for name, (programs, install) in NEEDS.items():
+        if missing := _missing(programs):
+            line = f"tests that need {name} are deselected: {', '.join(missing)} not installed ({install})"
+            terminalreporter.write_line(line, yellow=True)
 
 
 def _missing(programs: tuple[str, ...]) -> list[str]:
