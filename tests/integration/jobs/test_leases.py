@@ -15,6 +15,7 @@ from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.usecases import claim_transfers
 from tseeder_kit.errors import Kind
 from tseeder_pg import connection, open_pool
 from tseeder_stack.s3 import S3Server
@@ -296,3 +297,35 @@ async def test_the_reaper_waits_one_lease_after_an_outage(
         assert (now.state, now.version) == (running_job.state, running_job.version)  # never taken away
         await eventually(lambda: queued(after, lease))  # and from now on it counts again
         await reborn.delete(job)
+
+
+async def test_a_crowd_of_one_magnet_hides_no_other_work(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
+    crowded, other = await sample(1000), await sample(1000)
+    for _ in range(claim_transfers.CANDIDATES + 2):
+        await jobs.user().submit(magnet=crowded.magnet())
+    job = await jobs.user().submit(torrent=other.torrent.read_bytes())
+    played = await agent()
+    await played.claim_one()
+    # Of the crowd it can run one only; what comes behind them all is not theirs to hold up.
+    assert [each.lease.transfer_id for each in await played.claim()] == [await jobs.transfer_of(job)]
+    assert await played.claim() == []
+
+
+async def test_what_no_agent_can_hold_fails_instead_of_waiting_for_ever(
+    brief: Service, brief_agents: tuple[Agent, Agent], sample: MakeSample
+) -> None:
+    small, smaller = brief_agents
+    await small.register(capacity=pb.Capacity(transfers=1, disk_bytes=5000))
+    await smaller.register(capacity=pb.Capacity(transfers=1, disk_bytes=4000))
+    sql = "UPDATE agents SET last_heartbeat_at = last_heartbeat_at - interval '2 days' WHERE agent_id <> ALL($1)"
+    await brief.rows(sql, [small.agent_id, smaller.agent_id])
+    torrent, user = await sample(3000, 2001), brief.user()
+    job = await user.submit(torrent=torrent.torrent.read_bytes())
+    failed = await user.reaches(job, model.JOB_STATE_FAILED)
+    assert failed.reason.code == "too_large_for_agents"
+    assert (await user.usage()).reserved_bytes == 0
+    fits = await user.submit(torrent=torrent.torrent.read_bytes(), selection=[0])
+    lease = await small.claim_one()
+    assert lease.transfer_id == await brief.transfer_of(fits)
+    await small.run(lease, torrent)
+    assert (await user.job(fits)).state == model.JOB_STATE_COMPLETED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import uuid
 from collections.abc import Awaitable
 from typing import Any
@@ -144,3 +145,19 @@ async def test_reads_outside_of_a_file(jobs: Service, agent: MakeAgent, sample: 
     assert (await user.open_read(stored, 1000)).etag == answer.etag
     for offset in (-1, 1001):
         assert (await refused("offset_out_of_range", user.open_read(stored, offset))).kind is Kind.RANGE
+
+
+async def test_a_list_does_not_carry_selections(jobs: Service, sample: MakeSample) -> None:
+    user = jobs.user()
+    wide = range(200_000)
+    for _ in range(5):
+        magnet = (await sample(1000)).magnet()
+        await user.cancel(await user.submit(magnet=magnet, selection=wide))
+    await user.list_jobs(limit=200)
+    tracemalloc.start()
+    try:
+        assert len((await user.list_jobs(limit=200)).jobs) == 5
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(wide)  # less than one of them

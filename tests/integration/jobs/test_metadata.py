@@ -209,9 +209,7 @@ async def test_a_selection_that_a_magnet_lacks_fails_it_in_words(
     assert await played.claim() == []
 
 
-async def test_a_cancelled_magnet_follows_and_its_row_goes(
-    jobs: Service, agent: MakeAgent, sample: MakeSample
-) -> None:
+async def test_a_cancelled_magnet_follows_and_its_row_goes(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
     torrent = await sample(1000, 0)
     one, two = jobs.user(), jobs.user()
     given_up = await one.submit(magnet=torrent.magnet())

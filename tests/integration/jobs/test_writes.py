@@ -7,6 +7,7 @@ import uuid
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from tests.integration.jobs.playing import Agent, Described, Piece, agents_s3, c
 from tests.integration.jobs.running import MIB, Service, User, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.usecases import sweep_objects
+from tseeder_pg import open_pool, transaction
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import Sample
 
@@ -101,6 +104,17 @@ async def stored_right(scene: Scene) -> None:
 
 class WriteTests:
     """What holds on every S3 server."""
+
+    async def test_an_upload_that_was_opened_twice_is_not_left_behind(self, scene: Scene) -> None:
+        agent, lease = scene.agent, scene.lease
+        plans = await agent.plan(lease, [p.intent for p in scene.parts()])
+        # As if the answer to jobs' first CreateMultipartUpload was lost, and it was sent again.
+        bucket = scene.service.world.s3.bucket
+        await agent.s3.create_multipart_upload(Bucket=bucket, Key=plans[0].object_key)
+        assert len(await asyncio.to_thread(open_uploads, scene.service.world.s3)) == 2
+        await agent.run(lease, scene.torrent)
+        await stored_right(scene)
+        await settled(scene.service)
 
     async def test_repeated_calls_change_nothing(self, scene: Scene) -> None:
         agent, lease = scene.agent, scene.lease
@@ -334,3 +348,24 @@ class TestOnRadosgw(WriteTests):
     @pytest.fixture
     def on_s3(self, on_radosgw: tuple[Service, Any]) -> tuple[Service, Any]:
         return on_radosgw
+
+
+async def test_all_that_waits_is_deleted_in_one_round(
+    postgres: Any, migrated_template: str, nats_url: str, rclone_server: S3Server, tmp_path: Path
+) -> None:
+    async with own_world(postgres, migrated_template, nats_url, rclone_server, tmp_path, "jobs_deleting") as world:
+        async with open_pool(world.database.urls["jobs"], application_name="test") as pool, transaction(pool) as tx:
+            await tx.execute(
+                """INSERT INTO objects (object_id, object_key, size_bytes, state, epoch, transfer_id, deleted_at,
+                                        delete_after, keep_until)
+                   SELECT gen_random_uuid(), 'gone/' || i, 1, 'deleting', 1, gen_random_uuid(), clock_timestamp(),
+                          clock_timestamp(), clock_timestamp() + interval '15 minutes'
+                   FROM generate_series(1, 3 * $1::integer) AS i""",
+                sweep_objects.BATCH,
+            )
+        async with running(world, sweep_seconds=300) as service:
+
+            async def none_waits() -> bool:
+                return not await service.value("SELECT count(*) FROM objects WHERE state = 'deleting'")
+
+            await eventually(none_waits)

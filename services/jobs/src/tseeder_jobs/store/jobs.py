@@ -11,13 +11,18 @@ from tseeder_jobs.domain.rows import JobRow, Reason
 from tseeder_jobs.domain.states import JobState
 from tseeder_pg import Record, Tx
 
-_select = """
-SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, j.selection, j.reason_code,
+
+def _selecting(selection: str) -> str:
+    return f"""
+SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, {selection}, j.reason_code,
        j.reason_message, j.file_count, j.wanted_files, j.wanted_bytes, j.stored_files, j.stored_bytes, j.version,
        j.created_at, j.updated_at, j.finished_at, t.verified, t.private, t.name AS torrent_name, t.total_bytes,
        x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message
 FROM jobs j JOIN torrents t USING (torrent_id) LEFT JOIN transfers x ON x.transfer_id = j.transfer_id
 """
+
+
+_select = _selecting("j.selection")
 
 
 def _row(record: Record) -> JobRow:
@@ -50,7 +55,7 @@ async def lock(tx: Tx, job_ids: Sequence[UUID]) -> set[UUID]:
     return {row["job_id"] for row in await tx.fetch(LOCK, job_ids)}
 
 
-PAGE: Final = f"""{_select}
+PAGE: Final = f"""{_selecting("NULL::integer[] AS selection")}
 WHERE j.user_id = $1 AND ($2::uuid IS NULL OR j.job_id < $2) AND (cardinality($3::text[]) = 0 OR j.state = ANY($3))
   AND ($4 = '' OR strpos(lower(COALESCE(j.name, t.name, j.hint, '')), lower($4)) > 0)
 ORDER BY j.job_id DESC LIMIT $5
@@ -60,7 +65,8 @@ ORDER BY j.job_id DESC LIMIT $5
 async def page(
     tx: Tx, user_id: UUID, *, before: UUID | None, states: Sequence[str], text: str, limit: int
 ) -> list[JobRow]:
-    """A user's jobs, newest first, older than `before`. Job ids are UUIDv7: their order is that of submission."""
+    """A user's jobs, newest first, older than `before`. Job ids are UUIDv7: their order is that of submission.
+    Without their selections, of which each may name 200,000 files."""
     return [_row(row) for row in await tx.fetch(PAGE, user_id, before, states, text, limit)]
 
 

@@ -386,6 +386,20 @@ async def abort_later(tx: Tx, upload_id: UUID, delay: timedelta) -> None:
     await tx.execute(ABORT_LATER, upload_id, delay)
 
 
+STRAYS: Final = """
+SELECT s.object_key, s.s3_upload_id FROM unnest($1::text[], $2::text[]) AS s (object_key, s3_upload_id)
+JOIN objects o USING (object_key)
+WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object_id = o.object_id
+                  AND (u.state = 'opening' OR (u.s3_upload_id = s.s3_upload_id AND u.state IN ('open', 'completing'))))
+"""
+
+
+async def strays(tx: Tx, listed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of `(key, S3 upload id)` as S3 lists them: those under keys of ours that no live upload is."""
+    rows = await tx.fetch(STRAYS, [key for key, _ in listed], [upload for _, upload in listed])
+    return [(row["object_key"], row["s3_upload_id"]) for row in rows]
+
+
 TO_DELETE: Final = """
 SELECT object_id, object_key FROM objects
 WHERE state IN ('deleting', 'gone') AND delete_after <= clock_timestamp() ORDER BY delete_after LIMIT $1
@@ -395,6 +409,16 @@ UPDATE objects SET state = 'gone',
     delete_after = CASE WHEN clock_timestamp() < keep_until THEN LEAST(keep_until, clock_timestamp() + $2::interval) END
 WHERE object_id = ANY($1::uuid[]) AND state IN ('deleting', 'gone')
 """
+
+
+DELETE_LATER: Final = """
+UPDATE objects SET delete_after = clock_timestamp() + $2::interval WHERE object_id = ANY($1::uuid[])
+"""
+
+
+async def delete_later(tx: Tx, object_ids: Sequence[UUID], delay: timedelta) -> None:
+    """S3 did not do it now; others come first meanwhile."""
+    await tx.execute(DELETE_LATER, object_ids, delay)
 
 
 async def to_delete(tx: Tx, limit: int) -> list[tuple[UUID, str]]:

@@ -199,6 +199,15 @@ async def set_wish(tx: Tx, transfer_id: UUID, wish: Wish, *, payer_user_id: UUID
 
 
 CANDIDATES: Final = """
+WITH held AS (
+    SELECT t.torrent_id FROM leases l JOIN transfers t USING (transfer_id) WHERE l.agent_id = $3
+), digests AS (
+    SELECT digest_index, index_key_version FROM torrent_hashes JOIN held USING (torrent_id)
+    UNION SELECT digest_index, index_key_version FROM magnet_hashes JOIN held USING (torrent_id)
+), twins AS MATERIALIZED (
+    SELECT torrent_id FROM torrent_hashes JOIN digests USING (digest_index, index_key_version)
+    UNION SELECT torrent_id FROM magnet_hashes JOIN digests USING (digest_index, index_key_version)
+)
 SELECT q.transfer_id, q.payer_user_id
 FROM (SELECT DISTINCT payer_user_id FROM transfers WHERE state = 'queued') p
 JOIN usage u ON u.user_id = p.payer_user_id
@@ -208,19 +217,20 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT t.transfer_id, t.payer_user_id, t.priority, t.queued_at FROM transfers t
     WHERE t.payer_user_id = u.user_id AND t.state = 'queued' AND t.not_before <= clock_timestamp()
-      AND t.disk_needed_bytes <= $1
+      AND t.disk_needed_bytes <= $1 AND t.torrent_id NOT IN (SELECT torrent_id FROM twins)
     ORDER BY t.priority DESC, t.queued_at, t.transfer_id LIMIT 4) q
 WHERE r.running < u.running_limit
 ORDER BY q.priority DESC, r.running, q.queued_at, q.transfer_id LIMIT $2
 """
 
 
-async def candidates(tx: Tx, disk_free_bytes: int, limit: int) -> list[tuple[UUID, UUID]]:
+async def candidates(tx: Tx, agent_id: str, disk_free_bytes: int, limit: int) -> list[tuple[UUID, UUID]]:
     """`(transfer_id, payer)` worth trying to claim, best first: plan priority, fewest running of the payer, age.
+    Not those of an info-hash that this agent runs: a crowd's magnets of one would hide all other work from it.
 
     Without locks: the claim locks and looks again.
     """
-    rows = await tx.fetch(CANDIDATES, disk_free_bytes, limit)
+    rows = await tx.fetch(CANDIDATES, disk_free_bytes, limit, agent_id)
     return [(row["transfer_id"], row["payer_user_id"]) for row in rows]
 
 
@@ -273,6 +283,20 @@ WHERE transfer_id = $1 RETURNING epoch
 async def claim(tx: Tx, transfer_id: UUID, state: TransferState) -> int:
     """From queued to running under the next epoch."""
     return int(await tx.fetchval(CLAIM, transfer_id, state))
+
+
+TOO_LARGE: Final = """
+SELECT t.transfer_id FROM transfers t
+WHERE t.state = 'queued' AND ($2::uuid IS NULL OR t.transfer_id = $2) AND t.disk_needed_bytes > (
+    SELECT max(a.disk_bytes) FROM agents a WHERE a.last_heartbeat_at > clock_timestamp() - $1::interval)
+ORDER BY t.transfer_id LIMIT 50
+"""
+
+
+async def too_large(tx: Tx, seen_within: timedelta, transfer_id: UUID | None = None) -> list[UUID]:
+    """Queued transfers (or whether this one) that need more disk than any agent has that was seen lately; none while
+    no agent was."""
+    return [row["transfer_id"] for row in await tx.fetch(TOO_LARGE, seen_within, transfer_id)]
 
 
 ANY_QUEUED: Final = "SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND not_before <= clock_timestamp())"

@@ -36,7 +36,7 @@ async def claim_transfers(ctx: Context, caller: AgentCaller, limit: int, disk_fr
 async def _claim_best(ctx: Context, caller: AgentCaller, disk_free_bytes: int) -> ClaimedLease | None:
     """The best that can be had. One at a time: after it, whoever runs fewest is another one."""
     async with transaction(ctx.pool) as tx:
-        candidates = await transfers.candidates(tx, disk_free_bytes, CANDIDATES)
+        candidates = await transfers.candidates(tx, caller.agent_id, disk_free_bytes, CANDIDATES)
     for transfer_id, payer in candidates:
         lease = await retrying(partial(_claim, ctx, caller, transfer_id, payer, disk_free_bytes))
         if lease is not None:

@@ -35,6 +35,8 @@ async def give_back(
             await torrents.lock(tx, [before.torrent_id])
             transfer = await transfers.lock(tx, ref.transfer_id)
             lease = await leases.lock(tx, ref.transfer_id)
+            if transfer is not None and transfer.torrent_id != before.torrent_id:
+                raise changed_meanwhile()
             if transfer is None or lease is None or not lease.epoch == transfer.epoch == ref.epoch:
                 return False
             await requeue(
@@ -91,6 +93,9 @@ async def requeue(
     if wish.unpaused == 0:
         await _nobody_waits(tx, transfer, bell, paused=wish.paused > 0)
         return
+    # What was stored meanwhile needs no disk any more.
+    payer = wish.payer_user_id or transfer.payer_user_id
+    await transfers.set_wish(tx, transfer.transfer_id, wish, payer_user_id=payer, changed=False)
     await show_transfer(tx, transfer.transfer_id, TransferState.QUEUED, touched=True)
     bell.work = not not_before
 

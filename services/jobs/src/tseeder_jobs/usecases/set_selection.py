@@ -13,7 +13,7 @@ from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
 from tseeder_jobs.usecases.reopen import attach
-from tseeder_jobs.usecases.submit_job import check_quota, check_selection
+from tseeder_jobs.usecases.submit_job import check_growth, check_selection
 from tseeder_kit.errors import conflict
 from tseeder_pg import retrying
 
@@ -31,11 +31,11 @@ async def set_selection(ctx: Context, user_id: UUID, job_id: UUID, selection: li
                 raise conflict("job_ended", "Retry this job before you choose its files.", state=own.job.state)
             if own.torrent.verified:
                 await check_selection(own.tx, own.job.torrent_id, selection)
-                await check_quota(own.tx, own.usage, own.job.torrent_id, selection)
             await jobs.set_selection(own.tx, job_id, selection)
             if own.torrent.verified:
                 await files.select(own.tx, job_id, selection)
                 await _follow(own, bell)
+                await check_growth(own.tx, own.usage)
             await events.append_changed(own.tx, [job_id])
             return await own.reread()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,7 +69,7 @@ class _Parsed:
 async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[JobRow, bool]:
     """Answers the job, committed, and whether it was a replay of the same request under its idempotency key."""
     parsed = await _parse(ctx, wish)
-    fingerprint = _fingerprint(parsed, wish)
+    fingerprint = _fingerprint(ctx, parsed, wish)
     if wish.idempotency_key:
         async with transaction(ctx.pool) as tx:
             replay = await _replay(tx, user_id, wish.idempotency_key, fingerprint)
@@ -115,11 +115,12 @@ def _of_magnet(kind: str, magnet: Magnet) -> _Parsed:
     return _Parsed(kind, hashes, Sources(magnet.trackers, magnet.web_seeds, magnet.peers), magnet.name, None)
 
 
-def _fingerprint(parsed: _Parsed, wish: Submission) -> bytes:
-    """Of the parsed request: the same wish in other words (a magnet's order, a boundary) is the same."""
+def _fingerprint(ctx: Context, parsed: _Parsed, wish: Submission) -> bytes:
+    """Of the parsed request: the same wish in other words (a magnet's order, a boundary) is the same. Keyed, since it
+    stands in a row: nobody who reads the database can try out info-hashes on it."""
     parts = [parsed.kind, sorted(parsed.hashes.items()), parsed.sources.trackers, parsed.sources.web_seeds]
     text = json.dumps([*parts, parsed.sources.peers, wish.name, wish.selection])
-    return hashlib.sha256(text.encode()).digest()
+    return hmac.digest(ctx.keyring.derived("idempotency"), text.encode(), "sha256")
 
 
 async def _replay(tx: Tx, user_id: UUID, key: str, fingerprint: bytes) -> JobRow | None:
@@ -222,14 +223,25 @@ async def check_selection(tx: Tx, torrent_id: UUID, selection: list[int] | None)
 
 async def check_quota(tx: Tx, held: UsageRow, torrent_id: UUID, selection: list[int] | None) -> None:
     """Refuse what would take the user past his storage. His usage row is held."""
-    wanted = await files.new_bytes(tx, torrent_id, held.user_id, selection)
-    free = held.storage_limit_bytes - held.reserved_bytes - held.charged_bytes
-    if wanted > max(free, 0):
+    _fits(held, await files.new_bytes(tx, torrent_id, held.user_id, selection))
+
+
+async def check_growth(tx: Tx, before: UsageRow) -> None:
+    """As `check_quota`, after a change that also gave something up: what the user holds now against `before` it."""
+    now = await usage.read(tx, before.user_id)
+    if now is not None:
+        held = before.reserved_bytes + before.charged_bytes
+        _fits(before, now.reserved_bytes + now.charged_bytes - held)
+
+
+def _fits(held: UsageRow, wanted: int) -> None:
+    free = max(held.storage_limit_bytes - held.reserved_bytes - held.charged_bytes, 0)
+    if wanted > free:
         raise forbidden(
             "storage_quota_exceeded",
             "This does not fit into your plan's storage.",
             wanted_bytes=wanted,
-            free_bytes=max(free, 0),
+            free_bytes=free,
             limit_bytes=held.storage_limit_bytes,
         )
 

@@ -19,19 +19,30 @@ _log = get_logger(__name__)
 
 async def delete_objects(ctx: Context) -> int:
     """Objects that nobody holds are deleted at S3, and their keys once more until no write can be under way."""
+    done = 0
+    while (count := await _delete_batch(ctx)) is not None:
+        done += count
+    async with transaction(ctx.pool) as tx:
+        await objects.forget(tx, TOMBSTONES_KEPT)
+    return done
+
+
+async def _delete_batch(ctx: Context) -> int | None:
+    """How many are gone; None: nothing is left to do, or S3 does nothing now."""
     async with transaction(ctx.pool) as tx:
         rows = await objects.to_delete(tx, BATCH)
     if not rows:
-        return 0
+        return None
     try:
         gone = await ctx.storage.delete_many([key for _, key in rows])
     except (StorageUnavailable, StorageRefused) as exc:
         _log.warning("delete_later", cause=type(exc).__name__)
-        return 0
+        return None
     async with transaction(ctx.pool) as tx:
         await objects.deleted(tx, [object_id for object_id, key in rows if key in gone], AGAIN_AFTER)
-        await objects.forget(tx, TOMBSTONES_KEPT)
-    return len(gone)
+        later = [object_id for object_id, key in rows if key not in gone]
+        await objects.delete_later(tx, later, timedelta(seconds=ctx.settings.sweep_seconds))
+    return len(gone) or None
 
 
 async def purge_torrents(ctx: Context) -> int:

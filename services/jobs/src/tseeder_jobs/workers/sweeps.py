@@ -11,10 +11,11 @@ from typing import Final, TypeAlias
 from tseeder_jobs.usecases.absorb_magnets import absorb_leftovers
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.fail_too_large import fail_too_large
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
 from tseeder_jobs.usecases.sweep_objects import delete_objects, purge_torrents
-from tseeder_jobs.usecases.sweep_uploads import abort_unwanted, carry_completions
+from tseeder_jobs.usecases.sweep_uploads import abort_strays, abort_unwanted, carry_completions
 from tseeder_jobs.usecases.take_measure import check_storage, count_rows
 from tseeder_jobs.usecases.trim_records import trim_records
 from tseeder_kit.lifecycle import every
@@ -43,10 +44,12 @@ SWEEPS: Final = (
     Sweep("queued", ring_queued),
     Sweep("completions", carry_completions),
     Sweep("unwanted_uploads", abort_unwanted),
+    Sweep("stray_uploads", abort_strays, RARELY),
     Sweep("deleted_objects", delete_objects),
     Sweep("unused_torrents", purge_torrents),
     Sweep("unsettled_files", settle_leftovers),
     Sweep("stranded_jobs", end_stranded),
+    Sweep("too_large", fail_too_large),
     Sweep("unmerged_magnets", absorb_leftovers),
     Sweep("counts", count_rows),
     Sweep("storage", check_storage),
