@@ -46,11 +46,17 @@ class Meter:
     def __init__(self, span_seconds: float = 5.0) -> None:
         self._span = span_seconds
         self._samples: list[tuple[float, int]] = []
+        self._counted = 0
         self.total = 0
 
     def add(self, size: int) -> None:
         """So many bytes more."""
         self.total += size
+
+    def reach(self, counted: int) -> None:
+        """Another counter stands there now; less than last time means that it has begun anew."""
+        self.add(counted - self._counted if counted >= self._counted else counted)
+        self._counted = counted
 
     def rate(self, now: float) -> int:
         """Bytes a second over the span, for a caller who asks about once a second; `now` in seconds."""

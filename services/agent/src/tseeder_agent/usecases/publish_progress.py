@@ -22,17 +22,19 @@ STATES = {
 async def publish_progress(ctx: Context) -> None:
     """Once, one message per view. NATS being away loses them, and nothing else."""
     for run in list(ctx.fleet.runs.values()):
-        upload_rate = run.sent.rate(boottime())
+        now = boottime()
+        # libtorrent's own rate takes ten seconds to come near the truth.
+        run.received.reach(run.torrent.stats.downloaded if run.torrent else 0)
+        rates = (run.received.rate(now), run.sent.rate(now))
         for view in run.description.views if run.description else ():
-            progress = progress_of(run, view, upload_rate)
+            progress = progress_of(run, view, *rates)
             await ctx.bus.ring(subjects.job_progress(view.job_id), to_wire(progress).SerializeToString())
 
 
-def progress_of(run: Run, view: View, upload_rate: int) -> Progress:
+def progress_of(run: Run, view: View, download_rate: int, upload_rate: int) -> Progress:
     """What this view shows now."""
     amounts = run.ledger.amounts(view.wanted) if run.ledger else Amounts(0, 0, 0)
     stats = run.torrent.stats if run.torrent else None
-    download_rate = stats.download_rate if stats else 0
     return Progress(
         job_id=view.job_id,
         epoch=run.lease.epoch,

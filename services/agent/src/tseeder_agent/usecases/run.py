@@ -55,6 +55,7 @@ class Run:
     staged: Staged | None = None
     known_peers: tuple[tuple[str, int], ...] = ()
     problems: Problems = field(default_factory=Problems)
+    received: Meter = field(default_factory=Meter)
     sent: Meter = field(default_factory=Meter)
     last_arrival: float = field(default_factory=boottime)
     hand_over: HandOver | None = None
