@@ -56,6 +56,7 @@ TOGETHER = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests whose programs are not installed here, and tell xdist which tests stay together."""
     absent = [name for name, (programs, _) in NEEDS.items() if _missing(programs)]
