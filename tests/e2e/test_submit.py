@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 from uuid import uuid4
 
 from tests.e2e.fixtures import MakeSample
@@ -50,6 +51,14 @@ async def test_lists_by_cursor(ann: Person, ben: Person) -> None:
     assert seen == [job["job_id"] for job in reversed(made)]
     assert page["next_cursor"]
     await refused(400, "bad_cursor", ben.client.jobs(cursor=page["next_cursor"] + "x"))
+
+
+async def test_a_magnets_own_name_is_cleaned(ann: Person) -> None:
+    """A `dn` is a stranger's text: control characters, paths and reversed writing do not reach the owner's list."""
+    named = quote("..\0/\r\nSet-Cookie: a=b/\u202egpj.exe")
+    job = await ann.submit(Source(magnet=f"magnet:?xt=urn:btih:{uuid4().hex}01234567&dn={named}"))
+    assert not set(job["name"]) & set("\0\r\n\u202e/\\"), job["name"]
+    assert job["name"]
 
 
 async def _count(person: Person) -> int:
