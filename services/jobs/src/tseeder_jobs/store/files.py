@@ -48,9 +48,11 @@ async def insert_all(tx: Tx, job_id: UUID, user_id: UUID, torrent_id: UUID, sele
     await tx.execute(INSERT, job_id, user_id, torrent_id, ids, [e["entry_id"] for e in entries], selected, states)
 
 
+# A selection may name most of 200,000 files: IN (SELECT unnest) is looked up by hash, also in a generic plan, where
+# = ANY goes through all of it for each entry.
 PENDING_BYTES: Final = """
 SELECT COALESCE(sum(e.size_bytes), 0) FROM entries e
-WHERE e.torrent_id = $1 AND ($3::integer[] IS NULL OR e.file_index = ANY($3))
+WHERE e.torrent_id = $1 AND ($3::integer[] IS NULL OR e.file_index IN (SELECT unnest($3)))
   AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.user_id = $2 AND c.entry_id = e.entry_id)
 """
 
@@ -128,7 +130,8 @@ UPDATE files f SET state = CASE WHEN f.selected AND s.stored THEN 'stored' ELSE 
 FROM (SELECT e.entry_id, (e.size_bytes = 0 OR EXISTS (
           SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')) AS stored
       FROM entries e WHERE e.torrent_id = $2) s
-WHERE f.job_id = $1 AND f.state IN ('dropped', 'pending') AND s.entry_id = f.entry_id
+WHERE f.job_id = $1 AND s.entry_id = f.entry_id
+  AND (f.state = 'dropped' OR (f.state = 'pending' AND f.selected AND s.stored))
 """
 
 
@@ -147,11 +150,11 @@ async def any_pending(tx: Tx, job_id: UUID) -> bool:
 
 SELECT_FILES: Final = """
 UPDATE files f SET selected = w.wanted,
-    state = CASE WHEN f.state = 'deleted' THEN f.state WHEN w.wanted THEN f.state ELSE 'pending' END,
+    state = CASE WHEN w.wanted THEN f.state ELSE 'pending' END,
     stored_at = CASE WHEN w.wanted THEN f.stored_at END
-FROM (SELECT e.entry_id, ($2::integer[] IS NULL OR e.file_index = ANY($2)) AS wanted
+FROM (SELECT e.entry_id, ($2::integer[] IS NULL OR e.file_index IN (SELECT unnest($2))) AS wanted
       FROM entries e JOIN files g USING (entry_id) WHERE g.job_id = $1) w
-WHERE f.job_id = $1 AND f.entry_id = w.entry_id AND f.state <> 'deleted'
+WHERE f.job_id = $1 AND f.entry_id = w.entry_id AND f.state <> 'deleted' AND f.selected <> w.wanted
 """
 
 

@@ -280,7 +280,7 @@ async def purge(tx: Tx, torrent_id: UUID) -> bool:
 
 COUNT_MISSING: Final = """
 SELECT count(*) FROM entries e
-WHERE e.torrent_id = $1 AND ($2::integer[] IS NULL OR e.file_index = ANY($2)) AND e.size_bytes > 0
+WHERE e.torrent_id = $1 AND ($2::integer[] IS NULL OR e.file_index IN (SELECT unnest($2))) AND e.size_bytes > 0
   AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
 """
 
