@@ -93,14 +93,15 @@ async def take_changes(book: Ledger, torrent: Torrent) -> None:
 
 async def _read_ready(book: Ledger, staged: Staged, reader: ScratchReader, fetched: Fetched) -> None:
     while (part := book.take()) is not None:
-        outcome = await reader.read(staged, part, with_sha256=False)
+        buffer = bytearray(part.size)
+        outcome = await reader.read(staged, part, memoryview(buffer), with_sha256=False)
         assert not outcome.wrong, "a part was not readable after the barrier"
         if outcome.part is None:
             fetched.unknown += 1
             await fetched.torrent.learn_layers(staged.hashes)
             book.put_back(part.key)
             continue
-        fetched.parts[part.key] = outcome.part.data
+        fetched.parts[part.key] = bytes(buffer)
         book.hold(part.key)
     for index in book.take_whole(10_000):
         book.store(index)

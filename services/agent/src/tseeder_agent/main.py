@@ -15,10 +15,10 @@ from tseeder_agent.adapters.scratch_reader import ScratchReader
 from tseeder_agent.adapters.swarm import SwarmSettings, open_swarm
 from tseeder_agent.api.doorbell import order_bell, work_bell
 from tseeder_agent.settings import Settings
-from tseeder_agent.usecases.byte_budget import ByteBudget
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.drain_agent import drain_agent
 from tseeder_agent.usecases.fleet import Fleet
+from tseeder_agent.usecases.part_buffers import PartBuffers
 from tseeder_agent.workers.claimer import claimer
 from tseeder_agent.workers.heartbeat import heartbeat
 from tseeder_agent.workers.progress import progress
@@ -93,7 +93,7 @@ async def _context(stack: AsyncExitStack, settings: Settings, fleet: Fleet) -> C
         store=store,
         scratch=scratch,
         reader=reader,
-        buffers=ByteBudget(settings.buffer_bytes),
+        buffers=PartBuffers(settings.buffer_bytes),
         fleet=fleet,
     )
 

@@ -130,9 +130,9 @@ async def open_part_store(endpoint: Endpoint, *, slots: int = 8, timeout: float 
 
 
 class _Body(Payload):
-    """Bytes that botocore can sign and aiohttp can send without copying them, or hashing them on the event loop."""
+    """Bytes that botocore signs and aiohttp sends without copying them, or hashing them on the event loop."""
 
-    _value: bytes
+    _value: bytes | memoryview
 
     def __init__(self, body: PartBytes) -> None:
         super().__init__(body.data)
@@ -144,7 +144,7 @@ class _Body(Payload):
 
     def read(self, size: int = -1) -> bytes:
         end = len(self._value) if size < 0 else self._at + size
-        data = self._value[self._at : end]
+        data = bytes(self._value[self._at : end])
         self._at += len(data)
         return data
 
@@ -158,7 +158,7 @@ class _Body(Payload):
     # aiohttp asks a payload for these
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._value.decode(encoding, errors)
+        return bytes(self._value).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         await self.write_with_length(writer, None)

@@ -40,10 +40,18 @@ class ScratchReader:
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def read(self, staged: Staged, part: Part, *, with_sha256: bool) -> ReadOutcome:
-        """Read `part`, and check every piece under it that is not proved yet. OSError if a file is not there."""
+    async def read(self, staged: Staged, part: Part, buffer: memoryview, *, with_sha256: bool) -> ReadOutcome:
+        """Read `part` into `buffer`, which has its size, and check every piece under it that is not proved yet.
+
+        OSError if a file is not there. Cancelled or not, the thread is done with the buffer when this returns.
+        """
         loop = asyncio.get_running_loop()
-        outcome = await loop.run_in_executor(self._executor, _read_part, staged, part, with_sha256)
+        reading = loop.run_in_executor(self._executor, _read_part, staged, part, buffer, with_sha256)
+        try:
+            outcome = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await asyncio.wait([reading])
+            raise
         staged.proved.update(outcome.proved)
         return outcome
 
@@ -63,13 +71,12 @@ class Staged:
         self.proved.difference_update(pieces)
 
 
-def _read_part(staged: Staged, part: Part, with_sha256: bool) -> ReadOutcome:
+def _read_part(staged: Staged, part: Part, data: memoryview, with_sha256: bool) -> ReadOutcome:
     files = _OpenFiles(staged)
     try:
-        data = b"".join(files.read(part.offset, part.size, part.size))  # it lies in one file: one read, no copy
-        if len(data) != part.size:
+        if not files.fill(data, part.offset):
             return ReadOutcome(None, wrong=tuple(pieces_of(part.offset, part.size, staged.piece_length)))
-        checked = _check(staged, part, memoryview(data), files)
+        checked = _check(staged, part, data, files)
     finally:
         files.close()
     if checked.wrong or checked.unknown:
@@ -108,14 +115,32 @@ class _OpenFiles:
         self._staged = staged
         self._open: dict[int, int] = {}
 
-    def read(self, offset: int, size: int, at_once: int = CHUNK) -> Iterator[bytes]:
-        """The bytes of piece space, `at_once` or fewer at a time; less than `size` if a file is too short."""
+    def fill(self, data: memoryview, offset: int) -> bool:
+        """Fill `data` with the bytes at `offset` of piece space; whether there were so many."""
+        filled = 0
+        for span in self._staged.layout.spans(offset, len(data)):
+            at, end = span.start, span.start + span.size
+            while at < end:
+                target = data[filled : filled + end - at]
+                if span.number is None:
+                    target[:] = bytes(len(target))
+                    count = len(target)
+                else:
+                    count = os.preadv(self._file(span.number), [target], at)
+                if not count:
+                    return False
+                at += count
+                filled += count
+        return True
+
+    def read(self, offset: int, size: int) -> Iterator[bytes]:
+        """The bytes of piece space, CHUNK or fewer at a time; less than `size` if a file is too short."""
         if size <= 0:
             return
         for span in self._staged.layout.spans(offset, size):
             at, end = span.start, span.start + span.size
             while at < end:
-                length = min(at_once, end - at)
+                length = min(CHUNK, end - at)
                 data = _ZEROS[:length] if span.number is None else os.pread(self._file(span.number), length, at)
                 if not data:
                     return

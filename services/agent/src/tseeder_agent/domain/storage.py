@@ -53,6 +53,6 @@ class WriteTarget:
 class PartBytes:
     """What goes up: the bytes, their CRC32, their SHA-256 (32 bytes) where the signature wants it, else b""."""
 
-    data: bytes = field(repr=False)
+    data: bytes | memoryview = field(repr=False)
     crc32: int
     sha256: bytes = b""

@@ -10,8 +10,8 @@ from tseeder_agent.adapters.scratch import Scratch
 from tseeder_agent.adapters.scratch_reader import ScratchReader
 from tseeder_agent.adapters.swarm import Swarm
 from tseeder_agent.settings import Settings
-from tseeder_agent.usecases.byte_budget import ByteBudget
 from tseeder_agent.usecases.fleet import Fleet
+from tseeder_agent.usecases.part_buffers import PartBuffers
 from tseeder_bus import Bus
 
 
@@ -26,5 +26,5 @@ class Context:
     store: PartStore
     scratch: Scratch
     reader: ScratchReader
-    buffers: ByteBudget
+    buffers: PartBuffers
     fleet: Fleet

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
+from tseeder_agent.adapters.heap import give_back_memory
 from tseeder_agent.adapters.swarm import Torrent
 from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.problems import AGENT_FAILED, HASH_IN_USE, OTHER_BUCKET
@@ -190,3 +191,4 @@ async def _clean_up(ctx: Context, run: Run) -> None:
         await run.torrent.remove()
         run.torrent = None
     await ctx.scratch.drop(run.lease)
+    await asyncio.to_thread(give_back_memory)

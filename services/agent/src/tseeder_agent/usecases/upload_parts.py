@@ -55,8 +55,8 @@ class Uploads:
     async def _carry(self, part: Part) -> None:
         pause = 0.0
         try:
-            async with self._ctx.buffers.hold(part.size):
-                result = await self._send(part)
+            async with self._ctx.buffers.hold(part.size) as buffer:
+                result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
                 self._ledger.hold(part.key)
             self._pauses.pop(part.key, None)
@@ -82,9 +82,9 @@ class Uploads:
             self._pauses[key] = pauses(settings.retry_seconds, settings.retry_longest_seconds)
         return self._pauses[key]()
 
-    async def _send(self, part: Part) -> Result | None:
+    async def _send(self, part: Part, buffer: memoryview) -> Result | None:
         """What S3 answered; None if nothing was sent: the ledger knows why, or it is READY again."""
-        body = await read_part(self._ctx, self._run, part)
+        body = await read_part(self._ctx, self._run, part, buffer)
         if body is None:
             return None
         plan = await self._plans.ask(Intent(part.key, part.size, body.crc32))

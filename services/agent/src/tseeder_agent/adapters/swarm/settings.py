@@ -12,6 +12,7 @@ ALERT_QUEUE = 200_000
 """Alerts kept while the event loop is busy; 65,536 pieces may finish in one go."""
 MAX_METADATA_BYTES = 10 * 1024 * 1024
 MAX_PIECES = 200_000
+MAX_QUEUED_DISK_BYTES = 24 * 1024 * 1024
 MAX_TOKENS = 1_000_000
 MAX_DEPTH = 32
 _BLOCKED = 1
@@ -82,6 +83,8 @@ def _pack(settings: SwarmSettings) -> lt.settings_pack:
         "connections_limit": settings.connections,
         "download_rate_limit": settings.download_rate,
         "upload_rate_limit": settings.upload_rate,
+        # A quarter of the library's own: what waits for the disk is memory.
+        "max_queued_disk_bytes": MAX_QUEUED_DISK_BYTES,
         "max_metadata_size": MAX_METADATA_BYTES,
         "max_piece_count": MAX_PIECES,
         "metadata_token_limit": MAX_TOKENS,

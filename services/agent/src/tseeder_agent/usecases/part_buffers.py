@@ -1,0 +1,74 @@
+"""The memory that parts take on their way up, over all transfers: bounded, and used again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+UNIT: Final = 8 * 1024 * 1024
+"""The size of a buffer that is kept for the next part: jobs' own part size, unless a file needs larger ones."""
+SMALL: Final = 256 * 1024
+"""Below, a buffer is made and dropped."""
+
+
+class PartBuffers:
+    """First come, first served; who asks for more than there is at all gets it when nobody else has any.
+
+    Large buffers are used again: to allocate and free them for each part fragments the heap to several times what is
+    in use, and costs page faults.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._free = capacity
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._spare: list[bytearray] = []
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[memoryview]:
+        """A buffer of `size` bytes while inside. One that is left by an error is not used again: a connection that
+        broke may still be reading it."""
+        charged = min(size, self._capacity)
+        await self._take(charged)
+        buffer = self._buffer(size)
+        try:
+            yield memoryview(buffer)[:size]
+            if len(buffer) == UNIT:
+                self._spare.append(buffer)
+        finally:
+            self._free += charged
+            self._serve()
+            if self._free == self._capacity:
+                self._spare.clear()
+
+    def _buffer(self, size: int) -> bytearray:
+        if size <= SMALL or size > UNIT:
+            return bytearray(size)
+        return self._spare.pop() if self._spare else bytearray(UNIT)
+
+    async def _take(self, size: int) -> None:
+        if not self._waiting and self._free >= size:
+            self._free -= size
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, granted))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():  # it was granted in the same moment
+                self._free += size
+            self._serve()
+            raise
+
+    def _serve(self) -> None:
+        while self._waiting:
+            size, granted = self._waiting[0]
+            if not granted.done():
+                if size > self._free:
+                    return
+                self._free -= size
+                granted.set_result(None)
+            self._waiting.popleft()

@@ -1,0 +1,58 @@
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tseeder_agent.usecases.part_buffers import UNIT, PartBuffers
+
+
+async def test_no_more_is_given_than_there_is_and_in_order() -> None:
+    buffers = PartBuffers(2 * UNIT)
+    order: list[str] = []
+
+    async def use(name: str, size: int) -> None:
+        async with buffers.hold(size) as buffer:
+            assert len(buffer) == size
+            order.append(name)
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(buffers.hold(UNIT))
+        first = asyncio.create_task(use("large", 2 * UNIT))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(use("small", 1))
+        await asyncio.sleep(0)
+        assert not order, "the small one overtook the large one"
+    await asyncio.gather(first, second)
+    assert order == ["large", "small"]
+
+
+async def test_more_than_there_is_at_all_is_given_to_one_alone() -> None:
+    buffers = PartBuffers(UNIT)
+    async with buffers.hold(3 * UNIT) as buffer:
+        assert len(buffer) == 3 * UNIT
+
+
+async def test_who_stops_waiting_leaves_nothing_behind() -> None:
+    buffers = PartBuffers(UNIT)
+    async with buffers.hold(UNIT):
+        waiting = asyncio.create_task(buffers.hold(UNIT).__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with asyncio.timeout(1), buffers.hold(UNIT):
+        pass
+
+
+async def test_a_buffer_that_an_error_left_is_not_used_again() -> None:
+    buffers = PartBuffers(2 * UNIT)
+    async with buffers.hold(1):  # so that not all is free in between
+        async with buffers.hold(UNIT // 2) as first:
+            first[:1] = b"a"
+        async with buffers.hold(UNIT // 2) as again:
+            assert again.obj is first.obj
+        with pytest.raises(ValueError, match="broken"):
+            async with buffers.hold(UNIT // 2) as broken:
+                raise ValueError("broken")
+        async with buffers.hold(UNIT // 2) as fresh:
+            assert fresh.obj is not broken.obj
