@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from asyncpg import exceptions as pg
 
 from tseeder_kit.errors import AppError
 from tseeder_pg import Connection, Pool, connection, migrate, open_pool, ping, transaction
@@ -17,6 +18,7 @@ from tseeder_pg.failures import translated
 from tseeder_stack import backing
 from tseeder_stack.options import StackOptions
 from tseeder_stack.ports import Ports
+from tseeder_stack.provision import Database
 from tseeder_stack.site import Site
 
 
@@ -63,6 +65,23 @@ async def test_a_killed_postgres_is_found_again_and_no_dead_connection_is_handed
         async with AsyncExitStack() as stack:
             held = [await stack.enter_async_context(connection(pool)) for _ in range(4)]
             assert [await con.fetchval("SELECT count(*) FROM things") for con in held] == [0] * 4
+
+
+async def test_a_statement_between_a_servers_last_words_and_its_end(database: Database) -> None:
+    async with open_pool(database.urls["jobs"], application_name="test") as pool:
+        with pytest.raises(AppError) as caught:
+            await _commit_at_the_last_words(pool)
+        assert caught.value.code == "database_unavailable"
+        assert isinstance(caught.value.__cause__, pg.InternalClientError)
+        await until_answers(pool)
+
+
+async def _commit_at_the_last_words(pool: Pool) -> None:
+    async with transaction(pool) as tx:
+        os.kill(await tx.fetchval("SELECT pg_backend_pid()"), signal.SIGTERM)
+        time.sleep(0.3)  # noqa: ASYNC251 - nothing is read meanwhile, so that both wait in the socket
+        await asyncio.sleep(0)  # the next round of the loop reads the last words,
+        await asyncio.sleep(0)  # and the one after this the end: COMMIT comes before it
 
 
 async def test_a_pool_opens_while_postgres_is_away_and_works_once_it_is_there(own_site: Site) -> None:

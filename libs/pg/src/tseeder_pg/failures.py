@@ -42,7 +42,7 @@ def as_app_errors() -> Iterator[None]:
     """Turns the driver's errors into AppErrors; what tells a store something (UniqueViolation) passes untouched."""
     try:
         yield
-    except (pg.PostgresError, pg.InterfaceError, OSError, TimeoutError) as exc:
+    except (pg.PostgresError, pg.InterfaceError, pg.InternalClientError, OSError, TimeoutError) as exc:
         known = translated(exc)
         if known is None:
             raise
@@ -62,6 +62,10 @@ def translated(exc: BaseException) -> AppError | None:
 
 
 def _connection_is_lost(exc: BaseException) -> bool:
+    if isinstance(exc, pg.InternalClientError):
+        # The server's last words have come, and the end of the connection has not: asyncpg (its state 2) waits for a
+        # ReadyForQuery that no dying server sends, and calls a statement that comes now a defect of its own.
+        return "another operation (2)" in str(exc)
     # InterfaceError also stands for misuse of the driver, and has no code that would tell the two apart.
     if not isinstance(exc, asyncpg.InterfaceError):
         return False
