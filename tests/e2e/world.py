@@ -40,6 +40,7 @@ QUICK: Final[Mapping[str, Mapping[str, str]]] = {
         "TSEEDER_JOBS_PRESIGN_SECONDS": "10",
         "TSEEDER_JOBS_PART_SIZE_BYTES": str(5 * MIB),
         "TSEEDER_JOBS_PARSER_PROCESSES": "1",
+        "TSEEDER_JOBS_PARSE_SECONDS": "30",
     },
     "agent": {
         "TSEEDER_AGENT_DHT": "false",
