@@ -9,16 +9,14 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.integration.agent.fetching import LOOPBACK
 from tests.integration.agent.working import Working, working
 from tests.integration.jobs.conftest import own_world, settled
 from tests.integration.jobs.running import Service, World, running
-from tseeder_agent.adapters.swarm import Swarm, SwarmSettings, open_swarm
+from tseeder_agent.adapters.swarm import Swarm, open_swarm
 from tseeder_stack.ports import Ports
 from tseeder_stack.s3 import S3Server
 
-LOOPBACK = SwarmSettings(
-    listen_interfaces="127.0.0.1:0", admit_loopback=True, dht=False, utp=False, stop_tracker_seconds=0
-)
 BRISK: dict[str, Any] = {"heartbeat_seconds": 0.3, "self_stop_seconds": 2.0, "lease_seconds": 4.0}
 
 

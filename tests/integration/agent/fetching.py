@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tseeder_agent.adapters.scratch_reader import ScratchReader, Staged
-from tseeder_agent.adapters.swarm import Swarm, Torrent, TorrentWish
+from tseeder_agent.adapters.swarm import Swarm, SwarmSettings, Torrent, TorrentWish
 from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.parts import PartKey
 from tseeder_agent.domain.transfer import EntryWish
@@ -17,6 +17,9 @@ from tseeder_testkit.bencoding import bencode
 from tseeder_testkit.torrents import MIB, Sample
 
 PATIENCE = 20.0
+LOOPBACK = SwarmSettings(
+    listen_interfaces="127.0.0.1:0", admit_loopback=True, dht=False, utp=False, stop_tracker_seconds=0
+)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.integration.agent.conftest import LOOPBACK
+from tests.integration.agent.fetching import LOOPBACK
 from tseeder_agent.adapters.swarm import Changes, TorrentWish, open_swarm
 from tseeder_testkit.bencoding import bdecode, bencode
 
@@ -29,16 +29,16 @@ async def main(torrent: bytes, folder: Path, tracker: str) -> None:
             changes = await added.changes()
         failure = changes.disk
         await added.flush()
-        changes = Changes()
-        added.refresh()
-        while changes.have is None:
-            changes = await added.changes()
-        await added.flush()
-        held = [piece for piece, has in enumerate(changes.have) if has]
         piece_length = info[b"piece length"]
         assert isinstance(piece_length, int)
-        readable = [piece for piece in held if _is_right(added.staged / "0", piece, piece_length, pieces)]
-        sys.stdout.write(json.dumps({"full": failure.full, "have": held, "readable": readable}))
+        held, readable = [-1], [0]
+        while held != readable:  # a piece may be announced, and taken back a moment later
+            added.refresh()
+            changes = await added.changes()
+            if changes.have is not None:
+                held = [piece for piece, has in enumerate(changes.have) if has]
+                readable = [piece for piece in held if _is_right(added.staged / "0", piece, piece_length, pieces)]
+        sys.stdout.write(json.dumps({"full": failure.full, "have": held}))
         await added.remove()
 
 

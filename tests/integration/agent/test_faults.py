@@ -14,6 +14,7 @@ from tests.integration.agent.test_s3 import as_jobs
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import (
     Working,
+    agent_process,
     agent_settings,
     assert_stored,
     completed,
@@ -26,32 +27,12 @@ from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.main import build
 from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError
-from tseeder_kit.settings import SecretStr
 from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import MIB, FileSpec
 
 TWO_PARTED = (FileSpec("large", 16 * MIB), FileSpec("other", 3 * MIB))
 RATE = 6 * MIB
-
-
-async def test_a_wrong_secret_is_told_and_nothing_is_claimed_stored(
-    jobs: Service, start: Start, tmp_path: Path
-) -> None:
-    sample = await made(tmp_path)
-    async with swarming(sample) as lo:
-        user = jobs.user()
-        async with start(s3_secret_key=SecretStr("not-the-secret"), hand_over_seconds=0.5):
-            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
-            await reason_code(user, job, "storage_refused")
-            told = await user.job(job)
-            assert told.state in (model.JOB_STATE_DOWNLOADING, model.JOB_STATE_STORING)
-            assert not told.stored_bytes
-            assert "not-the-secret" not in told.reason.message
-        async with start():
-            done = await completed(user, job)
-            assert not done.reason.code
-            await assert_stored(user, job, sample)
 
 
 async def test_a_stopping_agent_sends_what_is_whole_and_the_next_goes_on_from_there(
@@ -200,6 +181,20 @@ async def test_a_torrent_that_does_not_fit_is_left_to_others(jobs: Service, star
             job = await user.submit(magnet=sample.magnet(trackers=[lo.url]))
             await reason_code(user, job, "agent_disk_too_small")
         async with start(scratch_dir=tmp_path / "larger"):
+            await completed(user, job)
+            await assert_stored(user, job, sample)
+
+
+async def test_a_full_disk_is_told_and_another_agent_goes_on(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, (FileSpec("fits", 3 * MIB), FileSpec("does not", 12 * MIB)))
+    async with swarming(sample, rate=RATE) as lo:
+        user = jobs.user()
+        async with agent_process(jobs, tmp_path / "small", largest_file=6 * MIB) as process:
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+            await reason_code(user, job, "agent_disk_full")
+            process.terminate()
+            assert await process.wait() == 0
+        async with start():
             await completed(user, job)
             await assert_stored(user, job, sample)
 

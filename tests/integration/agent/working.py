@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -90,6 +92,44 @@ def agent_settings(service: Service, scratch: Path, **changes: Any) -> Settings:
         "upload_reach_parts": 16 if s3.kind == "rclone" else 0,
     }
     return Settings(**{**fields, **QUICK, **changes})
+
+
+@asynccontextmanager
+async def agent_process(
+    service: Service, scratch: Path, *, largest_file: int, **changes: Any
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """An agent as it is started in earnest, in a process of its own whose files may have `largest_file` bytes."""
+    fields = agent_settings(service, scratch, **changes).model_dump()
+    env = {f"TSEEDER_AGENT_{name.upper()}": _text(value) for name, value in fields.items() if value is not None}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        LIMITED,
+        str(largest_file),
+        env={**{name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}, **env},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+LIMITED = """
+import resource, runpy, sys
+limit = int(sys.argv.pop())
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+runpy.run_module("tseeder_agent", run_name="__main__")
+"""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def target_of(service: Service) -> str:
