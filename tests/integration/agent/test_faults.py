@@ -173,16 +173,15 @@ async def test_a_magnet_that_nobody_knows_fails_in_the_end(agent_world: World, j
         assert agent.scratch == []
 
 
-async def test_a_torrent_that_does_not_fit_is_left_to_others(jobs: Service, start: Start, tmp_path: Path) -> None:
+async def test_a_magnet_that_does_not_fit_is_not_begun(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
-    async with swarming(sample) as lo:
+    async with swarming(sample) as lo, start(scratch_bytes=MIB) as agent:
         user = jobs.user()
-        async with start(scratch_bytes=MIB):
-            job = await user.submit(magnet=sample.magnet(trackers=[lo.url]))
-            await reason_code(user, job, "agent_disk_too_small")
-        async with start(scratch_dir=tmp_path / "larger"):
-            await completed(user, job)
-            await assert_stored(user, job, sample)
+        job = await user.submit(magnet=sample.magnet(trackers=[lo.url]))
+        done = await user.reaches(job, model.JOB_STATE_FAILED)
+        assert done.reason.code == "too_large_for_agents"
+        await eventually(agent.is_idle)
+        assert agent.scratch == []
 
 
 async def test_a_full_disk_is_told_and_another_agent_goes_on(jobs: Service, start: Start, tmp_path: Path) -> None:

@@ -44,15 +44,28 @@ async def test_who_stops_waiting_leaves_nothing_behind() -> None:
         pass
 
 
+async def test_what_is_charged_is_what_is_used() -> None:
+    buffers = PartBuffers(2 * UNIT)
+    async with AsyncExitStack() as stack:
+        for size in (UNIT // 8, UNIT // 8, UNIT - 1):
+            held = await stack.enter_async_context(buffers.hold(size))
+            assert len(held) == size
+            assert len(held.obj) == (UNIT if size > UNIT // 2 else size)
+        waiting = asyncio.create_task(buffers.hold(UNIT - 1).__aenter__())
+        await asyncio.sleep(0)
+        assert not waiting.done(), "more memory is in use than there is"
+        waiting.cancel()
+
+
 async def test_a_buffer_that_an_error_left_is_not_used_again() -> None:
     buffers = PartBuffers(2 * UNIT)
     async with buffers.hold(1):  # so that not all is free in between
-        async with buffers.hold(UNIT // 2) as first:
+        async with buffers.hold(UNIT - 1) as first:
             first[:1] = b"a"
-        async with buffers.hold(UNIT // 2) as again:
+        async with buffers.hold(UNIT - 1) as again:
             assert again.obj is first.obj
         with pytest.raises(ValueError, match="broken"):
-            async with buffers.hold(UNIT // 2) as broken:
+            async with buffers.hold(UNIT - 1) as broken:
                 raise ValueError("broken")
-        async with buffers.hold(UNIT // 2) as fresh:
+        async with buffers.hold(UNIT - 1) as fresh:
             assert fresh.obj is not broken.obj

@@ -10,8 +10,8 @@ from typing import Final
 
 UNIT: Final = 8 * 1024 * 1024
 """The size of a buffer that is kept for the next part: jobs' own part size, unless a file needs larger ones."""
-SMALL: Final = 256 * 1024
-"""Below, a buffer is made and dropped."""
+SMALL: Final = UNIT // 2
+"""Below, a buffer is made to measure and dropped: what is charged is what is used."""
 
 
 class PartBuffers:
@@ -31,7 +31,7 @@ class PartBuffers:
     async def hold(self, size: int) -> AsyncIterator[memoryview]:
         """A buffer of `size` bytes while inside. One that is left by an error is not used again: a connection that
         broke may still be reading it."""
-        charged = min(size, self._capacity)
+        charged = min(UNIT if SMALL < size <= UNIT else size, self._capacity)
         await self._take(charged)
         buffer = self._buffer(size)
         try:
@@ -45,9 +45,9 @@ class PartBuffers:
                 self._spare.clear()
 
     def _buffer(self, size: int) -> bytearray:
-        if size <= SMALL or size > UNIT:
-            return bytearray(size)
-        return self._spare.pop() if self._spare else bytearray(UNIT)
+        if SMALL < size <= UNIT:
+            return self._spare.pop() if self._spare else bytearray(UNIT)
+        return bytearray(size)
 
     async def _take(self, size: int) -> None:
         if not self._waiting and self._free >= size:
