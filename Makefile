@@ -23,7 +23,7 @@ demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORR
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
 
 test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
-	@$(BIN)/python -m pytest tests -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests -n 3
 
 lint: setup ## ruff and the import rules
 	@$(BIN)/ruff check

@@ -143,9 +143,11 @@ _EPOCHS_SQL = {
 async def i3_owners(held: Connection, s3: S3Server) -> list[str]:
     """Every object and every open upload at S3 is owned by a row that wants it there."""
     keys = await asyncio.to_thread(object_keys, s3)
-    rows = await held.fetch("SELECT object_key, state FROM objects WHERE state IN ('writing', 'stored')")
+    every = await held.fetch("SELECT object_key, state, delete_after - clock_timestamp() AS due FROM objects")
+    rows = [row for row in every if row["state"] in ("writing", "stored")]
+    known_as = {row["object_key"]: f"{row['state']}, due in {row['due']}" for row in every}
     owned = {row["object_key"] for row in rows}
-    found = [f"I3: object {key} has no owner" for key in keys - owned]
+    found = [f"I3: object {key} has no owner ({known_as.get(key, 'no row')})" for key in keys - owned]
     found += [f"I3: object {row['object_key']} is not there" for row in rows if _missing(row["state"], row[0], keys)]
     open_now = await asyncio.to_thread(open_uploads, s3)
     rows = await held.fetch("SELECT s3_upload_id FROM uploads WHERE state IN ('open', 'completing')")

@@ -36,6 +36,7 @@ T = TypeVar("T")
 QUICK: dict[str, Any] = {
     "relay_seconds": 0.2,
     "sweep_seconds": 0.2,
+    "delete_again_seconds": 1.0,
     "completing_seconds": 0.3,
     "upload_grace_seconds": 0.2,
     "part_size_bytes": 5 * MIB,

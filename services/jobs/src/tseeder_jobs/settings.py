@@ -61,6 +61,9 @@ class Settings(kit.Settings):
     sweep_seconds: float = Field(10, gt=0, description="how often what was left lying is looked for")
     completing_seconds: float = Field(30, gt=0, description="a completion without outcome is carried on after this")
     upload_grace_seconds: float = Field(3600, ge=0, description="an upload that nobody wants is aborted after this")
+    delete_again_seconds: float = Field(
+        300, gt=0, description="a deleted key is deleted again so often, until no write to it can be under way"
+    )
     feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
     feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, CompletedFile, CompleteVerdict, LeaseRef
@@ -22,6 +23,7 @@ from tseeder_jobs.usecases.settle import settle
 from tseeder_kit.errors import invalid
 from tseeder_kit.logging import get_logger
 from tseeder_pg import Tx, retrying, transaction
+from tseeder_rpc import detached
 
 MOST_FILES = 1000
 COMPLETIONS_AT_ONCE = 16
@@ -112,7 +114,25 @@ async def _judge(tx: Tx, lease: LeaseRef, entry: WantedEntry, live: LiveObject |
 
 
 async def carry_through(ctx: Context, torrent_id: UUID, index: int, intent: Intent) -> CompletedFile:
-    """Effect and outcome of a written intent; safe to repeat, and beside another who does the same."""
+    """Effect and outcome of a written intent; safe to repeat. Of several at once one asks S3, and all get its answer:
+    who asks beside a completion that is under way may hear that there is neither upload nor object."""
+    object_id = intent.live.object_id
+    task = ctx.completing.get(object_id)
+    if task is None:
+        with detached():  # it outlives a caller that hangs up
+            task = asyncio.create_task(_carry_through(ctx, torrent_id, index, intent))
+        ctx.completing[object_id] = task
+        task.add_done_callback(partial(_completed, ctx, object_id))
+    return replace(await asyncio.shield(task), file_index=index)
+
+
+def _completed(ctx: Context, object_id: UUID, task: asyncio.Task[CompletedFile]) -> None:
+    ctx.completing.pop(object_id)
+    if not task.cancelled() and (failed := task.exception()) is not None:
+        _log.info("completion_not_written", cause=type(failed).__name__)  # whoever waits is told, the sweep goes on
+
+
+async def _carry_through(ctx: Context, torrent_id: UUID, index: int, intent: Intent) -> CompletedFile:
     try:
         seen = await _effect(ctx, intent)
     except (StorageUnavailable, StorageRefused) as exc:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from tseeder_bus import Bus
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Storage
+from tseeder_jobs.domain.agent_calls import CompletedFile
 from tseeder_jobs.settings import Settings
 from tseeder_pg import Pool
 
@@ -26,3 +29,4 @@ class Context:
     storage: Storage
     billing: Billing
     poke_relay: Callable[[], None]
+    completing: dict[UUID, Task[CompletedFile]] = field(default_factory=dict)  # by object: who asks S3 now

@@ -11,7 +11,6 @@ from tseeder_kit.logging import get_logger
 from tseeder_pg import transaction
 
 BATCH = 500
-AGAIN_AFTER = timedelta(minutes=5)
 TOMBSTONES_KEPT = timedelta(days=1)
 PURGE_AFTER = timedelta(seconds=1)
 _log = get_logger(__name__)
@@ -39,7 +38,8 @@ async def _delete_batch(ctx: Context) -> int | None:
         _log.warning("delete_later", cause=type(exc).__name__)
         return None
     async with transaction(ctx.pool) as tx:
-        await objects.deleted(tx, [object_id for object_id, key in rows if key in gone], AGAIN_AFTER)
+        again = timedelta(seconds=ctx.settings.delete_again_seconds)
+        await objects.deleted(tx, [object_id for object_id, key in rows if key in gone], again)
         later = [object_id for object_id, key in rows if key not in gone]
         await objects.delete_later(tx, later, timedelta(seconds=ctx.settings.sweep_seconds))
     return len(gone) or None
