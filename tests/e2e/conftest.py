@@ -8,9 +8,10 @@ import pytest
 
 from tests.e2e.fixtures import sample, swarm
 from tests.e2e.people import Person
+from tests.e2e.reporting import pytest_runtest_makereport
 from tests.e2e.world import World, running
 
-__all__ = ["sample", "swarm"]
+__all__ = ["pytest_runtest_makereport", "sample", "swarm"]
 
 
 @pytest.fixture(scope="package")

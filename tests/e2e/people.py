@@ -18,7 +18,7 @@ from tseeder_cli.errors import ApiError
 from tseeder_cli.wire import ENDED, File, Job
 from tseeder_testkit.torrents import Sample
 
-DOWNLOADS_AT_ONCE = 8
+AT_ONCE = 8
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Person:
 
     async def sums(self, files: Collection[File]) -> Mapping[str, str]:
         """The SHA-256 of each file, by path, a few at once."""
-        limit = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
+        limit = asyncio.Semaphore(AT_ONCE)
 
         async def one(file: File) -> tuple[str, str]:
             async with limit:
@@ -145,9 +145,13 @@ class Person:
 
     async def delete_all(self) -> None:
         """Delete every job of this person."""
-        jobs = [job async for job in self.client.all_jobs()]
-        for job in jobs:
-            await self.delete(job)
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def one(job: Job) -> None:
+            async with limit:
+                await self.delete(job)
+
+        await asyncio.gather(*[one(job) async for job in self.client.all_jobs()])
 
 
 async def collect(person: Person, job: Job, last_event_id: str = "", *, timeout: float = 40.0) -> list[Event]:

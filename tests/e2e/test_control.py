@@ -25,23 +25,28 @@ async def nothing_left(world: World) -> None:
 
 async def test_cancel_while_downloading(world: World, ann: Person, swarm: Swarm, sample: MakeSample) -> None:
     """What is stored by then stays, and stays charged; nothing else does."""
-    made = await sample(files={"small.bin": 1 * MIB, "large.bin": 40 * MIB})
-    await swarm.seed(made, rate=8 * MIB)
+    small = {f"small-{number}.bin": 100_000 for number in range(8)}
+    made = await sample(files={**small, "large.bin": 40 * MIB})
+    await swarm.seed(made, rate=4 * MIB)
     job = await ann.submit(swarm.torrent(made))
 
     async def first_stored() -> bool:
         now = await ann.client.job(job["job_id"])
         assert now["state"] in ("queued", "downloading")
-        return now["stored_files"] == 1
+        return now["stored_files"] > 0
 
-    await wait_for(first_stored, "the small file is stored")
+    await wait_for(first_stored, "a small file is stored")
     cancelled = await ann.client.act(job["job_id"], "cancel")
-    assert (cancelled["state"], cancelled["stored_files"]) == ("cancelled", 1)
+    assert cancelled["state"] == "cancelled"
     files = await ann.files(job)
-    assert {path: file["state"] for path, file in files.items()} == {"small.bin": "stored", "large.bin": "dropped"}
-    assert await ann.sha256(files["small.bin"]) == made.files[0].sha256
+    stored = [file for file in files.values() if file["state"] == "stored"]
+    assert len(stored) == cancelled["stored_files"] > 0
+    assert {file["state"] for file in files.values()} == {"stored", "dropped"}
+    assert files["large.bin"]["state"] == "dropped"
+    truth = {file.path: file.sha256 for file in made.files}
+    assert all(truth[path] == digest for path, digest in (await ann.sums(stored)).items())
     usage = await ann.client.usage()
-    assert (usage["charged_bytes"], usage["reserved_bytes"], usage["live_jobs"]) == (1 * MIB, 0, 0)
+    assert (usage["charged_bytes"], usage["reserved_bytes"], usage["live_jobs"]) == (100_000 * len(stored), 0, 0)
     await _let_go(world, swarm, job_id=job["job_id"])
     await ann.delete(job)
     await nothing_left(world)
@@ -104,8 +109,8 @@ async def test_deleting_one_file_frees_its_bytes(world: World, ann: Person, swar
 
 async def test_pause_and_resume(world: World, ann: Person, swarm: Swarm, sample: MakeSample) -> None:
     """Parked, the transfer belongs to nobody; resumed, it goes on from what S3 holds."""
-    made = await sample(16 * MIB)
-    await swarm.seed(made, rate=6 * MIB)
+    made = await sample(files={**{f"{number}.bin": 200_000 for number in range(10)}, "large.bin": 11 * MIB})
+    await swarm.seed(made, rate=4 * MIB)
     job = await ann.submit(swarm.torrent(made))
     await ann.fetched(job, 0.3)
     assert (await ann.client.act(job["job_id"], "pause"))["state"] == "paused"
@@ -119,6 +124,7 @@ async def test_pause_and_resume(world: World, ann: Person, swarm: Swarm, sample:
         )
 
     await wait_for(parked, "the paused transfer's lease is released")
+    await swarm.seed(made)
     await ann.client.act(job["job_id"], "resume")
     await ann.has(await ann.completed(job), made)
 
@@ -144,10 +150,11 @@ async def test_a_selection(world: World, ann: Person, swarm: Swarm, sample: Make
 
 async def test_a_selection_of_a_magnet_wider_while_it_runs(ann: Person, swarm: Swarm, sample: MakeSample) -> None:
     made = await sample(files={"a.bin": 8 * MIB, "b.bin": 2 * MIB, "c.bin": 500})
-    await swarm.seed(made, rate=6 * MIB)
+    await swarm.seed(made, rate=4 * MIB)
     job = await ann.submit(swarm.magnet(made), selection=[0])
     await ann.fetched(job, 0.3)
     async with ann.http() as http:
         answer = await http.put(f"/v1/jobs/{job['job_id']}/selection", json={"file_indexes": [0, 2]})
     assert answer.status_code == 200
+    await swarm.seed(made)
     await ann.has(await ann.completed(job), made, wanted={"a.bin", "c.bin"})

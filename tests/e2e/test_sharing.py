@@ -42,11 +42,12 @@ async def test_who_comes_while_it_runs_joins_in(
 ) -> None:
     made = await sample(files={"a.bin": 6 * MIB, "b.bin": 6 * MIB})
     before = await world.keys()
-    await swarm.seed(made, rate=3 * MIB)
+    await swarm.seed(made, rate=1 * MIB)
     first = await ann.submit(swarm.torrent(made))
     await ann.until(first, "downloading")
     second = await ben.submit(swarm.torrent(made))
     assert second["state"] in ("queued", "downloading")
+    await swarm.seed(made)
     await ann.has(await ann.completed(first), made)
     await ben.has(await ben.completed(second), made)
     assert await transfers(world, ann, ben) == 1

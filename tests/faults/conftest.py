@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.e2e.fixtures import sample, swarm
+from tests.e2e.reporting import pytest_runtest_makereport
 
-__all__ = ["sample", "swarm"]
+__all__ = ["pytest_runtest_makereport", "sample", "swarm"]

@@ -71,7 +71,7 @@ async def epochs(world: World, job: Job) -> list[int]:
 async def test_a_dead_agents_transfer_is_taken_over(world: World, swarm: Swarm, sample: MakeSample) -> None:
     """It stays dead: the other agent goes on when the lease has run out, with what S3 holds."""
     made = await sample(files={"a.bin": 24 * MIB, "b.bin": 100_000})
-    await swarm.seed(made, rate=6 * MIB)
+    await swarm.seed(made, rate=4 * MIB)
     job = await world.ann.submit(swarm.torrent(made))
     await world.ann.fetched(job, 0.5)
     dead = await holder(world, job)
@@ -79,6 +79,7 @@ async def test_a_dead_agents_transfer_is_taken_over(world: World, swarm: Swarm, 
     await world.stack.stop(dead)
     killed_at = time.monotonic()
     try:
+        await swarm.seed(made)
 
         async def taken_over() -> bool:
             return await holder(world, job) != dead
@@ -235,6 +236,7 @@ async def test_postgres_dies(world: World, swarm: Swarm, sample: MakeSample) -> 
         await _accepted(world, 3)
         world.stack.kill("postgres")
         await world.stack.wait_ready("postgres")
+        await swarm.seed(made)
         await _accepted(world, 3)
         stop.set()
     jobs = [one async for one in world.ben.client.all_jobs()]
