@@ -113,18 +113,6 @@ async def test_many_callers_share_few_processes() -> None:
         assert pool.pids == before
 
 
-async def test_the_loop_keeps_turning_while_a_large_torrent_is_read() -> None:
-    async with ParserPool(size=1) as pool:
-        task = asyncio.create_task(pool.parse_torrent(LARGE))
-        longest = 0.0
-        while not task.done():
-            before = time.monotonic()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - before)
-        assert len(task.result().files) == 50_000
-        assert longest < 0.5
-
-
 async def test_processes_hold_no_secrets_and_end_with_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TSEEDER_JOBS_S3_SECRET_KEY", "very-secret")
     async with ParserPool(size=2) as pool:

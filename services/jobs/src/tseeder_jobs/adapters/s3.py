@@ -185,13 +185,11 @@ class Storage:
             batch = keys[at : at + DELETE_BATCH]
             try:
                 gone |= await self._delete_batch(batch)
-            except StorageUnavailable:
-                if not gone:
-                    raise
-                break
-            except StorageRefused as exc:
-                # Perhaps only this call is: not every server knows it, and some want a checksum that we do not send.
-                _log.info("s3_batch_delete_refused", reason=exc.code)
+            except (StorageRefused, StorageUnavailable) as exc:
+                # Perhaps only this call is: not every server knows it, some want a checksum that we do not send, and
+                # one key that cannot be deleted (rclone: somebody still writes it) fails a batch as a whole.
+                _log.info("s3_batch_delete_failed", reason=exc.code)
+                await self.check()
                 gone |= await self._delete_singly(batch)
         return gone
 
