@@ -178,11 +178,11 @@ async def sha256_of(url: str) -> str:
     return digest.hexdigest()
 
 
-async def reason_code(user: User, job: model.Job | str, code: str, seconds: float = 20) -> None:
-    """Wait until the job's reason has this code."""
+async def reason_code(user: User, job: model.Job | str, *codes: str, seconds: float = 20) -> None:
+    """Wait until the job's reason has one of these codes."""
 
     async def there() -> bool:
-        return (await user.job(job)).reason.code == code
+        return (await user.job(job)).reason.code in codes
 
     await eventually(there, seconds)
 

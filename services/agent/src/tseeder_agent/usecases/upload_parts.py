@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
@@ -22,7 +23,7 @@ from tseeder_agent.usecases.run import Run
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
 
-PARTS_AT_ONCE: Final = 64
+PARTS_AT_ONCE: Final = 256
 """Small files on their way at once; large ones are limited by the budget of bytes."""
 _log = get_logger(__name__)
 
@@ -38,24 +39,35 @@ class Uploads:
         self._confirms: Batcher[Result, bool] = Batcher(self._confirm, BATCH)
         self._at_once = asyncio.Semaphore(PARTS_AT_ONCE)
         self._pauses: dict[PartKey, Callable[[], float]] = {}
+        self._taken: dict[PartKey, AsyncExitStack] = {}
 
     async def work(self) -> None:
-        """Until it is cancelled, or something will not pass."""
-        reach = self._ctx.settings.upload_reach_parts
-        async with Crew(self._plans.work, self._confirms.work) as members:
-            while True:
-                await self._at_once.acquire()
-                part = self._ledger.take(reach)
-                while part is None:
-                    self._run.parts_ready.clear()
-                    await self._run.parts_ready.wait()
-                    part = self._ledger.take(reach)
-                members.take_on(self._carry(part))
+        """Until it is cancelled, or something will not pass; what was taken and not sent is then READY again."""
+        try:
+            async with Crew(self._plans.work, self._confirms.work) as members:
+                while True:
+                    await self._at_once.acquire()
+                    part = await self._take()
+                    # One transfer has one place in the queue for memory, so that it keeps nobody else from his turn.
+                    buffer = await self._taken[part.key].enter_async_context(self._ctx.buffers.hold(part.size))
+                    members.take_on(self._carry(part, buffer))
+        finally:
+            for key, held in self._taken.items():  # those whose task never began
+                await held.aclose()
+                self._ledger.put_back(key)
 
-    async def _carry(self, part: Part) -> None:
+    async def _take(self) -> Part:
+        reach = self._ctx.settings.upload_reach_parts
+        while (part := self._ledger.take(reach)) is None:
+            self._run.parts_ready.clear()
+            await self._run.parts_ready.wait()
+        self._taken[part.key] = AsyncExitStack()
+        return part
+
+    async def _carry(self, part: Part, buffer: memoryview) -> None:
         pause = 0.0
         try:
-            async with self._ctx.buffers.hold(part.size) as buffer:
+            async with self._taken.pop(part.key):
                 result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
                 self._ledger.hold(part.key)
