@@ -70,6 +70,12 @@ class Run:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def storage_refuses(self) -> bool:
+        """Whether S3 says no to what is sent, as it would later."""
+        shown = self.problems.shown
+        return shown is not None and shown.code == "storage_refused"
+
+    @property
     def staged_bytes(self) -> int:
         """About how much of it is on the scratch disk."""
         return self.torrent.stats.downloaded if self.torrent else 0

@@ -161,12 +161,12 @@ async def _until_settled(ctx: Context, run: Run, ledger: Ledger) -> str | None:
 
 
 async def _send_the_rest(ctx: Context, run: Run, ledger: Ledger) -> None:
-    """Fetch no more; wait until what is whole is in S3, or `hand_over_seconds` are over."""
+    """Fetch no more; wait until what is whole is in S3, or `hand_over_seconds` are over, or S3 refuses it anyway."""
     if run.torrent is not None:
         run.torrent.pause()
     with suppress(TimeoutError):
         async with asyncio.timeout(ctx.settings.hand_over_seconds):
-            while not ledger.idle(ctx.settings.upload_reach_parts):
+            while not ledger.idle(ctx.settings.upload_reach_parts) and not run.storage_refuses:
                 run.look_again.clear()
                 await run.look_again.wait()
 
