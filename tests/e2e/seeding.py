@@ -32,7 +32,6 @@ class Swarm:
 
         `root`: another folder, with some right files of the sample; the peer offers only those.
         """
-        known = len(self.tracker.peers(sample.wire_hash))
         running = seeding(
             sample.torrent,
             root or sample.root,
@@ -42,7 +41,7 @@ class Swarm:
             partial=root is not None,
         )
         seeder = await self._opened.enter_async_context(running)
-        await self.tracker.wait_for_peers(sample.wire_hash, known + 1)
+        await self.tracker.wait_for_peer(sample.wire_hash, seeder.host, seeder.port)
         return seeder
 
     async def without(self, sample: Sample, *paths: str) -> Path:

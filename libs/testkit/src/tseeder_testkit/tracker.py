@@ -57,6 +57,11 @@ class Tracker:
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: len(self._peers.get(wire_hash, {})) >= count)
 
+    async def wait_for_peer(self, wire_hash: bytes, host: str, port: int, *, timeout: float = 20.0) -> None:
+        """Return once this peer is known; TimeoutError after `timeout` seconds."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(lambda: (host, port) in self._peers.get(wire_hash, {}))
+
     async def handle(self, request: web.Request) -> web.Response:
         """GET /announce[/key]: the query is parsed here, since an info-hash is raw bytes and not UTF-8."""
         query = dict(pair.partition("=")[::2] for pair in request.rel_url.raw_query_string.split("&"))
