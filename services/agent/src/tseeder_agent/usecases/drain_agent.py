@@ -7,6 +7,7 @@ import asyncio
 from tseeder_agent.domain.problems import RESTARTING
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.run import HandOver
+from tseeder_kit.clock import boottime
 from tseeder_kit.logging import get_logger
 
 _log = get_logger(__name__)
@@ -18,6 +19,8 @@ async def drain_agent(ctx: Context) -> None:
     fleet.draining = True
     for run in fleet.runs.values():
         run.ask_back(HandOver(RESTARTING))
+        if run.tenure.remaining(boottime()) <= 0:
+            run.lose()  # jobs is away: nothing may be sent, and nobody would hear of it
     tasks = list(fleet.tasks.values())
     if not tasks:
         return

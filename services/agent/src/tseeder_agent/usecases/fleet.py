@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
 from tseeder_agent.domain.tenure import Timing
 from tseeder_agent.domain.transfer import LeaseId
 from tseeder_agent.usecases.run import Run
 from tseeder_kit.errors import unavailable
+from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import gauge
 
+_log = get_logger(__name__)
 _running = gauge("agent_transfers", "Transfers that this agent runs")
 
 
@@ -38,10 +41,12 @@ class Fleet:
         """A lease was claimed, and `task` runs it."""
         self.runs[run.lease] = run
         self.tasks[run.lease] = task
-        task.add_done_callback(lambda _: self._remove(run.lease))
+        task.add_done_callback(partial(self._remove, run.lease))
         _running.set(len(self.runs))
 
-    def _remove(self, lease: LeaseId) -> None:
+    def _remove(self, lease: LeaseId, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("transfer_not_cleaned_up", transfer_id=lease.transfer_id, epoch=lease.epoch, exc_info=error)
         self.runs.pop(lease, None)
         self.tasks.pop(lease, None)
         _running.set(len(self.runs))

@@ -19,7 +19,7 @@ _log = get_logger(__name__)
 
 async def keep_leases(ctx: Context) -> None:
     """Join if need be, then beat once. AppError if jobs is away or refuses: beat again soon."""
-    if ctx.fleet.timing is None:
+    if ctx.fleet.timing is None and not ctx.fleet.draining:
         await register_agent(ctx)
     timing = ctx.fleet.timing
     if timing is None:
