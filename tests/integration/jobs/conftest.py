@@ -34,8 +34,10 @@ async def own_world(
 ) -> AsyncIterator[World]:
     """A database with all schemas, and a bucket, for one jobs service."""
     await create_database(postgres.admin_url, name, template=template)
-    await make_bucket(s3)
-    async with world(postgres.database(name), nats_url, s3, folder) as made:
+    # Other suites in this process write to the server's own bucket, and I3 counts every object.
+    own = replace(s3, bucket=name.replace("_", "-"))
+    await make_bucket(own)
+    async with world(postgres.database(name), nats_url, own, folder) as made:
         yield made
 
 
@@ -49,9 +51,7 @@ async def jobs_world(
 ) -> AsyncIterator[World]:
     """What the session's service stands on."""
     folder = tmp_path_factory.mktemp("jobs")
-    # A bucket of its own: other suites in this process write to the server's, and I3 counts every object.
-    server = replace(rclone_server, bucket="jobs-tests")
-    async with own_world(postgres, migrated_template, nats_url, server, folder, "jobs_tests") as made:
+    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_tests") as made:
         yield made
 
 
