@@ -99,25 +99,6 @@ async def test_a_lease_that_somebody_else_has_by_now_is_given_up(jobs: Service, 
         await assert_stored(user, job, sample)
 
 
-async def test_jobs_may_be_restarted_meanwhile(agent_world: World, jobs: Service, tmp_path: Path) -> None:
-    sample = await made(tmp_path, TWO_PARTED)
-    port = Ports().pick("jobs")
-    async with swarming(sample, rate=RATE) as lo:
-        async with running(agent_world, rpc_port=port, **BRISK) as before:
-            target = f"127.0.0.1:{port}"
-            user = jobs.user()
-            agent = working(before, tmp_path / "scratch", jobs_target=target)
-            held = await agent.__aenter__()
-            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
-            async with listening(jobs, job) as shown:
-                await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
-        async with running(agent_world, rpc_port=port, **BRISK):
-            await completed(user, job)
-            await assert_stored(user, job, sample)
-            await agent.__aexit__(None, None, None)
-            assert held.scratch == []
-
-
 async def test_s3_may_go_away_and_come_back(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
     endpoint = urlsplit(jobs.world.s3.endpoint)

@@ -10,8 +10,7 @@ import pytest
 
 from tests.integration.agent.conftest import Start
 from tests.integration.agent.working import assert_stored, completed, listening
-from tests.integration.jobs.running import Service, eventually
-from tseeder.jobs.v1 import model_pb2 as model
+from tests.integration.jobs.running import Service
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample, TorrentSpec, Version, make_torrent
 
@@ -59,41 +58,6 @@ async def test_progress_is_shown_while_it_runs(jobs: Service, start: Start, tmp_
     assert max(each.peers for each in shown) == 1
     assert any(each.download_rate > MIB for each in shown)
     assert any(each.HasField("eta_seconds") for each in shown)
-
-
-async def test_a_cancel_stops_it_and_leaves_nothing(jobs: Service, start: Start, tmp_path: Path) -> None:
-    sample = await made(tmp_path, LARGE)
-    async with swarming(sample, rate=6 * MIB) as lo, start() as agent:
-        user = jobs.user()
-        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
-        async with listening(jobs, job) as shown:
-            await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
-        await user.cancel(job)
-        await eventually(agent.is_idle, 10)
-        assert agent.scratch == []
-        assert (await user.job(job)).state == model.JOB_STATE_CANCELLED
-
-
-async def test_a_pause_gives_the_lease_back_and_nothing_is_sent_twice(
-    jobs: Service, start: Start, tmp_path: Path
-) -> None:
-    sample = await made(tmp_path, LARGE)
-    async with swarming(sample, rate=8 * MIB) as lo, start() as agent:
-        user = jobs.user()
-        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
-        async with listening(jobs, job) as shown:
-            await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
-            await user.pause(job)
-            await eventually(agent.is_idle, 10)
-            assert (await user.job(job)).state == model.JOB_STATE_PAUSED
-            before = agent.sent_bytes()
-            shown.clear()
-            await user.resume(job)
-            await completed(user, job)
-        assert shown[0].epoch > 1
-        await assert_stored(user, job, sample)
-        # `before` counts what all agents of this process sent, so only what came after the pause is compared
-        assert agent.sent_bytes() - before < sample.total_size
 
 
 async def has(truth: bool) -> bool:

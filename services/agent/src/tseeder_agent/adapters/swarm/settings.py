@@ -33,7 +33,7 @@ class SwarmSettings:
     upload_rate: int = 0
     stop_tracker_seconds: int = 1
     flush_seconds: float = 5.0
-    layers_seconds: float = 5.0
+    layers_seconds: float = 1.0
     stats_seconds: float = 1.0
 
     @property
