@@ -44,13 +44,13 @@ NEEDS = {
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
 # left over at the end. What is not named here runs file by file.
 TOGETHER = (
-    "faults",
     "e2e/cli",
     "e2e",
-    "integration/gateway",
-    "integration/stack",
-    "integration/agent",
     "integration/jobs",
+    "integration/agent",
+    "faults",
+    "integration/stack",
+    "integration/gateway",
     "integration/auth",
     "integration/admin",
     "contract",
