@@ -1,85 +1,74 @@
-"""Generate the protobuf and gRPC stubs in libs/proto/src from proto/.
+"""Generate what is committed and made from other sources: the stubs of proto/, and all of docs/reference.
 
-`generate.py` writes them; `generate.py --check` writes them into a temporary folder instead, and exits 1 naming each
-file that differs from what is committed. Run through `make generate` and `make verify`.
+`generate.py` writes them; `generate.py --check` writes nothing, and exits 1 naming each file that differs from what is
+committed. Run through `make generate` and `make verify`.
 """
 
 from __future__ import annotations
 
 import argparse
-import filecmp
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parent.parent
-PROTO = ROOT / "proto"
-STUBS = ROOT / "libs" / "proto" / "src"
-SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
+from scripts.generators import REFERENCE, ROOT, Files, stubs
 
-def run_protoc(out: Path) -> None:
-    """Write the stubs of every .proto below `proto/` into `out`. Raises CalledProcessError with protoc's own words."""
-    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
-    if not sources:
-        return
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={PROTO}"]
-    command += [f"--python_out={out}", f"--grpc_python_out={out}", f"--mypy_out=quiet:{out}"]
-    # The services speak grpc.aio only: without this every stub would carry a synchronous twin.
-    command += [f"--mypy_grpc_out=only_async,quiet:{out}"]
-    # The plugins are found on PATH; they stand beside this interpreter.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    subprocess.run([*command, *sources], cwd=PROTO, env={**os.environ, "PATH": path}, check=True)
+GENERATORS: Final[tuple[Callable[[], Files], ...]] = (stubs.generate,)
 
 
-def generated(folder: Path) -> dict[str, Path]:
-    """The generated files below `folder`, by relative path. Hand-written neighbours (subjects.py) are none of them."""
-    files = (path for path in folder.rglob("*") if path.name.endswith(SUFFIXES))
-    return {str(path.relative_to(folder)): path for path in files}
+def committed() -> set[str]:
+    """The generated files that are there now. Hand-written neighbours of the stubs (subjects.py) are none of them."""
+    made = [path for path in (ROOT / stubs.STUBS).rglob("*") if path.name.endswith(stubs.SUFFIXES)]
+    made += [path for path in (ROOT / REFERENCE).rglob("*") if path.is_file()]
+    return {str(path.relative_to(ROOT)) for path in made}
 
 
-def differences(fresh: dict[str, Path], committed: dict[str, Path]) -> list[str]:
-    """One line for each stub that is missing, stale, or left over from a .proto that is gone."""
-    lines = [f"missing: {name}" for name in sorted(fresh.keys() - committed.keys())]
-    lines += [f"left over: {name}" for name in sorted(committed.keys() - fresh.keys())]
-    both = sorted(fresh.keys() & committed.keys())
-    return lines + [f"stale: {name}" for name in both if not filecmp.cmp(fresh[name], committed[name], shallow=False)]
+def differences(fresh: Files, there: set[str]) -> list[str]:
+    """One line for each file that is missing, stale, or left over from a source that is gone."""
+    lines = [f"missing: {name}" for name in sorted(fresh.keys() - there)]
+    lines += [f"left over: {name}" for name in sorted(there - fresh.keys())]
+    return lines + [f"stale: {name}" for name in sorted(fresh.keys() & there) if stale(fresh, name)]
 
 
-def write(fresh: dict[str, Path], committed: dict[str, Path]) -> None:
-    """Replace the committed stubs, touching only what changed, and remove those whose .proto is gone."""
-    for name in committed.keys() - fresh.keys():
-        committed[name].unlink()
-    for name, source in fresh.items():
-        target = STUBS / name
-        if not target.exists() or not filecmp.cmp(source, target, shallow=False):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+def stale(fresh: Files, name: str) -> bool:
+    """Whether the file is not what it should be."""
+    return (ROOT / name).read_bytes() != fresh[name]
+
+
+def write(fresh: Files, there: set[str]) -> None:
+    """Replace what is there, touching only what changed, and remove what has no source any more."""
+    for name in there - fresh.keys():
+        (ROOT / name).unlink()
+    for name, content in fresh.items():
+        if name not in there or stale(fresh, name):
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_bytes(content)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the committed stubs are stale")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is stale")
     check = parser.parse_args().check
-    with tempfile.TemporaryDirectory(prefix="tseeder-proto-") as folder:
-        out = Path(folder)
-        try:
-            run_protoc(out)
-        except subprocess.CalledProcessError as error:
-            return error.returncode  # protoc has said why on stderr
-        fresh, committed = generated(out), generated(STUBS)
-        if not check:
-            write(fresh, committed)
-            return 0
-        lines = differences(fresh, committed)
-        for line in lines:
-            sys.stderr.write(f"libs/proto/src: {line}\n")
-        if lines:
-            sys.stderr.write("The committed stubs are not what proto/ says: run `make generate` and commit.\n")
-        return 1 if lines else 0
+    fresh: Files = {}
+    try:
+        for generate in GENERATORS:
+            fresh |= generate()
+    except subprocess.CalledProcessError as error:
+        return error.returncode  # the program has said why on stderr
+    there = committed()
+    if not check:
+        write(fresh, there)
+        return 0
+    lines = differences(fresh, there)
+    for line in lines:
+        sys.stderr.write(line + "\n")
+    if lines:
+        sys.stderr.write("What is committed is not what its sources say: run `make generate` and commit.\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":
