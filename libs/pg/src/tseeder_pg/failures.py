@@ -34,6 +34,16 @@ _AWAY: Final = (
 )
 _UNSTORABLE_TEXT: Final = (pg.CharacterNotInRepertoireError, pg.UntranslatableCharacterError)
 
+_ENDED_INSIDE: Final = ("another operation (2)", "not connected", 'protocol is in the "failed" state')
+_ENDED: Final = (
+    "connection is closed",
+    "connection has been closed",
+    "pool is clos",
+    # The end of a connection takes it away from who holds it: the next statement, or the end of the transaction, is
+    # told that it was released. Our own code cannot cause it, since it releases at the end of `connection` only.
+    "connection has been released back to the pool",
+)
+
 _errors = counter("pg_errors", "Database errors that callers saw as AppError", ("code",))
 
 
@@ -64,10 +74,10 @@ def translated(exc: BaseException) -> AppError | None:
 def _connection_is_lost(exc: BaseException) -> bool:
     if isinstance(exc, pg.InternalClientError):
         # The server's last words have come, and the end of the connection has not: asyncpg (its state 2) waits for a
-        # ReadyForQuery that no dying server sends, and calls a statement that comes now a defect of its own.
-        return "another operation (2)" in str(exc)
+        # ReadyForQuery that no dying server sends, and calls a statement that comes now a defect of its own. So it
+        # does when the end comes between the steps of one statement: "not connected", the "failed" state.
+        return any(words in str(exc) for words in _ENDED_INSIDE)
     # InterfaceError also stands for misuse of the driver, and has no code that would tell the two apart.
     if not isinstance(exc, asyncpg.InterfaceError):
         return False
-    text = str(exc)
-    return "connection is closed" in text or "connection has been closed" in text or "pool is clos" in text
+    return any(words in str(exc) for words in _ENDED)

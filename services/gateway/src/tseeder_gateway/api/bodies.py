@@ -95,7 +95,11 @@ async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
     try:
         form = await parser.parse()
     except MultiPartException as exc:
-        raise invalid("multipart_invalid", f"The body is not multipart/form-data: {exc.message}") from None
+        raise _not_multipart(exc.message) from None
+    except UnicodeError:
+        raise _not_multipart("A text is not in the charset that the body names.") from None
+    if not parser.ended:
+        raise _not_multipart("Its last boundary is missing.")
     found: dict[str, str | bytes] = {}
     for name, value in form.multi_items():
         if name in found:
@@ -110,7 +114,17 @@ async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
 
 
 class _InMemory(MultiPartParser):
-    """Never a file on disk: the limit on the body is what bounds memory."""
+    """Never a file on disk: the limit on the body is what bounds memory. Knows whether the body came to its end."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        """The last boundary was there; without it the part before is dropped silently."""
+        self.ended = True
+
+
+def _not_multipart(why: str) -> AppError:
+    return invalid("multipart_invalid", f"The body is not multipart/form-data: {why}")
 
 
 async def _content(value: UploadFile | str) -> str | bytes:

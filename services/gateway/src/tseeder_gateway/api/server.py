@@ -73,6 +73,7 @@ class Protocol(HttpToolsProtocol):
     head_seconds = 20.0
     _open_head_bytes = 0  # of the head that is coming in; -1 while there is none to come
     _head_timer: asyncio.TimerHandle | None = None
+    _tail_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -81,6 +82,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._tail_came()
         super().connection_lost(exc)
         if self._connection.on_gone is not None:
             self._connection.on_gone()
@@ -97,6 +99,13 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._open_head_bytes = 0
+        self._tail_came()
+
+    def on_response_complete(self) -> None:
+        """A body that nobody wanted is still read, so that its client can see the answer; but not for ever."""
+        super().on_response_complete()
+        if self._open_head_bytes < 0 and self._tail_timer is None and not self.transport.is_closing():
+            self._tail_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         if self._open_head_bytes >= 0:
@@ -120,6 +129,11 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _tail_came(self) -> None:
+        if self._tail_timer is not None:
+            self._tail_timer.cancel()
+            self._tail_timer = None
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "Bad Request", "http_invalid", "This is not HTTP/1.1 as RFC 9112 has it.")

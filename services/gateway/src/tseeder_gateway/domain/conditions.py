@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+_TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"')
 _UNSAFE: Final = re.compile(r"[^\x21\x23-\x7e]")
 _MAX_TAGS: Final = 100
 

@@ -20,11 +20,18 @@ def check_origin(*, origin: str | None, fetch_site: str | None, host: str, admit
     `admitted` are the exact origins of CORS. Raises AppError FORBIDDEN `cross_site_request`.
     """
     if origin is not None:
-        own = origin != "null" and urlsplit(origin).netloc.lower() == host.lower()
-        if not own and origin not in admitted:
+        if not _is_own(origin, host) and origin not in admitted:
             raise _cross_site()
     elif fetch_site is not None and fetch_site not in _OWN:
         raise _cross_site()
+
+
+def _is_own(origin: str, host: str) -> bool:
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:  # such as `http://[`
+        return False
+    return netloc != "" and netloc.lower() == host.lower()
 
 
 def check_token(sent: str | None, expected: str) -> None:

@@ -18,7 +18,7 @@ _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  
 def content_disposition(name: str, *, inline: bool) -> str:
     """The header's value: ASCII, in one line, with the true name in `filename*` where ASCII cannot say it."""
     safe = safe_name(name)
-    ascii_name = _ascii(safe)
+    ascii_name = safe_name(_ascii(safe))  # again: the plain forms of some characters are separators and dots
     value = f'{"inline" if inline else "attachment"}; filename="{ascii_name}"'
     if ascii_name == safe:
         return value

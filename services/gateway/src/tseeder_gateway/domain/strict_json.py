@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Final, NoReturn, TypeAlias
 
 from tseeder_kit.errors import AppError, FieldError, invalid
@@ -15,7 +16,8 @@ MAX_DEPTH: Final = 32
 
 _INT64: Final = 2**63
 _MAX_INT_CHARS: Final = 20
-_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive, and an unfinished string matches, too: nothing is looked at twice, whatever stands there.
+_STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SHOWN_CHARS: Final = 100
 
 
@@ -64,8 +66,8 @@ def _check_depth(text: str) -> None:
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        name = next(key for number, key in enumerate(keys) if key in keys[:number])
+        counted = Counter(key for key, _ in pairs)
+        name = next(key for key, times in counted.items() if times > 1)
         message = "An object of the body has this key more than once."
         raise invalid("json_duplicate_key", message, fields=(FieldError(_shown(name), "json_duplicate_key", message),))
     return found

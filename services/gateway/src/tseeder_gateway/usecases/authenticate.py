@@ -25,7 +25,7 @@ Exchange = Callable[[Credential], Awaitable[Access]]
 class Authenticate:
     """`await authenticate(credential)`. One credential is exchanged once at a time, however many requests wait.
 
-    Refusals are not remembered. Credentials are kept as fingerprints only, MAX_CACHED at most.
+    Refusals are not remembered. What auth said is kept by the credential's fingerprint, MAX_CACHED at most.
     """
 
     def __init__(self, exchange: Exchange, *, cache_seconds: float) -> None:
@@ -49,13 +49,18 @@ class Authenticate:
         if task is None:
             task = asyncio.create_task(self._ask(key, credential), name="exchange")
             self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(lambda done: self._is_newest(key, done) and self._running.pop(key))
         # One waiter that gives up must not take the answer from the others.
         return await asyncio.shield(task)
 
     def forget(self, credential: Credential) -> None:
         """Drops what is remembered of a credential that was just ended."""
         self._cached.pop(credential.fingerprint, None)
+        # What is asked at this moment may have been answered before the end; its outcome is not to be remembered.
+        self._running.pop(credential.fingerprint, None)
+
+    def _is_newest(self, key: bytes, task: asyncio.Task[Access] | None) -> bool:
+        return self._running.get(key) is task
 
     def _is_good(self, access: Access, cached_at: float) -> bool:
         age = asyncio.get_running_loop().time() - cached_at
@@ -66,7 +71,8 @@ class Authenticate:
         asked_at = asyncio.get_running_loop().time()
         self._cached.pop(key, None)
         access = await self._exchange(credential)
-        self._cached[key] = (access, asked_at)
-        if len(self._cached) > MAX_CACHED:
-            self._cached.popitem(last=False)
+        if self._is_newest(key, asyncio.current_task()):
+            self._cached[key] = (access, asked_at)
+            if len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
         return access

@@ -52,5 +52,5 @@ async def create_api_key(
 
 @router.delete("/api-keys/{key_id}", status_code=204, responses=problems(404))
 async def revoke_api_key(request: Request, access: MeWrite, key_id: KeyId) -> None:
-    """Ends a key; other gateways notice within 5 s."""
+    """Ends a key; gateways that have just seen it notice within 5 s."""
     await parts_of(request).auth.revoke_api_key(access.identity, key_id)
