@@ -122,6 +122,14 @@ class Service:
         job_id = job if isinstance(job, str) else job.job_id
         return str(await self.value("SELECT transfer_id FROM jobs WHERE job_id = $1", uuid.UUID(job_id)))
 
+    async def joined(self, job: model.Job, transfer_id: str) -> None:
+        """Waits until a magnet's job waits on this transfer; those that join do so soon after, not at once."""
+
+        async def there() -> bool:
+            return await self.transfer_of(job) == transfer_id
+
+        await eventually(there)
+
 
 @dataclass(frozen=True)
 class User:

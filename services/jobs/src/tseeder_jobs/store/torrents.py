@@ -295,15 +295,15 @@ SELECT DISTINCT h.torrent_id AS verified_id, m.torrent_id AS magnet_id
 FROM magnet_hashes m JOIN torrent_hashes h USING (digest_index, index_key_version)
 JOIN torrents t ON t.torrent_id = m.torrent_id
 WHERE (h.scope_user_id IS NULL OR h.scope_user_id = t.scope_user_id)
-  AND t.deleting_at IS NULL AND ($1::uuid IS NULL OR h.torrent_id = $1)
-ORDER BY 1, 2 LIMIT $2
+  AND t.deleting_at IS NULL
+ORDER BY 1, 2 LIMIT $1
 """
 
 
-async def unmerged(tx: Tx, verified_id: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+async def unmerged(tx: Tx, limit: int) -> list[tuple[UUID, UUID]]:
     """`(verified, magnet)`: unverified magnets whose torrent is verified by now, where their users may share it.
     One that no job is about any more (moved already) is only waiting to be purged."""
-    return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, verified_id, limit)]
+    return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, limit)]
 
 
 READ_ROW: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1"

@@ -25,21 +25,16 @@ from tseeder_pg import Tx, retrying, transaction
 BATCH = 50
 
 
-async def absorb_into(ctx: Context, verified_id: UUID) -> int:
-    """Move every magnet that turned out to be this torrent; answers how many."""
-    return await _absorb(ctx, verified_id)
+async def absorb_magnets(ctx: Context) -> int:
+    """Move every magnet that turned out to be a verified torrent; answers how many.
 
-
-async def absorb_leftovers(ctx: Context) -> int:
-    """The sweep: whatever a crash left between verification and absorption."""
-    return await _absorb(ctx, None)
-
-
-async def _absorb(ctx: Context, verified_id: UUID | None) -> int:
+    A sweep's work, and not that of the call which verified the torrent: that call is accepted and committed, and no
+    trouble with other users' magnets may fail it or keep it waiting.
+    """
     moved = 0
     while True:
         async with transaction(ctx.pool) as tx:
-            pairs = await torrents.unmerged(tx, verified_id, BATCH)
+            pairs = await torrents.unmerged(tx, BATCH)
         now = sum([await _absorb_one(ctx, verified, magnet) for verified, magnet in pairs])
         moved += now
         if len(pairs) < BATCH or not now:

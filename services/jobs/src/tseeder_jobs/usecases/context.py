@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Task
+from asyncio import Event, Task
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,7 +19,8 @@ from tseeder_pg import Pool
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Connections and settings. `poke_relay` makes the relay stamp and ring now, instead of at its next turn."""
+    """Connections and settings. `poke_relay` makes the relay stamp and ring now, instead of at its next turn;
+    `absorb_now` brings the sweep of unmerged magnets forward."""
 
     settings: Settings
     pool: Pool
@@ -29,4 +30,5 @@ class Context:
     storage: Storage
     billing: Billing
     poke_relay: Callable[[], None]
+    absorb_now: Event = field(default_factory=Event)
     completing: dict[UUID, Task[CompletedFile]] = field(default_factory=dict)  # by object: who asks S3 now

@@ -16,7 +16,6 @@ from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, takedowns, torrents, usage
 from tseeder_jobs.store.jobs import NewJob
 from tseeder_jobs.usecases import sealing
-from tseeder_jobs.usecases.absorb_magnets import absorb_into
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import lock_entitled
@@ -93,7 +92,7 @@ async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[Job
     job, replayed = await retrying(accept)
     await bell.ring(ctx)
     if parsed.meta is not None and not replayed:
-        await absorb_into(ctx, job.torrent_id)
+        ctx.absorb_now.set()
     return job, replayed
 
 

@@ -11,7 +11,7 @@ from tseeder_jobs.domain.states import TransferState
 from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import files, jobs, leases, locks, takedowns, torrents, transfers, usage
 from tseeder_jobs.usecases import sealing
-from tseeder_jobs.usecases.absorb_magnets import absorb_into, adopt_jobs, merge, move_ended_jobs
+from tseeder_jobs.usecases.absorb_magnets import adopt_jobs, merge, move_ended_jobs
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.end_stranded import end_jobs_of
@@ -52,7 +52,7 @@ async def verify_metadata(
     verdict, transfer = await retrying(verify)
     await bell.ring(ctx)
     if transfer is not None:
-        await absorb_into(ctx, transfer.torrent_id)
+        ctx.absorb_now.set()
         await settle(ctx, transfer.torrent_id)
     if verdict.reason is not None:
         await end_jobs_of(ctx, lease.transfer_id)

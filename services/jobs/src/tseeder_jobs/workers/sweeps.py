@@ -3,12 +3,13 @@ one that fails, or waits for object storage, holds up no other."""
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from tseeder_jobs.usecases.absorb_magnets import absorb_leftovers
+from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
@@ -33,11 +34,13 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One kind of leftover; `work` answers how many it dealt with. `rounds` of SWEEP_SECONDS go by between two."""
+    """One kind of leftover; `work` answers how many it dealt with. `rounds` of SWEEP_SECONDS go by between two, unless
+    the event of `wake` brings the next one forward."""
 
     name: str
     work: Work
     rounds: int = 1
+    wake: Callable[[Context], Event] | None = None
 
 
 SWEEPS: Final = (
@@ -50,7 +53,7 @@ SWEEPS: Final = (
     Sweep("unsettled_files", settle_leftovers),
     Sweep("stranded_jobs", end_stranded),
     Sweep("too_large", fail_too_large),
-    Sweep("unmerged_magnets", absorb_leftovers),
+    Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
     Sweep("counts", count_rows),
     Sweep("storage", check_storage),
     Sweep("records", trim_records, RARELY),
@@ -64,7 +67,10 @@ def sweeps(ctx: Context) -> list[Callable[[], Awaitable[object]]]:
 
 async def _loop(ctx: Context, sweep: Sweep) -> None:
     await every(
-        ctx.settings.sweep_seconds * sweep.rounds, partial(sweep_once, ctx, sweep), name=f"jobs_sweep_{sweep.name}"
+        ctx.settings.sweep_seconds * sweep.rounds,
+        partial(sweep_once, ctx, sweep),
+        wake=sweep.wake(ctx) if sweep.wake else None,
+        name=f"jobs_sweep_{sweep.name}",
     )
 
 
