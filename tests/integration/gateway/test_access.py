@@ -151,6 +151,7 @@ async def test_csrf(door: Door) -> None:
         ({"X-CSRF-Token": "x" * len(token)}, "csrf_token_invalid"),
         ({"X-CSRF-Token": token, "Origin": "https://evil.example"}, "cross_site_request"),
         ({"X-CSRF-Token": token, "Origin": "null"}, "cross_site_request"),
+        ({"X-CSRF-Token": token, "Origin": "http://["}, "cross_site_request"),
         ({"X-CSRF-Token": token, "Sec-Fetch-Site": "cross-site"}, "cross_site_request"),
         ({"X-CSRF-Token": token, "Sec-Fetch-Site": "same-site"}, "cross_site_request"),
     ):
@@ -267,6 +268,7 @@ async def test_cors_is_off_unless_an_origin_is_set(door: Door, make_door: MakeDo
     assert on.headers["X-Request-Id"]
     other = await own.call("OPTIONS", "/v1/jobs", headers={**asked, "Origin": "https://evil.example"})
     assert "Access-Control-Allow-Origin" not in other.headers
+    assert (other.status, other.code) == (403, "cors_refused")
     person = await browsing(own)
     read = await own.call("GET", "/v1/me", user=person, headers={"Origin": page})
     assert read.headers["Access-Control-Allow-Origin"] == page

@@ -134,8 +134,13 @@ async def test_an_upload_s_fields(door: Door, user: Caller, fields: dict[str, st
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "invalid_request"),
+        (b"", "multipart_invalid"),
         (b"nonsense", "multipart_invalid"),
+        (
+            b'--B\r\nContent-Disposition: form-data; name="torrent"; filename="x"\r\n\r\nx\r\n'
+            b'--B\r\nContent-Disposition: form-data; name="selection"\r\n\r\n{"file_ind',
+            "multipart_invalid",
+        ),
         (b'--B\r\nContent-Disposition: form-data; name="torrent"\r\n\r\nx\r\n--B--\r\n', "invalid_request"),
         (b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--\r\n", "multipart_invalid"),
         (
@@ -151,6 +156,14 @@ async def test_an_upload_s_fields(door: Door, user: Caller, fields: dict[str, st
 )
 async def test_a_multipart_body_that_is_wrong(door: Door, user: Caller, body: bytes, code: str) -> None:
     assert await submit(door, user, body, "multipart/form-data; boundary=B") == f"400 {code}"
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+async def test_a_multipart_body_in_a_charset_that_it_is_not_in(door: Door, user: Caller, charset: str) -> None:
+    body = b'--B\r\nContent-Disposition: form-data; name="a..b"\r\n\r\nx\r\n--B--\r\n'
+    assert await submit(door, user, body, f"multipart/form-data; boundary=B; charset={charset}") == (
+        "400 multipart_invalid"
+    )
 
 
 async def test_a_multipart_body_without_its_boundary(door: Door, user: Caller) -> None:
@@ -244,6 +257,17 @@ async def test_nor_is_a_second_one_on_the_same_connection(make_door: MakeDoor) -
     writer.write(b"GET /healthz HTT")
     async with asyncio.timeout(10):
         assert await reader.read() == b""
+    writer.close()
+
+
+async def test_the_rest_of_a_body_that_nobody_wants_is_not_waited_for(make_door: MakeDoor) -> None:
+    door = await make_door(head_seconds=0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.http_port)
+    writer.write(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 401 ")
+    writer.write(b"x")  # with it the pause between two requests is over, too
+    async with asyncio.timeout(10):
+        await reader.read()
     writer.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -74,6 +75,56 @@ async def test_a_statement_between_a_servers_last_words_and_its_end(database: Da
         assert caught.value.code == "database_unavailable"
         assert isinstance(caught.value.__cause__, pg.InternalClientError)
         await until_answers(pool)
+
+
+async def end_of(con: Connection) -> None:
+    """Ends a connection's server process, and returns when the driver has seen it."""
+    ended = asyncio.Event()
+    con.add_termination_listener(lambda _: ended.set())
+    os.kill(await con.fetchval("SELECT pg_backend_pid()"), signal.SIGTERM)
+    async with asyncio.timeout(20):
+        await ended.wait()
+
+
+async def test_a_statement_after_the_end_of_its_connection(database: Database) -> None:
+    async def read_on(pool: Pool) -> None:
+        async with connection(pool) as con:
+            await end_of(con)
+            await con.execute("SELECT 1")
+
+    async with open_pool(database.urls["jobs"], application_name="test") as pool:
+        with pytest.raises(AppError) as caught:
+            await read_on(pool)
+        assert caught.value.code == "database_unavailable"
+        assert "released back to the pool" in str(caught.value.__cause__)
+        await until_answers(pool)
+
+
+async def test_a_connection_that_ends_while_it_is_given_back(database: Database) -> None:
+    async def look(pool: Pool) -> None:
+        async with connection(pool) as con:
+            cable: socket.socket = con._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+            cable.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0)  # the end is read in this round of the loop,
+            await asyncio.sleep(0)  # and told to the driver in the next one, where the connection is given back
+
+    async with open_pool(database.urls["jobs"], application_name="test", max_size=1) as pool:
+        with pytest.raises(AppError) as caught:
+            await look(pool)
+        assert caught.value.code == "database_unavailable"
+        assert "release() called on a free connection holder" in str(caught.value.__cause__)
+        await until_answers(pool)
+
+
+async def test_a_commit_after_the_end_of_its_connection(database: Database) -> None:
+    async def commit(pool: Pool) -> None:
+        async with transaction(pool) as tx:
+            await end_of(tx)
+
+    async with open_pool(database.urls["jobs"], application_name="test") as pool:
+        with pytest.raises(AppError) as caught:
+            await commit(pool)
+        assert caught.value.code == "database_unavailable"
 
 
 async def _commit_at_the_last_words(pool: Pool) -> None:

@@ -31,6 +31,13 @@ def code(error: BaseException) -> tuple[Kind, str] | None:
         pg.InterfaceError("connection is closed"),
         pg.InterfaceError("cannot perform operation: connection is closed"),
         pg.InterfaceError("pool is closing"),
+        pg.InterfaceError("cannot call Connection.execute(): connection has been released back to the pool"),
+        pg.InterfaceError(
+            "cannot call Transaction.__aexit__(): the underlying connection has been released back to the pool"
+        ),
+        pg.InternalClientError("PoolConnectionHolder.release() called on a free connection holder"),
+        pg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
+        pg.InterfaceError("cannot call PreparedStatement.fetch(): the underlying connection is closed"),
     ],
 )
 def test_away(error: Exception) -> None:
@@ -63,6 +70,8 @@ def test_text_that_cannot_be_stored(error: Exception) -> None:
         pg.ForeignKeyViolationError("x"),
         pg.UndefinedTableError("x"),
         pg.InterfaceError("another operation is in progress"),
+        pg.InternalClientError("cannot switch to state 11; another operation (12) is in progress"),
+        pg.InternalClientError("got result for unknown protocol state 7"),
     ],
 )
 def test_what_means_something_to_a_store_goes_through(error: Exception) -> None:

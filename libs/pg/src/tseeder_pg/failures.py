@@ -34,14 +34,22 @@ _AWAY: Final = (
 )
 _UNSTORABLE_TEXT: Final = (pg.CharacterNotInRepertoireError, pg.UntranslatableCharacterError)
 
-_ENDED_INSIDE: Final = ("another operation (2)", "not connected", 'protocol is in the "failed" state')
 _ENDED: Final = (
     "connection is closed",
     "connection has been closed",
     "pool is clos",
-    # The end of a connection takes it away from who holds it: the next statement, or the end of the transaction, is
-    # told that it was released. Our own code cannot cause it, since it releases at the end of `connection` only.
+    # A connection that ends is taken away from who holds it, so that its next statement is told that it was released.
+    # We release at the end of `connection` only, where these errors are no longer translated.
     "connection has been released back to the pool",
+)
+
+# What asyncpg takes for defects of its own, and is the end of a connection at certain moments.
+_CALLED_DEFECTS: Final = (
+    # The server's last words have come, and the end has not: in its state 2 asyncpg waits for a ReadyForQuery that no
+    # dying server sends, and meets a statement.
+    "another operation (2)",
+    # The end comes while the connection is on its way back to the pool, which has it back already.
+    "release() called on a free connection holder",
 )
 
 _errors = counter("pg_errors", "Database errors that callers saw as AppError", ("code",))
@@ -73,10 +81,7 @@ def translated(exc: BaseException) -> AppError | None:
 
 def _connection_is_lost(exc: BaseException) -> bool:
     if isinstance(exc, pg.InternalClientError):
-        # The server's last words have come, and the end of the connection has not: asyncpg (its state 2) waits for a
-        # ReadyForQuery that no dying server sends, and calls a statement that comes now a defect of its own. So it
-        # does when the end comes between the steps of one statement: "not connected", the "failed" state.
-        return any(words in str(exc) for words in _ENDED_INSIDE)
+        return any(words in str(exc) for words in _CALLED_DEFECTS)
     # InterfaceError also stands for misuse of the driver, and has no code that would tell the two apart.
     if not isinstance(exc, asyncpg.InterfaceError):
         return False

@@ -27,6 +27,11 @@ def test_if_none_match_compares_weakly(header: str | None, expected: bool) -> No
     assert none_match(header, TAG) is expected
 
 
+def test_a_header_of_nothing_is_read_in_one_pass() -> None:
+    # Were each blank a place to begin anew, this would take hours.
+    assert not none_match("x" + " " * 3_000_000 + "x", TAG)
+
+
 @pytest.mark.parametrize(
     ("header", "fails"),
     [

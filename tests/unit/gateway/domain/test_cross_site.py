@@ -34,6 +34,8 @@ def test_one_s_own_pages_admitted_ones_and_programs_may(origin: str | None, fetc
     [
         ("null", None),
         ("", None),
+        ("http://[", None),
+        ("http://[::1]x", None),
         ("https://evil.example", "cross-site"),
         ("https://api.example.org", None),
         ("https://app.example.org.evil.example", None),

@@ -26,6 +26,8 @@ VALUE = re.compile(
         ("100%25.txt", "attachment; filename=\"100_25.txt\"; filename*=UTF-8''100%2525.txt"),
         ("a\r\nSet-Cookie: x=1.txt", 'attachment; filename="a__Set-Cookie: x=1.txt"'),
         ("a\\b/c.txt", 'attachment; filename="a_b_c.txt"'),
+        ("．．／a", "attachment; filename=\".._a\"; filename*=UTF-8''%EF%BC%8E%EF%BC%8E%EF%BC%8Fa"),
+        ("．．", "attachment; filename=\"download\"; filename*=UTF-8''%EF%BC%8E%EF%BC%8E"),
     ],
 )
 def test_the_header_says_the_name_and_nothing_else(name: str, expected: str) -> None:

@@ -58,6 +58,20 @@ def test_each_fault_has_its_code(body: bytes, code: str) -> None:
     assert code_of(body) == code
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'"' + b'\\"' * 500_000 + b"[" * 33, "json_invalid"),
+        (b'["' + b"[" * 33 + b"\\", "json_invalid"),
+        (b"{" + b"".join(b'"%d":1,' % number for number in range(100_000)) + b'"99999":1}', "json_duplicate_key"),
+    ],
+)
+def test_a_mib_of_malice_is_read_in_one_pass(body: bytes, code: str) -> None:
+    # Anybody may send it to where people sign in. Were each character looked at for each other one, this would take
+    # from a minute to an hour.
+    assert code_of(body) == code
+
+
 def test_the_key_that_came_twice_is_named() -> None:
     with pytest.raises(AppError) as caught:
         parse(b'{"a": 1, "b": 2, "b": 3}')

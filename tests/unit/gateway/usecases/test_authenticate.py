@@ -43,6 +43,21 @@ async def test_it_is_remembered_for_a_while() -> None:
     assert (await authenticate(KEY)).identity == "token 2"
 
 
+async def test_what_was_asked_before_the_end_is_not_remembered_after_it() -> None:
+    exchange = Exchange()
+    exchange.open.clear()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    asked = asyncio.create_task(authenticate(KEY))
+    await exchange.reached.wait()
+    authenticate.forget(KEY)
+    after = asyncio.create_task(authenticate(KEY))
+    exchange.open.set()
+    await asyncio.gather(asked, after)
+    assert exchange.calls == 2
+    assert (await authenticate(KEY)).identity == (await after).identity
+    assert exchange.calls == 2
+
+
 async def test_not_longer_than_the_setting_or_the_token_itself() -> None:
     exchange = Exchange()
     authenticate = Authenticate(exchange, cache_seconds=0)

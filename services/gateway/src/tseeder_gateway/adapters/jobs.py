@@ -67,6 +67,11 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.SetSelection(request, timeout=self._seconds)
 
+    async def update_job(self, identity: str, job_id: str, *, name: str | None) -> model.Job:
+        """Calls a job `name`; "" is the torrent's own, None changes nothing."""
+        with use_identity(identity):
+            return await self._stub.UpdateJob(pb.UpdateJobRequest(job_id=job_id, name=name), timeout=self._seconds)
+
     async def list_files(
         self, identity: str, *, job_id: str, text: str, cursor: str, limit: int
     ) -> pb.ListFilesResponse:

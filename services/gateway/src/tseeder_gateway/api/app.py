@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI, Response
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response as StarletteResponse
 from starlette.types import ASGIApp
 
 from tseeder_gateway.api import openapi, problems
 from tseeder_gateway.api.context import RequestContext
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.routes import admin, auth, files, health, job_events, jobs, me, plans
+from tseeder_kit.logging import current_request_id
 
 _ROUTERS: Final = (health.router, auth.router, me.router, jobs.router, job_events.router, files.router, plans.router)
 _EXPOSED: Final = (
@@ -43,6 +47,24 @@ _ADMITTED: Final = (
 )
 
 
+class _Cors(CORSMiddleware):
+    """Says no as everything here does."""
+
+    def preflight_response(self, request_headers: Headers) -> StarletteResponse:
+        """The answer to a browser that asks whether a page of another origin may send its request."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
+            return answer
+        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return problems.problem(
+            HTTPStatus.FORBIDDEN,
+            "cors_refused",
+            "Pages of this origin may not send this request.",
+            request_id=current_request_id() or "",
+            headers=kept,
+        )
+
+
 def create_app(parts: Parts) -> ASGIApp:
     """The application that serves `parts`."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -64,7 +86,7 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     """Exact origins only, since credentials are allowed with them."""
     if not origins:
         return app
-    return CORSMiddleware(
+    return _Cors(
         app,
         allow_origins=origins,
         allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -90,16 +90,20 @@ async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
 
     Raises AppError: INVALID `multipart_invalid`, `multipart_duplicate_field`; and as `read`.
     """
-    parser = _InMemory(request.headers, limited(request, limit), max_files=1, max_fields=_MAX_FIELDS)
-    parser.spool_max_size = limit
+    parser = _InMemory(request, limit)
     try:
         form = await parser.parse()
     except MultiPartException as exc:
         raise _not_multipart(exc.message) from None
     except UnicodeError:
         raise _not_multipart("A text is not in the charset that the body names.") from None
-    if not parser.ended:
-        raise _not_multipart("Its last boundary is missing.")
+    try:
+        return await _by_name(form)
+    finally:
+        await form.close()
+
+
+async def _by_name(form: FormData) -> dict[str, str | bytes]:
     found: dict[str, str | bytes] = {}
     for name, value in form.multi_items():
         if name in found:
@@ -114,13 +118,23 @@ async def multipart(request: Request, limit: int) -> dict[str, str | bytes]:
 
 
 class _InMemory(MultiPartParser):
-    """Never a file on disk: the limit on the body is what bounds memory. Knows whether the body came to its end."""
+    """Never a file on disk: the limit on the body is what bounds memory. A body without its last boundary is refused;
+    by itself the parser would leave the part before it out without a word."""
 
-    ended = False
+    def __init__(self, request: Request, limit: int) -> None:
+        super().__init__(request.headers, self._whole(limited(request, limit)), max_files=1, max_fields=_MAX_FIELDS)
+        self.spool_max_size = limit
+        self._ended = False
 
     def on_end(self) -> None:
-        """The last boundary was there; without it the part before is dropped silently."""
-        self.ended = True
+        """The last boundary was there."""
+        self._ended = True
+
+    async def _whole(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("Its last boundary is missing.")
 
 
 def _not_multipart(why: str) -> AppError:
@@ -131,9 +145,7 @@ async def _content(value: UploadFile | str) -> str | bytes:
     if isinstance(value, str):
         strict_json.check_text(value)
         return value
-    content: bytes = await value.read()
-    await value.close()
-    return content
+    return await value.read()
 
 
 async def _refuse(request: Request) -> None:

@@ -104,7 +104,8 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A body that nobody wanted is still read, so that its client can see the answer; but not for ever."""
         super().on_response_complete()
-        if self._open_head_bytes < 0 and self._tail_timer is None and not self.transport.is_closing():
+        is_open = self._open_head_bytes < 0 and self.cycle.response_complete and not self.transport.is_closing()
+        if is_open and self._tail_timer is None:
             self._tail_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def data_received(self, data: bytes) -> None:

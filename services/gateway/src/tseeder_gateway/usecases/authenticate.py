@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from tseeder_gateway.domain.access import Access
@@ -49,7 +50,7 @@ class Authenticate:
         if task is None:
             task = asyncio.create_task(self._ask(key, credential), name="exchange")
             self._running[key] = task
-            task.add_done_callback(lambda done: self._is_newest(key, done) and self._running.pop(key))
+            task.add_done_callback(partial(self._has_ended, key))
         # One waiter that gives up must not take the answer from the others.
         return await asyncio.shield(task)
 
@@ -58,6 +59,10 @@ class Authenticate:
         self._cached.pop(credential.fingerprint, None)
         # What is asked at this moment may have been answered before the end; its outcome is not to be remembered.
         self._running.pop(credential.fingerprint, None)
+
+    def _has_ended(self, key: bytes, task: asyncio.Task[Access]) -> None:
+        if self._is_newest(key, task):
+            del self._running[key]
 
     def _is_newest(self, key: bytes, task: asyncio.Task[Access] | None) -> bool:
         return self._running.get(key) is task

@@ -13,7 +13,7 @@ from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.ids import JobId
 from tseeder_gateway.api.openapi import problems
 from tseeder_gateway.api.parts import parts_of
-from tseeder_gateway.api.schemas.jobs import JobsQuery, JobView, NewSelectionBody
+from tseeder_gateway.api.schemas.jobs import JobChangesBody, JobsQuery, JobView, NewSelectionBody
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.api.submission import Submission
 from tseeder_gateway.domain.header_values import idempotency_key
@@ -67,6 +67,18 @@ async def list_jobs(request: Request, access: JobsRead, query: Annotated[JobsQue
 async def get_job(request: Request, access: JobsRead, job_id: JobId) -> JobView:
     """One job."""
     return JobView.of(await parts_of(request).jobs.get_job(access.identity, job_id))
+
+
+@router.patch("/{job_id}", responses=problems(404))
+async def update_job(
+    request: Request,
+    access: JobsWrite,
+    job_id: JobId,
+    body: Annotated[JobChangesBody, Depends(JsonBody(JobChangesBody))],
+) -> JobView:
+    """Changes what the caller calls the job, also after the end; null is the torrent's own name."""
+    name = (body.name or "") if "name" in body.model_fields_set else None
+    return JobView.of(await parts_of(request).jobs.update_job(access.identity, job_id, name=name))
 
 
 @router.delete("/{job_id}", status_code=204, responses=problems(404, 409))

@@ -51,6 +51,12 @@ class NewSelectionBody(RequestBody):
     file_indexes: list[FileIndex] | None
 
 
+class JobChangesBody(RequestBody):
+    """What is to change of a job, as a JSON merge patch: what is absent stays as it is."""
+
+    name: str | None = Field(default=None, description="null or empty: the torrent's own")
+
+
 def _listed(value: object) -> object:
     return [item for item in value if item != ""] if isinstance(value, list) else value
 
