@@ -18,6 +18,7 @@ JOB_CALLS = [
     ("POST", "/v1/jobs/{job}/resume", None),
     ("POST", "/v1/jobs/{job}/retry", None),
     ("PUT", "/v1/jobs/{job}/selection", {"file_indexes": [0]}),
+    ("PATCH", "/v1/jobs/{job}", {"name": "mine"}),
 ]
 FILE_CALLS = [
     ("GET", "/v1/files/{file}", None),

@@ -244,6 +244,8 @@ def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) 
     job = added.out.strip()
     assert interrupted_watch(computer, job) == 130
     assert [listed["state"] for listed in computer.json("ls") if listed["job_id"] == job] != ["cancelled"]
+    assert computer.run("rename", job, "elsewhere").status == 0
+    assert [listed["name"] for listed in computer.json("ls") if listed["job_id"] == job] == ["elsewhere"]
     assert computer.run("cancel", job).status == 0
     watched = computer.run("watch", job)
     assert watched.status == 1

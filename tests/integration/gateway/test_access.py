@@ -22,6 +22,7 @@ NEEDS = [
     ("DELETE", JOB, "jobs:write"),
     *(("POST", f"{JOB}/{verb}", "jobs:write") for verb in ("cancel", "pause", "resume", "retry")),
     ("PUT", f"{JOB}/selection", "jobs:write"),
+    ("PATCH", JOB, "jobs:write"),
     ("GET", f"{JOB}/events", "jobs:read"),
     ("GET", f"{JOB}/files", "files:read"),
     ("GET", "/v1/files", "files:read"),

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from tests.integration.gateway.conftest import MakeSample, lease_of, submitted, upload
-from tests.integration.gateway.running import Caller, Door, signed_in, unique
+from tests.integration.gateway.running import Caller, Door, Reply, signed_in, unique
 from tests.integration.jobs.playing import Agent
 from tseeder_testkit.torrents import FileSpec, TorrentSpec, write_torrent
 
@@ -130,6 +130,33 @@ async def test_steering_a_job(door: Door, user: Caller, sample: MakeSample) -> N
     assert (await door.call("GET", job, user=user)).code == "job_not_found"
 
 
+async def test_renaming_a_job(door: Door, user: Caller, sample: MakeSample) -> None:
+    torrent = await sample({"a.bin": 10})
+    job_id = await submitted(door, user, torrent)
+
+    async def patched(body: object) -> Reply:
+        return await door.call("PATCH", f"/v1/jobs/{job_id}", user=user, json=body)
+
+    renamed = await patched({"name": " Caf\u0065\u0301 "})
+    assert (renamed.status, renamed.json["name"]) == (200, "Caf\u00e9")
+    assert (await patched({})).json == renamed.json
+    assert (await door.call("GET", f"/v1/jobs/{job_id}", user=user)).json == renamed.json
+    for empty in (None, ""):
+        await patched({"name": "x"})
+        assert (await patched({"name": empty})).json["name"] == torrent.name
+    for body, code in [
+        ({"name": "a" * 256}, "bad_name"),
+        ({"name": "a\u202eb"}, "bad_name"),
+        ({"name": 1}, "invalid_request"),
+        ({"name": "x", "state": "completed"}, "invalid_request"),
+        ([], "invalid_request"),
+    ]:
+        answer = await patched(body)
+        assert (answer.status, answer.code) == (400, code), body
+    assert (await patched({"name": "a\u202eb"})).json["errors"][0]["field"] == "name"
+    assert (await door.call("GET", f"/v1/jobs/{job_id}", user=user)).json["name"] == torrent.name
+
+
 async def test_files_of_a_completed_job(door: Door, agent: Agent, sample: MakeSample) -> None:
     person = await signed_in(door.upstream)
     torrent = await sample({"folder/ä.mp4": 1000, "b.bin": 20})
@@ -156,6 +183,7 @@ ROUTES = [
     ("POST", "/v1/jobs/{job}/resume", None),
     ("POST", "/v1/jobs/{job}/retry", None),
     ("PUT", "/v1/jobs/{job}/selection", {"file_indexes": None}),
+    ("PATCH", "/v1/jobs/{job}", {"name": "mine"}),
     ("GET", "/v1/jobs/{job}/events", None),
     ("GET", "/v1/jobs/{job}/files", None),
     ("GET", "/v1/files/{file}", None),

@@ -198,6 +198,10 @@ class User:
         request = pb.SetSelectionRequest(job_id=_id(job), selection=chosen)
         return await self.call(self.service.jobs.SetSelection, request)
 
+    async def rename(self, job: model.Job | str, name: str | None) -> model.Job:
+        """Call it something else; "": the torrent's own name, None: as it is."""
+        return await self.call(self.service.jobs.UpdateJob, pb.UpdateJobRequest(job_id=_id(job), name=name))
+
     async def delete_file(self, file: model.File | str) -> None:
         """Give a file up."""
         file_id = file if isinstance(file, str) else file.file_id

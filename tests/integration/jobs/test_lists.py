@@ -117,6 +117,8 @@ async def test_another_users_ids_and_what_is_no_id_are_not_there(
             other.resume(job_id),
             other.retry(job_id),
             other.select(job_id, [0]),
+            other.rename(job_id, "mine"),
+            other.rename(job_id, None),
         ]
         for call in calls:
             assert (await refused("job_not_found", call)).kind is Kind.NOT_FOUND

@@ -48,6 +48,14 @@ async def test_an_info_hash_goes_as_json() -> None:
     assert json.loads(script.requests[0].content) == {"info_hash": "ab" * 20}
 
 
+async def test_a_rename_is_a_patch() -> None:
+    script = Script([httpx.Response(200, json=job(name="n"))])
+    async with client(script) as http:
+        assert (await http.rename(JOB_ID, "n"))["name"] == "n"
+    (sent,) = script.requests
+    assert (sent.method, sent.url.path, json.loads(sent.content)) == ("PATCH", f"/v1/jobs/{JOB_ID}", {"name": "n"})
+
+
 async def test_what_might_have_been_done_is_not_done_again() -> None:
     script = Script([RESET])
     async with client(script) as http:

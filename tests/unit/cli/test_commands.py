@@ -15,8 +15,8 @@ from tseeder_cli.main import app
 from tseeder_cli.verbs.jobs import read_source
 
 COMMANDS = (
-    *("up", "demo", "login", "logout", "add", "ls", "watch", "pause", "resume", "retry", "cancel", "rm", "usage"),
-    *("files", "get", "admin bootstrap", "admin create-user", "admin agents", "admin audit"),
+    *("up", "demo", "login", "logout", "add", "ls", "watch", "pause", "resume", "retry", "cancel"),
+    *("rename", "rm", "usage", "files", "get", "admin bootstrap", "admin create-user", "admin agents", "admin audit"),
 )
 HEAVY = ("httpx", "tseeder_stack", "tseeder_kit", "rich.progress")
 

@@ -147,6 +147,10 @@ class Client:
         """`verb` is cancel, pause, resume or retry."""
         return cast(Job, await self._json("POST", f"/v1/jobs/{job_id}/{verb}"))
 
+    async def rename(self, job_id: str, name: str) -> Job:
+        """Call a job `name`; "" is the torrent's own name."""
+        return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"name": name}))
+
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")
 

@@ -1,4 +1,4 @@
-"""add, ls, watch, pause, resume, retry, cancel, rm, usage."""
+"""add, ls, watch, pause, resume, retry, cancel, rename, rm, usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PANEL = "Jobs"
 
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
-    for command in (add, ls, watch, pause, resume, retry, cancel, rm, usage):
+    for command in (add, ls, watch, pause, resume, retry, cancel, rename, rm, usage):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -113,6 +113,20 @@ def _act(ctx: typer.Context, job: str, verb: str) -> None:
     from tseeder_cli.verbs import jobs
 
     run(jobs.act(chosen_url(ctx), job, verb))
+
+
+def rename(
+    ctx: typer.Context,
+    job: JobArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help='Its new name; "": the torrent\'s.')],
+) -> None:
+    """Call a job something else.
+
+    **Example**  `tseeder rename 0193a1b2-c3d4 "My film"`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.rename(chosen_url(ctx), job, name))
 
 
 def rm(

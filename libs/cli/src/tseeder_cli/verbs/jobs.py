@@ -179,6 +179,14 @@ async def act(url: str, text: str, verb: str) -> None:
     say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {job['name']}")
 
 
+async def rename(url: str, text: str, name: str) -> None:
+    """Call a job something else; "": the torrent's own name."""
+    async with connect(url) as client:
+        job = await pick_job(client, text)
+        job = await client.rename(job["job_id"], name)
+    say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {job['name']}")
+
+
 async def rm(url: str, names: Sequence[str], *, yes: bool) -> None:
     """Delete jobs with their files."""
     async with connect(url) as client:

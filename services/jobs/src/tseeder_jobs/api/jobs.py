@@ -25,6 +25,7 @@ from tseeder_jobs.usecases.resume_job import resume_job
 from tseeder_jobs.usecases.retry_job import retry_job
 from tseeder_jobs.usecases.set_selection import set_selection
 from tseeder_jobs.usecases.submit_job import submit_job
+from tseeder_jobs.usecases.update_job import update_job
 from tseeder_kit.telemetry import counter
 
 _submits: Final = counter("jobs_submits", "Submits that were answered with a job", ("outcome",))
@@ -88,6 +89,12 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         caller = user("jobs:write")
         chosen = submissions.selection(request.selection) if request.HasField("selection") else None
         return wire.job(await set_selection(self._ctx, caller, wire.job_id(request.job_id), chosen))
+
+    async def UpdateJob(self, request: pb.UpdateJobRequest, context: Any) -> model.Job:
+        """Call it something else."""
+        caller = user("jobs:write")
+        name = request.name if request.HasField("name") else None
+        return wire.job(await update_job(self._ctx, caller, wire.job_id(request.job_id), name))
 
     async def ListFiles(self, request: pb.ListFilesRequest, context: Any) -> pb.ListFilesResponse:
         """A page of files, of one job or of all."""

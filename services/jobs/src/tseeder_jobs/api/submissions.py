@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 from tseeder.jobs.v1 import jobs_pb2, model_pb2
+from tseeder_jobs.domain.names import job_name
 from tseeder_jobs.usecases.submit_job import InfoHashSource, MagnetSource, Submission, TorrentSource
 from tseeder_kit.errors import AppError, FieldError, invalid
 
-MAX_NAME_CHARS: Final = 255
 MAX_KEY_CHARS: Final = 255
 MAX_SELECTION: Final = 200_000
 
@@ -20,7 +19,7 @@ def submission(request: jobs_pb2.SubmitRequest) -> Submission:
     `selection_empty`."""
     return Submission(
         source=_source(request),
-        name=_name(request.name),
+        name=job_name(request.name),
         selection=selection(request.selection) if request.HasField("selection") else None,
         idempotency_key=_idempotency_key(request.idempotency_key),
     )
@@ -49,20 +48,6 @@ def _source(request: jobs_pb2.SubmitRequest) -> MagnetSource | InfoHashSource | 
             return TorrentSource(request.torrent)
         case _:
             raise _wrong("source", "source_missing", "Give a magnet, an info-hash or a .torrent file.")
-
-
-def _name(text: str) -> str:
-    """Trimmed; what a terminal or a page could take for a command is refused, bidirectional overrides too."""
-    name = text.strip()
-    if len(name) > MAX_NAME_CHARS:
-        raise _wrong("name", "bad_name", f"A name has {MAX_NAME_CHARS} characters at most.")
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or _turns(char) for char in name):
-        raise _wrong("name", "bad_name", "A name has no control characters.")
-    return name
-
-
-def _turns(char: str) -> bool:
-    return unicodedata.bidirectional(char) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def _idempotency_key(text: str) -> str:

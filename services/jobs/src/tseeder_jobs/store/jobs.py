@@ -247,6 +247,17 @@ async def set_selection(tx: Tx, job_id: UUID, selection: list[int] | None) -> No
     await tx.execute(SET_SELECTION, job_id, selection)
 
 
+RENAME: Final = """
+UPDATE jobs SET name = $3, version = version + 1, updated_at = clock_timestamp()
+WHERE job_id = $1 AND user_id = $2 AND name IS DISTINCT FROM $3
+"""
+
+
+async def rename(tx: Tx, job_id: UUID, user_id: UUID, name: str | None) -> bool:
+    """None: the torrent's own name. False: it has that name already, or is no job of this user."""
+    return await tx.execute(RENAME, job_id, user_id, name) == "UPDATE 1"
+
+
 DELETE: Final = "DELETE FROM jobs WHERE job_id = $1"
 
 

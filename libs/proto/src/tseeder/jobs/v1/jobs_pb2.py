@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tseeder.jobs.v1 import model_pb2 as tseeder_dot_jobs_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/jobs/v1/jobs.proto\x12\x0ftseeder.jobs.v1\x1a\x1btseeder/jobs/v1/model.proto\"\xa9\x01\n\rSubmitRequest\x12\x10\n\x06magnet\x18\x01 \x01(\tH\x00\x12\x13\n\tinfo_hash\x18\x02 \x01(\tH\x00\x12\x11\n\x07torrent\x18\x03 \x01(\x0cH\x00\x12\x0c\n\x04name\x18\x04 \x01(\t\x12-\n\tselection\x18\x05 \x01(\x0b\x32\x1a.tseeder.jobs.v1.Selection\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\tB\x08\n\x06source\"E\n\x0eSubmitResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.tseeder.jobs.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"i\n\x0fListJobsRequest\x12)\n\x06states\x18\x01 \x03(\x0e\x32\x19.tseeder.jobs.v1.JobState\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"K\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.tseeder.jobs.v1.Job\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"!\n\x0fRetryJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"T\n\x13SetSelectionRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12-\n\tselection\x18\x02 \x01(\x0b\x32\x1a.tseeder.jobs.v1.Selection\"O\n\x10ListFilesRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"N\n\x11ListFilesResponse\x12$\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x15.tseeder.jobs.v1.File\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteFileResponse\"2\n\x0fOpenReadRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\xfd\x01\n\x10OpenReadResponse\x12#\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x15.tseeder.jobs.v1.File\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x06object\x18\x03 \x01(\x0b\x32\x1d.tseeder.jobs.v1.StoredObjectH\x00\x12%\n\x04wait\x18\x04 \x01(\x0b\x32\x15.tseeder.jobs.v1.WaitH\x00\x12+\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x1a.tseeder.jobs.v1.AgentReadH\x00\x12\'\n\x05\x65mpty\x18\x06 \x01(\x0b\x32\x16.tseeder.jobs.v1.EmptyH\x00\x42\x08\n\x06source\"/\n\x0cStoredObject\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\npublic_url\x18\x02 \x01(\t\"L\n\x04Wait\x12\'\n\x06reason\x18\x01 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05\";\n\tAgentRead\x12\x10\n\x08read_url\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05token\x18\x03 \x01(\t\"\x07\n\x05\x45mpty\"\x11\n\x0fGetUsageRequest\"\xb5\x01\n\x05Usage\x12\x11\n\tlive_jobs\x18\x01 \x01(\x05\x12\x16\n\x0ereserved_bytes\x18\x02 \x01(\x03\x12\x15\n\rcharged_bytes\x18\x03 \x01(\x03\x12\x1b\n\x13storage_limit_bytes\x18\x04 \x01(\x03\x12\x17\n\x0flive_jobs_limit\x18\x05 \x01(\x05\x12\x15\n\rrunning_limit\x18\x06 \x01(\x05\x12\x0f\n\x07running\x18\x07 \x01(\x05\x12\x0c\n\x04plan\x18\x08 \x01(\t2\x9b\x08\n\x04Jobs\x12I\n\x06Submit\x12\x1e.tseeder.jobs.v1.SubmitRequest\x1a\x1f.tseeder.jobs.v1.SubmitResponse\x12>\n\x06GetJob\x12\x1e.tseeder.jobs.v1.GetJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12O\n\x08ListJobs\x12 .tseeder.jobs.v1.ListJobsRequest\x1a!.tseeder.jobs.v1.ListJobsResponse\x12\x44\n\tCancelJob\x12!.tseeder.jobs.v1.CancelJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12R\n\tDeleteJob\x12!.tseeder.jobs.v1.DeleteJobRequest\x1a\".tseeder.jobs.v1.DeleteJobResponse\x12\x42\n\x08PauseJob\x12 .tseeder.jobs.v1.PauseJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12\x44\n\tResumeJob\x12!.tseeder.jobs.v1.ResumeJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12\x42\n\x08RetryJob\x12 .tseeder.jobs.v1.RetryJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12J\n\x0cSetSelection\x12$.tseeder.jobs.v1.SetSelectionRequest\x1a\x14.tseeder.jobs.v1.Job\x12R\n\tListFiles\x12!.tseeder.jobs.v1.ListFilesRequest\x1a\".tseeder.jobs.v1.ListFilesResponse\x12\x41\n\x07GetFile\x12\x1f.tseeder.jobs.v1.GetFileRequest\x1a\x15.tseeder.jobs.v1.File\x12U\n\nDeleteFile\x12\".tseeder.jobs.v1.DeleteFileRequest\x1a#.tseeder.jobs.v1.DeleteFileResponse\x12O\n\x08OpenRead\x12 .tseeder.jobs.v1.OpenReadRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12\x44\n\x08GetUsage\x12 .tseeder.jobs.v1.GetUsageRequest\x1a\x16.tseeder.jobs.v1.Usageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/jobs/v1/jobs.proto\x12\x0ftseeder.jobs.v1\x1a\x1btseeder/jobs/v1/model.proto\"\xa9\x01\n\rSubmitRequest\x12\x10\n\x06magnet\x18\x01 \x01(\tH\x00\x12\x13\n\tinfo_hash\x18\x02 \x01(\tH\x00\x12\x11\n\x07torrent\x18\x03 \x01(\x0cH\x00\x12\x0c\n\x04name\x18\x04 \x01(\t\x12-\n\tselection\x18\x05 \x01(\x0b\x32\x1a.tseeder.jobs.v1.Selection\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\tB\x08\n\x06source\"E\n\x0eSubmitResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.tseeder.jobs.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"i\n\x0fListJobsRequest\x12)\n\x06states\x18\x01 \x03(\x0e\x32\x19.tseeder.jobs.v1.JobState\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"K\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.tseeder.jobs.v1.Job\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"!\n\x0fRetryJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"T\n\x13SetSelectionRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12-\n\tselection\x18\x02 \x01(\x0b\x32\x1a.tseeder.jobs.v1.Selection\">\n\x10UpdateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_name\"O\n\x10ListFilesRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"N\n\x11ListFilesResponse\x12$\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x15.tseeder.jobs.v1.File\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteFileResponse\"2\n\x0fOpenReadRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\xfd\x01\n\x10OpenReadResponse\x12#\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x15.tseeder.jobs.v1.File\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x06object\x18\x03 \x01(\x0b\x32\x1d.tseeder.jobs.v1.StoredObjectH\x00\x12%\n\x04wait\x18\x04 \x01(\x0b\x32\x15.tseeder.jobs.v1.WaitH\x00\x12+\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x1a.tseeder.jobs.v1.AgentReadH\x00\x12\'\n\x05\x65mpty\x18\x06 \x01(\x0b\x32\x16.tseeder.jobs.v1.EmptyH\x00\x42\x08\n\x06source\"/\n\x0cStoredObject\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\npublic_url\x18\x02 \x01(\t\"L\n\x04Wait\x12\'\n\x06reason\x18\x01 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05\";\n\tAgentRead\x12\x10\n\x08read_url\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05token\x18\x03 \x01(\t\"\x07\n\x05\x45mpty\"\x11\n\x0fGetUsageRequest\"\xb5\x01\n\x05Usage\x12\x11\n\tlive_jobs\x18\x01 \x01(\x05\x12\x16\n\x0ereserved_bytes\x18\x02 \x01(\x03\x12\x15\n\rcharged_bytes\x18\x03 \x01(\x03\x12\x1b\n\x13storage_limit_bytes\x18\x04 \x01(\x03\x12\x17\n\x0flive_jobs_limit\x18\x05 \x01(\x05\x12\x15\n\rrunning_limit\x18\x06 \x01(\x05\x12\x0f\n\x07running\x18\x07 \x01(\x05\x12\x0c\n\x04plan\x18\x08 \x01(\t2\xe1\x08\n\x04Jobs\x12I\n\x06Submit\x12\x1e.tseeder.jobs.v1.SubmitRequest\x1a\x1f.tseeder.jobs.v1.SubmitResponse\x12>\n\x06GetJob\x12\x1e.tseeder.jobs.v1.GetJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12O\n\x08ListJobs\x12 .tseeder.jobs.v1.ListJobsRequest\x1a!.tseeder.jobs.v1.ListJobsResponse\x12\x44\n\tCancelJob\x12!.tseeder.jobs.v1.CancelJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12R\n\tDeleteJob\x12!.tseeder.jobs.v1.DeleteJobRequest\x1a\".tseeder.jobs.v1.DeleteJobResponse\x12\x42\n\x08PauseJob\x12 .tseeder.jobs.v1.PauseJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12\x44\n\tResumeJob\x12!.tseeder.jobs.v1.ResumeJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12\x42\n\x08RetryJob\x12 .tseeder.jobs.v1.RetryJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12J\n\x0cSetSelection\x12$.tseeder.jobs.v1.SetSelectionRequest\x1a\x14.tseeder.jobs.v1.Job\x12\x44\n\tUpdateJob\x12!.tseeder.jobs.v1.UpdateJobRequest\x1a\x14.tseeder.jobs.v1.Job\x12R\n\tListFiles\x12!.tseeder.jobs.v1.ListFilesRequest\x1a\".tseeder.jobs.v1.ListFilesResponse\x12\x41\n\x07GetFile\x12\x1f.tseeder.jobs.v1.GetFileRequest\x1a\x15.tseeder.jobs.v1.File\x12U\n\nDeleteFile\x12\".tseeder.jobs.v1.DeleteFileRequest\x1a#.tseeder.jobs.v1.DeleteFileResponse\x12O\n\x08OpenRead\x12 .tseeder.jobs.v1.OpenReadRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12\x44\n\x08GetUsage\x12 .tseeder.jobs.v1.GetUsageRequest\x1a\x16.tseeder.jobs.v1.Usageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,32 +56,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRYJOBREQUEST']._serialized_end=733
   _globals['_SETSELECTIONREQUEST']._serialized_start=735
   _globals['_SETSELECTIONREQUEST']._serialized_end=819
-  _globals['_LISTFILESREQUEST']._serialized_start=821
-  _globals['_LISTFILESREQUEST']._serialized_end=900
-  _globals['_LISTFILESRESPONSE']._serialized_start=902
-  _globals['_LISTFILESRESPONSE']._serialized_end=980
-  _globals['_GETFILEREQUEST']._serialized_start=982
-  _globals['_GETFILEREQUEST']._serialized_end=1015
-  _globals['_DELETEFILEREQUEST']._serialized_start=1017
-  _globals['_DELETEFILEREQUEST']._serialized_end=1053
-  _globals['_DELETEFILERESPONSE']._serialized_start=1055
-  _globals['_DELETEFILERESPONSE']._serialized_end=1075
-  _globals['_OPENREADREQUEST']._serialized_start=1077
-  _globals['_OPENREADREQUEST']._serialized_end=1127
-  _globals['_OPENREADRESPONSE']._serialized_start=1130
-  _globals['_OPENREADRESPONSE']._serialized_end=1383
-  _globals['_STOREDOBJECT']._serialized_start=1385
-  _globals['_STOREDOBJECT']._serialized_end=1432
-  _globals['_WAIT']._serialized_start=1434
-  _globals['_WAIT']._serialized_end=1510
-  _globals['_AGENTREAD']._serialized_start=1512
-  _globals['_AGENTREAD']._serialized_end=1571
-  _globals['_EMPTY']._serialized_start=1573
-  _globals['_EMPTY']._serialized_end=1580
-  _globals['_GETUSAGEREQUEST']._serialized_start=1582
-  _globals['_GETUSAGEREQUEST']._serialized_end=1599
-  _globals['_USAGE']._serialized_start=1602
-  _globals['_USAGE']._serialized_end=1783
-  _globals['_JOBS']._serialized_start=1786
-  _globals['_JOBS']._serialized_end=2837
+  _globals['_UPDATEJOBREQUEST']._serialized_start=821
+  _globals['_UPDATEJOBREQUEST']._serialized_end=883
+  _globals['_LISTFILESREQUEST']._serialized_start=885
+  _globals['_LISTFILESREQUEST']._serialized_end=964
+  _globals['_LISTFILESRESPONSE']._serialized_start=966
+  _globals['_LISTFILESRESPONSE']._serialized_end=1044
+  _globals['_GETFILEREQUEST']._serialized_start=1046
+  _globals['_GETFILEREQUEST']._serialized_end=1079
+  _globals['_DELETEFILEREQUEST']._serialized_start=1081
+  _globals['_DELETEFILEREQUEST']._serialized_end=1117
+  _globals['_DELETEFILERESPONSE']._serialized_start=1119
+  _globals['_DELETEFILERESPONSE']._serialized_end=1139
+  _globals['_OPENREADREQUEST']._serialized_start=1141
+  _globals['_OPENREADREQUEST']._serialized_end=1191
+  _globals['_OPENREADRESPONSE']._serialized_start=1194
+  _globals['_OPENREADRESPONSE']._serialized_end=1447
+  _globals['_STOREDOBJECT']._serialized_start=1449
+  _globals['_STOREDOBJECT']._serialized_end=1496
+  _globals['_WAIT']._serialized_start=1498
+  _globals['_WAIT']._serialized_end=1574
+  _globals['_AGENTREAD']._serialized_start=1576
+  _globals['_AGENTREAD']._serialized_end=1635
+  _globals['_EMPTY']._serialized_start=1637
+  _globals['_EMPTY']._serialized_end=1644
+  _globals['_GETUSAGEREQUEST']._serialized_start=1646
+  _globals['_GETUSAGEREQUEST']._serialized_end=1663
+  _globals['_USAGE']._serialized_start=1666
+  _globals['_USAGE']._serialized_end=1847
+  _globals['_JOBS']._serialized_start=1850
+  _globals['_JOBS']._serialized_end=2971
 # @@protoc_insertion_point(module_scope)

@@ -81,6 +81,11 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.SetSelectionRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
                 _registered_method=True)
+        self.UpdateJob = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/UpdateJob',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.UpdateJobRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
+                _registered_method=True)
         self.ListFiles = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/ListFiles',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesRequest.SerializeToString,
@@ -171,6 +176,13 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateJob(self, request, context):
+        """Changes what the user calls his job, in any state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFiles(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -248,6 +260,11 @@ def add_JobsServicer_to_server(servicer, server):
             'SetSelection': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSelection,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.SetSelectionRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.SerializeToString,
+            ),
+            'UpdateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateJob,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.UpdateJobRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.SerializeToString,
             ),
             'ListFiles': grpc.unary_unary_rpc_method_handler(
@@ -519,6 +536,33 @@ class Jobs:
             target,
             '/tseeder.jobs.v1.Jobs/SetSelection',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.SetSelectionRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/UpdateJob',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.UpdateJobRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
             options,
             channel_credentials,

@@ -31,6 +31,8 @@ class JobsStub:
     """A failed or cancelled job is wanted again: the next run, by a new transfer where one is needed."""
     SetSelection: _aio.UnaryUnaryMultiCallable[_jobs_pb2.SetSelectionRequest, _model_pb2.Job]
     """Replaces the selection, also after the end; what was stored and is no longer selected is given up."""
+    UpdateJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.UpdateJobRequest, _model_pb2.Job]
+    """Changes what the user calls his job, in any state."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListFilesRequest, _jobs_pb2.ListFilesResponse]
     GetFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetFileRequest, _model_pb2.File]
     DeleteFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteFileRequest, _jobs_pb2.DeleteFileResponse]
@@ -108,6 +110,14 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_jobs_pb2.SetSelectionRequest, _abc.Awaitable[_model_pb2.Job]],
     ) -> _abc.Awaitable[_model_pb2.Job]:
         """Replaces the selection, also after the end; what was stored and is no longer selected is given up."""
+
+    @_abc_1.abstractmethod
+    def UpdateJob(
+        self,
+        request: _jobs_pb2.UpdateJobRequest,
+        context: _aio.ServicerContext[_jobs_pb2.UpdateJobRequest, _abc.Awaitable[_model_pb2.Job]],
+    ) -> _abc.Awaitable[_model_pb2.Job]:
+        """Changes what the user calls his job, in any state."""
 
     @_abc_1.abstractmethod
     def ListFiles(
