@@ -14,7 +14,7 @@ from tseeder.agent.v1 import progress_pb2
 from tseeder.auth.v1 import auth_pb2
 from tseeder.billing.v1 import billing_pb2
 from tseeder.jobs.v1 import jobs_pb2, model_pb2, operators_pb2
-from tseeder_gateway.api.schemas.accounts import ROLES, ApiKeyView, NewApiKeyBody, RoleName, UserView
+from tseeder_gateway.api.schemas.accounts import ROLES, ApiKeyView, LogInBody, NewApiKeyBody, RoleName, UserView
 from tseeder_gateway.api.schemas.files import FileView
 from tseeder_gateway.api.schemas.jobs import (
     JOB_STATES,
@@ -129,3 +129,18 @@ def test_a_time_is_rfc_3339(text: str, expected: datetime) -> None:
 def test_anything_else_is_no_time(value: object) -> None:
     with pytest.raises(ValidationError):
         NewApiKeyBody.model_validate({"name": "k", "expires_at": value})
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "errors"),
+    [
+        (SubmitBody, {"selection": {"file_indexes": ["", -1, 2**31, True]}}, 4),
+        (SubmitBody, {"selection": {"file_indexes": [-1] * 1000}}, 1),
+        (SubmitBody, {"selection": {str(number): 1 for number in range(1000)}}, 1),
+        (LogInBody, {str(number): 1 for number in range(1000)}, 1),
+    ],
+)
+def test_a_body_that_is_all_wrong_is_told_so_once(model: type[BaseModel], value: dict[str, Any], errors: int) -> None:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(value)
+    assert caught.value.error_count() == errors

@@ -27,13 +27,27 @@ TRANSFER_STATES: Final = enum_names(pb.TransferState, "TRANSFER_STATE_")
 JobStateName = Literal[
     "queued", "resolving", "downloading", "storing", "completed", "failed", "cancelled", "paused", "expired"
 ]
-FileIndex = Annotated[int, Field(ge=0, le=2**31 - 1)]
+_MAX_INDEX: Final = 2**31 - 1
+_TOLD_ERRORS: Final = 50
+FileIndex = Annotated[int, Field(ge=0, le=_MAX_INDEX)]
+
+
+def _mostly_indexes(value: object) -> object:
+    """One error for a list that is full of them: each by itself would hold everybody up while it is told."""
+    if isinstance(value, list):
+        wrong = sum(type(item) is not int or not 0 <= item <= _MAX_INDEX for item in value)
+        if wrong > _TOLD_ERRORS:
+            raise ValueError(f"holds {wrong} values that are no file indexes")
+    return value
+
+
+FileIndexes = Annotated[list[FileIndex], BeforeValidator(_mostly_indexes)]
 
 
 class SelectionBody(RequestBody):
     """Which files of the torrent are wanted, as the info dictionary counts them."""
 
-    file_indexes: list[FileIndex]
+    file_indexes: FileIndexes
 
 
 class SubmitBody(RequestBody):
@@ -48,7 +62,7 @@ class SubmitBody(RequestBody):
 class NewSelectionBody(RequestBody):
     """Replaces a job's selection; null is every file."""
 
-    file_indexes: list[FileIndex] | None
+    file_indexes: FileIndexes | None
 
 
 class JobChangesBody(RequestBody):

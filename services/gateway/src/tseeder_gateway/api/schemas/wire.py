@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
 
 UNKNOWN: Final = "unknown"
 
+_MAX_KEYS: Final = 100
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -21,6 +22,14 @@ class RequestBody(BaseModel):
     """A body that a client sends: no conversions between types, no unknown keys (so no mass assignment)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_keys(cls, value: object) -> object:
+        """One error instead of one for each of them: a MiB of keys would hold everybody up."""
+        if isinstance(value, dict) and len(value) > _MAX_KEYS:
+            raise ValueError(f"has more than {_MAX_KEYS} keys")
+        return value
 
 
 class Query(BaseModel):
