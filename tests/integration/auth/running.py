@@ -106,7 +106,7 @@ async def running_auth(dsn: str, nats_url: str, folder: Path, **changes: Any) ->
         generate_pair(folder)
     settings = Settings(
         database_url=SecretStr(dsn),
-        nats_url=nats_url,
+        nats_url=SecretStr(nats_url),
         identity_private_key=private,
         identity_public_keys=public,
         **changes,

@@ -61,7 +61,7 @@ async def upstream(
                 s3_public_endpoint=rclone_server.endpoint,
             )
         )
-        admin = await stack.enter_async_context(running_admin(database.urls["admin"], nats_url, auth, jobs))
+        admin = await stack.enter_async_context(running_admin(database.urls["admin"], auth, jobs))
         yield Upstream(auth, jobs, admin, flaky, nats_url)
 
 

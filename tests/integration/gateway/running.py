@@ -176,11 +176,10 @@ async def running(upstream: Upstream, **changes: Any) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def running_admin(database_url: str, nats_url: str, auth: Auth, jobs: Service) -> AsyncIterator[int]:
+async def running_admin(database_url: str, auth: Auth, jobs: Service) -> AsyncIterator[int]:
     """An admin service; gives its port."""
     fields: dict[str, Any] = {
         "database_url": SecretStr(database_url),
-        "nats_url": nats_url,
         "identity_public_keys": auth.settings.identity_public_keys,
         "auth_target": f"127.0.0.1:{auth.rpc_port}",
         "jobs_target": f"127.0.0.1:{jobs.settings.rpc_port}",

@@ -102,7 +102,7 @@ async def _process(door: Door, **changes: str) -> AsyncIterator[tuple[asyncio.su
         "JOBS_TARGET": settings.jobs_target,
         "BILLING_TARGET": settings.billing_target,
         "ADMIN_TARGET": settings.admin_target,
-        "NATS_URL": settings.nats_url,
+        "NATS_URL": settings.nats_url.get_secret_value(),
         "INSECURE_HTTP": "true",
         "HTTP_PORT": str(port),
         **changes,

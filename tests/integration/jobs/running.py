@@ -250,7 +250,7 @@ async def world(database: Database, nats_url: str, s3: S3Server, folder: Path) -
     """Keys and a real billing service around a database in which all migrations have run."""
     private, public = generate_pair(folder)
     settings = BillingSettings(
-        database_url=SecretStr(database.urls["billing"]), nats_url=nats_url, identity_public_keys=public, rpc_port=0
+        database_url=SecretStr(database.urls["billing"]), identity_public_keys=public, rpc_port=0
     )
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(billing_main.build(settings))

@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tseeder_cli import variables
 from tseeder_cli.errors import CliError
 
 
@@ -38,7 +39,7 @@ class Config:
 
 def config_path() -> Path:
     """`$XDG_CONFIG_HOME/tseeder/config.toml`, else below `~/.config`."""
-    root = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    root = variables.read("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(root) / "tseeder" / "config.toml"
 
 

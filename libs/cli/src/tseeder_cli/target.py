@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tseeder_cli import config
+from tseeder_cli import config, variables
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.local import STACK_PREFIX, LocalStack, default_state, is_starting, running_stack
 
@@ -44,7 +43,7 @@ def find_target(url: str = "") -> Target:
             exit_code=ExitCode.USAGE,
             hint="Start one here with `tseeder up`, or sign in to one: tseeder login https://tseeder.example.org",
         )
-    override = os.environ.get("TSEEDER_API_KEY", "").strip()
+    override = variables.read("TSEEDER_API_KEY")
     return Target(target.server, target.url, override or target.api_key, target.local)
 
 

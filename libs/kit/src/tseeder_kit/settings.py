@@ -11,14 +11,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-__all__ = ["Field", "SecretStr", "Settings", "SettingsError", "load"]
+__all__ = ["Field", "NatsUrl", "PostgresUrl", "SecretStr", "Settings", "SettingsError", "Target", "load"]
 
 _PREFIX: Final = "TSEEDER_"
 _FILE: Final = "_FILE"
@@ -27,6 +28,38 @@ _FILE: Final = "_FILE"
 _KUBERNETES_LINK: Final = re.compile(
     r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
+
+
+_TARGET: Final = re.compile(r"(dns:///)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    """A URL with one of these schemes and a host. It may hold a password, so it is a secret."""
+
+    def check(value: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(value.get_secret_value())
+            right = parts.scheme in schemes and (parts.port or 1) > 0
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError(f"should be a {schemes[0]}:// URL")
+        return value
+
+    return AfterValidator(check)
+
+
+def _host_and_port(value: str) -> str:
+    match = _TARGET.fullmatch(value)
+    if match is None or not 0 < int(match[3]) < 65536:
+        raise ValueError("should be host:port")
+    return value
+
+
+PostgresUrl: TypeAlias = Annotated[SecretStr, _url_of("postgresql", "postgres")]
+NatsUrl: TypeAlias = Annotated[SecretStr, _url_of("nats", "tls")]
+Target: TypeAlias = Annotated[str, AfterValidator(_host_and_port)]
+"""Where a gRPC server is: `host:port`, or `dns:///host:port` for one of several addresses."""
 
 
 class SettingsError(Exception):

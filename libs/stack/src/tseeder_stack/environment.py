@@ -52,7 +52,8 @@ def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
     fields = {"HOST": HOST, "OPS_PORT": str(parts.ports[f"{name}.ops"]), "LOG_LEVEL": parts.log_level}
     if service not in ("gateway", "agent"):  # auth tells the gateway who calls; nobody calls an agent
         fields["IDENTITY_PUBLIC_KEYS"] = str(parts.secrets.identity_public_keys())
-    fields["NATS_URL"] = parts.nats_url
+    if service not in ("billing", "admin"):  # they neither ring nor listen
+        fields["NATS_URL"] = parts.nats_url
     if f"{name}.rpc" in parts.ports:
         fields["RPC_PORT"] = str(parts.ports[f"{name}.rpc"])
     if service in SCHEMAS:
@@ -74,7 +75,7 @@ def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
             }
             return {**targets, "HTTP_PORT": str(parts.ports["gateway.http"]), "INSECURE_HTTP": "true"}
         case "admin":
-            return {f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs", "billing")}
+            return {f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs")}
         case _:
             return {}
 

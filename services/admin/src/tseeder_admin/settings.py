@@ -3,19 +3,17 @@
 from pathlib import Path
 
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field, SecretStr
+from tseeder_kit.settings import Field, PostgresUrl, Target
 
 
 class Settings(kit.Settings):
     """Read once, at the start. Durations are seconds."""
 
     rpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC server; 0 takes a free one")
-    database_url: SecretStr = Field(description="postgresql:// URL of this service's role")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell; admin rings nothing yet")
+    database_url: PostgresUrl = Field(description="postgresql:// URL of this service's role")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
-    auth_target: str = Field(description="host:port of auth's gRPC server")
-    jobs_target: str = Field(description="host:port of jobs' gRPC server")
-    billing_target: str = Field("", description="host:port of billing's gRPC server; not called yet")
+    auth_target: Target = Field(description="host:port of auth's gRPC server")
+    jobs_target: Target = Field(description="host:port of jobs' gRPC server")
 
     effect_seconds: float = Field(10, gt=0, description="how long a call that carries out an act may take")
     settle_seconds: float = Field(

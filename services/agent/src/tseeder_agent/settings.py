@@ -23,7 +23,7 @@ class Settings(kit.Settings):
 
     agent_id: str = Field(pattern=AGENT_ID, description="this agent's name, the same over restarts: a-z, 0-9 and -")
     jobs_target: str = Field(description="host:port of the jobs service's gRPC server")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell")
+    nats_url: str = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     join_secret: SecretStr = Field(description="the secret that agents register with")
 
     s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server")

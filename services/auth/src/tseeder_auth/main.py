@@ -56,7 +56,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         pool = await stack.enter_async_context(
             open_pool(settings.database_url.get_secret_value(), application_name="tseeder-auth")
         )
-        bus = await stack.enter_async_context(connect(settings.nats_url, name="auth"))
+        bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="auth"))
         hasher = stack.enter_context(Argon2Pool(settings.password_hash_workers, settings.password_hash_places))
         sessions = SessionsServicer(pool, hasher, signer, rules)
         servicers = (

@@ -6,15 +6,15 @@ from pathlib import Path
 from tseeder_auth.domain.accounts import LoginRules
 from tseeder_auth.domain.throttle import Policy
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field, SecretStr
+from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr
 
 
 class Settings(kit.Settings):
     """Read once, at the start. Durations are seconds."""
 
     rpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC server; 0 takes a free one")
-    database_url: SecretStr = Field(description="postgresql:// URL of this service's role")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell")
+    database_url: PostgresUrl = Field(description="postgresql:// URL of this service's role")
+    nats_url: NatsUrl = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
     identity_private_key: Path = Field(description="path of the PEM file (PKCS 8, Ed25519) that signs them")
 

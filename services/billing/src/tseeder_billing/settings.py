@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field, SecretStr
+from tseeder_kit.settings import Field, PostgresUrl
 
 
 class Settings(kit.Settings):
     """Read once, at the start."""
 
     rpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC server; 0 takes a free one")
-    database_url: SecretStr = Field(description="postgresql:// URL of this service's role")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell; billing rings nothing yet")
+    database_url: PostgresUrl = Field(description="postgresql:// URL of this service's role")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")

@@ -62,7 +62,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
     elsewhere, running answers may end, and then the connections to everything else are closed."""
     async with AsyncExitStack() as stack:
         callers = await _connect(stack, settings)
-        bus = await stack.enter_async_context(connect(settings.nats_url, name="gateway"))
+        bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="gateway"))
         reader = await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds))
         checks: dict[str, Check] = {name: partial(_ready, callers[name]) for name in ("auth", "jobs")}
         ops = await stack.enter_async_context(_Ops(settings.host, settings.ops_port, checks))

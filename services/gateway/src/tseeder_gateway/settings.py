@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from tseeder_gateway.domain.header_values import Network
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field
+from tseeder_kit.settings import Field, NatsUrl, SecretStr, Target
 
 _MIB: Final = 1024 * 1024
 
@@ -35,11 +35,13 @@ class Settings(kit.Settings):
     """Read once, at the start. Durations are seconds, sizes bytes."""
 
     http_port: int = Field(0, ge=0, le=65535, description="port of the public REST API; 0 takes a free one")
-    auth_target: str = Field(min_length=1, description="host:port of auth's gRPC server")
-    jobs_target: str = Field(min_length=1, description="host:port of jobs' gRPC server")
-    billing_target: str = Field(min_length=1, description="host:port of billing's gRPC server")
-    admin_target: str = Field(min_length=1, description="host:port of admin's gRPC server")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell, for event streams")
+    auth_target: Target = Field(description="host:port of auth's gRPC server")
+    jobs_target: Target = Field(description="host:port of jobs' gRPC server")
+    billing_target: Target = Field(description="host:port of billing's gRPC server")
+    admin_target: Target = Field(description="host:port of admin's gRPC server")
+    nats_url: NatsUrl = Field(
+        SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell, for event streams"
+    )
 
     insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
     cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")

@@ -107,7 +107,7 @@ async def _context(
     stack: AsyncExitStack, settings: Settings, pool: Pool, keyring: Keyring
 ) -> tuple[Context, asyncio.Event]:
     """What use cases work with, and the event by which they poke the relay."""
-    bus = await stack.enter_async_context(connect(settings.nats_url, name="jobs"))
+    bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="jobs"))
     channel = await stack.enter_async_context(open_channel(settings.billing_target))
     storage = await stack.enter_async_context(_storage(settings))
     parser = await stack.enter_async_context(

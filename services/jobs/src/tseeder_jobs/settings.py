@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import ValidationInfo, field_validator
 
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field, SecretStr
+from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr, Target
 
 MIB = 1024 * 1024
 
@@ -15,10 +15,10 @@ class Settings(kit.Settings):
     """Read once, at the start. Durations are seconds, sizes bytes."""
 
     rpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC server; 0 takes a free one")
-    database_url: SecretStr = Field(description="postgresql:// URL of this service's role")
-    nats_url: str = Field("nats://127.0.0.1:4222", description="nats:// URL of the doorbell")
+    database_url: PostgresUrl = Field(description="postgresql:// URL of this service's role")
+    nats_url: NatsUrl = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
-    billing_target: str = Field(description="host:port of the billing service's gRPC server")
+    billing_target: Target = Field(description="host:port of the billing service's gRPC server")
     agent_join_secret: SecretStr = Field(min_length=16, description="what agents register with, 16 characters or more")
 
     s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server, as services reach it")

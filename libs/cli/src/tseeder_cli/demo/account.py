@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tseeder_cli import config
+from tseeder_cli import config, variables
 from tseeder_cli.client import Client
 from tseeder_cli.config import write_private
 from tseeder_cli.errors import ApiError, CliError, ExitCode
@@ -79,7 +78,7 @@ def _somebody_elses(local: LocalStack) -> tuple[str, str]:
     """The key that this computer has for the stack by TSEEDER_API_KEY or `tseeder login`."""
     logins = config.load(config.config_path()).logins
     login = logins.get(local.server) or logins.get(local.url)
-    key = os.environ.get("TSEEDER_API_KEY", "").strip() or (login.api_key if login else "")
+    key = variables.read("TSEEDER_API_KEY") or (login.api_key if login else "")
     if key:
         return key, login.email if login and key == login.api_key else "TSEEDER_API_KEY's account"
     raise CliError(

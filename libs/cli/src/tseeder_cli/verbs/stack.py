@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO, cast
 
+from tseeder_cli import variables
 from tseeder_cli.config import write_private
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.local import LocalStack, default_state
@@ -170,4 +170,4 @@ def _external_s3() -> S3Server | None:
 
 
 def _setting(name: str) -> str:
-    return os.environ.get(f"TSEEDER_STACK_{name}", "").strip()
+    return variables.read(f"TSEEDER_STACK_{name}")
