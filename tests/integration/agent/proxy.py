@@ -10,7 +10,7 @@ CHUNK = 64 * 1024
 
 
 class Proxy:
-    """Made by `proxy`. `port` is where it listens."""
+    """Made by `proxy`. `port` is where it listens, `held` how many chunks it has kept back so far."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
@@ -19,6 +19,12 @@ class Proxy:
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
+        self.held = 0
+
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._writers) // 2
 
     def hang(self) -> None:
         """Connections stay, and nothing passes: the network is cut."""
@@ -61,6 +67,7 @@ class Proxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
+                self.held += not self._flowing.is_set()
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()

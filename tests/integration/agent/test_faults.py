@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.integration.agent.conftest import BRISK, Start
 from tests.integration.agent.proxy import proxy
-from tests.integration.agent.test_s3 import as_jobs
+from tests.integration.agent.test_s3 import answering, as_jobs
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import (
     Working,
@@ -79,6 +80,32 @@ async def test_an_agent_that_hears_nothing_of_jobs_stops_and_goes_on_when_it_doe
         await assert_stored(user, job, sample)
 
 
+async def test_a_write_under_way_ends_with_the_tenure(jobs: Service, start: Start, tmp_path: Path) -> None:
+    """It was planned, and jobs has no say in it any more: only the agent itself can stop it."""
+    sample = await made(tmp_path, (FileSpec("one", 6 * MIB),))
+    endpoint = urlsplit(jobs.world.s3.endpoint)
+    async with (
+        proxy("127.0.0.1", jobs.settings.rpc_port) as to_jobs,
+        proxy(endpoint.hostname or "", endpoint.port or 0) as to_s3,
+        swarming(sample) as lo,
+        start(jobs_target=f"127.0.0.1:{to_jobs.port}", s3_endpoint=f"http://127.0.0.1:{to_s3.port}") as agent,
+    ):
+        to_s3.hang()
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await eventually(lambda: has(to_s3.held > 0))
+        to_jobs.hang()
+        sent = agent.sent_bytes()
+        await eventually(lambda: queued(jobs, job))  # anybody may claim it from now on
+        to_s3.heal()
+        await eventually(lambda: has(to_s3.connections == 0))
+        assert agent.sent_bytes() == sent, "it wrote without a lease"
+        to_jobs.heal()
+        await completed(user, job)
+        assert agent.sent_bytes() - sent == sample.total_size
+        await assert_stored(user, job, sample)
+
+
 async def test_a_lease_that_somebody_else_has_by_now_is_given_up(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
     async with (
@@ -124,13 +151,47 @@ async def test_an_upload_that_s3_forgot_begins_anew(jobs: Service, start: Start,
         job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
         async with listening(jobs, job) as shown:
             await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
-        bucket = jobs.world.s3.bucket
-        uploads = (await s3.list_multipart_uploads(Bucket=bucket)).get("Uploads", [])
-        assert uploads
-        for upload in uploads:
-            await s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        await forget_uploads(s3, jobs.world.s3.bucket)
         await completed(user, job)
         await assert_stored(user, job, sample)
+
+
+async def test_what_s3_forgot_of_a_predecessors_parts_is_fetched_again(
+    jobs: Service, start: Start, tmp_path: Path
+) -> None:
+    """When everything else is here, so that nothing that comes brings it along."""
+    sample = await made(tmp_path, TWO_PARTED)
+    endpoint = urlsplit(jobs.world.s3.endpoint)
+    async with (
+        proxy(endpoint.hostname or "", endpoint.port or 0) as line,
+        swarming(sample, rate=RATE) as lo,
+        as_jobs(jobs.world.s3) as s3,
+    ):
+        user = jobs.user()
+        async with start():
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+            async with listening(jobs, job) as shown:
+                await eventually(lambda: has(any(each.uploaded_bytes for each in shown)))
+        line.hang()
+        async with start(s3_endpoint=f"http://127.0.0.1:{line.port}") as second:
+            runs = second.app.fleet.runs
+            await eventually(lambda: has(any(run.ledger and run.ledger.fetched for run in runs.values())))
+            (run,) = runs.values()
+            assert run.description is not None
+            assert any(entry.held for entry in run.description.entries)
+            await forget_uploads(s3, jobs.world.s3.bucket)
+            line.heal()
+            await completed(user, job)
+            await assert_stored(user, job, sample)
+
+
+async def test_an_agent_whose_s3_knows_no_upload_says_so(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    said = "<Error><Code>NoSuchUpload</Code></Error>"
+    async with swarming(sample) as lo, answering(404, said) as url, start(s3_endpoint=url, hand_over_seconds=1):
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await reason_code(user, job, "upload_gone")
 
 
 async def test_without_nats_work_is_found_too(jobs: Service, start: Start, tmp_path: Path) -> None:
@@ -196,6 +257,14 @@ async def test_what_earlier_boots_left_is_deleted_and_nothing_else(jobs: Service
     (scratch / "lost+found").mkdir()
     async with start() as agent:
         await eventually(lambda: has(agent.scratch == ["lost+found"]))
+
+
+async def forget_uploads(s3: Any, bucket: str) -> None:
+    """Abort every upload there is, behind everybody's back."""
+    uploads = (await s3.list_multipart_uploads(Bucket=bucket)).get("Uploads", [])
+    assert uploads
+    for upload in uploads:
+        await s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 async def lapsed(agent: Working) -> bool:

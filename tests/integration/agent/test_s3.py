@@ -9,9 +9,11 @@ from typing import Any
 import aioboto3
 import pytest
 from aiobotocore.config import AioConfig
+from aiohttp import web
 
 from tseeder_agent.adapters.s3 import Endpoint, PartStore, open_part_store
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
+from tseeder_kit.errors import AppError
 from tseeder_stack.s3 import S3Server
 
 PART = 5 << 20
@@ -108,6 +110,49 @@ async def test_a_server_that_is_away_may_come_back(server: S3Server) -> None:
     async with open_part_store(replace(endpoint(server), url="http://127.0.0.1:9")) as store:
         with pytest.raises(StorageUnavailable):
             await store.put(WriteTarget(server.bucket, "k"), body(b"x"))
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "error"),
+    [
+        (200, "<Error><Code>InternalError</Code></Error>", StorageUnavailable),
+        (200, "", StorageUnavailable),
+        (404, "<html>no such path here</html>", StorageRefused),
+        (404, "", StorageRefused),
+    ],
+)
+@pytest.mark.parametrize("way", ["part", "whole", "presigned"])
+async def test_what_no_s3_server_would_answer_says_nothing_of_the_write(
+    way: str, status: int, text: str, error: type[AppError]
+) -> None:
+    async with answering(status, text) as url, open_part_store(Endpoint(url, "r", "a", "s")) as store:
+        targets = {
+            "part": WriteTarget("b", "k", "upload", 1),
+            "whole": WriteTarget("b", "k"),
+            "presigned": WriteTarget("b", "k", "upload", 1, presigned_url=f"{url}/b/k?X-Amz-Signature=0"),
+        }
+        with pytest.raises(error):
+            await store.put(targets[way], body(b"x"))
+
+
+@asynccontextmanager
+async def answering(status: int, text: str) -> AsyncIterator[str]:
+    """The URL of a server that answers everything so: a proxy that goes wrong, say."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=status, text=text)
+
+    app = web.Application(client_max_size=PART)
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.radosgw

@@ -1,13 +1,19 @@
+import asyncio
 import hashlib
+import itertools
+import resource
+import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tseeder_agent.adapters.scratch_reader import ReadOutcome, ScratchReader, Staged
 from tseeder_agent.domain.parts import Part, parts_of
-from tseeder_agent.domain.piece_hashes import V1Hashes
+from tseeder_agent.domain.piece_hashes import PieceHasher, PieceHashes, V1Hashes
 from tseeder_agent.domain.staged import Slot, StagedLayout
 from tseeder_testkit.bencoding import bdecode
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample, TorrentSpec, write_torrent
@@ -98,3 +104,75 @@ async def test_a_file_that_is_too_short_or_a_link_is_not_read(
     (tmp_path / "f" / "2").symlink_to(sample.path_of(sample.files[2]))
     with pytest.raises(OSError, match="symbolic links"):
         await read(reader, book, part(sample, 2, 1))
+
+
+class Held:
+    """Hashes that begin with piece `at` only once they are let go: a reading thread waits between read and check."""
+
+    def __init__(self, inner: PieceHashes, at: int) -> None:
+        self._inner = inner
+        self._at = at
+        self.reached = threading.Event()
+        self.go = threading.Event()
+
+    def size(self, piece: int) -> int:
+        return self._inner.size(piece)
+
+    def hasher(self, piece: int) -> PieceHasher | None:
+        if piece == self._at:
+            self.reached.set()
+            assert self.go.wait(10)
+        return self._inner.hasher(piece)
+
+
+async def test_what_was_read_before_a_piece_was_proved_is_checked_all_the_same(
+    reader: ScratchReader, sample: Sample, tmp_path: Path
+) -> None:
+    book = staged(sample, tmp_path / "f")
+    path = tmp_path / "f" / "0"
+    right = path.read_bytes()
+    path.write_bytes(right[:MIB] + bytes(2 * MIB) + right[3 * MIB :])  # pieces 2 to 5 are not on disk yet
+    held = Held(book.hashes, 2)
+    early = asyncio.create_task(read(reader, replace(book, hashes=held, proved=book.proved), part(sample, 0, 2)))
+    await asyncio.to_thread(held.reached.wait, 10)
+    path.write_bytes(right)
+    half = part(sample, 0, 4, 512 * KIB)  # piece 3
+    assert (await read(reader, book, half)).proved == (3,)
+    held.go.set()
+    assert (await early).wrong == (2, 3)
+
+
+async def test_what_is_doubted_while_it_is_read_is_not_proved(
+    reader: ScratchReader, sample: Sample, tmp_path: Path
+) -> None:
+    book = staged(sample, tmp_path / "f")
+    held = Held(book.hashes, 2)
+    book.hashes = held
+    reading = asyncio.create_task(read(reader, book, part(sample, 0, 2)))
+    await asyncio.to_thread(held.reached.wait, 10)
+    book.doubt([3])
+    held.go.set()
+    assert (await reading).part is not None
+    assert book.proved == set()
+
+
+@contextmanager
+def few_descriptors(more: int) -> Iterator[None]:
+    """At most `more` files beyond those that are open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    limit = next(number for number in itertools.count(more) if number - sum(each < number for each in used) == more)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_piece_may_lie_on_more_files_than_can_be_open(reader: ScratchReader, tmp_path: Path) -> None:
+    files = tuple(FileSpec(f"{number:03}", KIB) for number in range(300))
+    sample = write_torrent(tmp_path, TorrentSpec(files=files, piece_length=512 * KIB))
+    book = staged(sample, tmp_path / "f")
+    with few_descriptors(100):
+        outcome = await read(reader, book, part(sample, 150, 1))
+    assert outcome.proved == (0,)

@@ -5,12 +5,19 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.integration.agent.fetching import LOOPBACK, PATIENCE, assert_right, fetch, take_changes, wishes
 from tseeder_agent.adapters.swarm import MetadataWish, Swarm, Torrent, TorrentWish, open_swarm
 from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.tenure import Tenure
+from tseeder_agent.domain.transfer import Description, LeaseId
+from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.run import Run
+from tseeder_agent.usecases.stage_torrent import stage_torrent
+from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError
 from tseeder_testkit.bencoding import Bencodable, bdecode, bencode
 from tseeder_testkit.hostile import Malice, hostile_peer
@@ -140,6 +147,70 @@ async def test_one_hash_never_runs_twice(swarm: Swarm, tmp_path: Path) -> None:
     assert caught.value.code == "hash_in_use"
     await torrent.remove()
     await (await swarm.add(wish)).remove()
+
+
+async def test_a_torrent_whose_adding_was_given_up_is_not_in_the_session(swarm: Swarm, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    wish = TorrentWish(tmp_path / "t.1", sample.info, priorities=[4] * sample.piece_count)
+    for turns in range(8):  # it may be given up while the thread reads the metadata, while it adds, or after
+        adding = asyncio.create_task(swarm.add(wish))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        adding.cancel()
+        with suppress(asyncio.CancelledError):
+            await (await adding).remove()
+    await can_be_added(swarm, wish)
+
+
+async def test_a_removal_that_was_given_up_is_made_all_the_same(swarm: Swarm, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    wish = TorrentWish(tmp_path / "t.1", sample.info, priorities=[4] * sample.piece_count)
+    torrent = await swarm.add(wish)
+    before = [asyncio.create_task(swarm.listen_port()) for _ in range(100)]
+    removing = asyncio.create_task(torrent.remove())
+    await asyncio.sleep(0)
+    removing.cancel()
+    with suppress(asyncio.CancelledError):
+        await removing
+    await asyncio.gather(*before)
+    await can_be_added(swarm, wish)
+
+
+async def can_be_added(swarm: Swarm, wish: TorrentWish) -> None:
+    """In the end: while it is on its way out, it is `hash_in_use`."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(AppError):
+                await (await swarm.add(wish)).remove()
+                return
+
+
+async def test_who_waits_for_an_answer_that_is_lost_is_not_left_waiting(swarm: Swarm, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    torrent = await swarm.add(TorrentWish(tmp_path / "t.1", sample.info, priorities=[4] * sample.piece_count))
+    await torrent.metadata()
+    waiting = [asyncio.create_task(torrent.availability()), asyncio.create_task(torrent.piece_layers())]
+    await asyncio.sleep(0)
+    torrent.on_alerts_lost()
+    assert [task.done() for task in waiting] == [False, False]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        assert await asyncio.gather(*waiting) == [[], b""]
+
+
+async def test_a_torrent_that_was_added_before_a_lapse_is_staged_after_it(swarm: Swarm, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    book = Ledger(sample.piece_length, sample.total_size)
+    book.revise(wishes(sample))
+    run = Run(LeaseId("t", 1), Tenure(40, boottime()))
+    run.torrent = await swarm.add(TorrentWish(tmp_path / "t.1", sample.info, priorities=book.priorities()))
+    description = Description(
+        run.lease, 1, sample.info_hash_v1 or "", "", True, False, (), (), (), sample.piece_length, sample.total_size,
+        "bucket", 1.0, sample.info, b"", tuple(wishes(sample)),
+    )  # fmt: skip
+    # Nothing of the agent around it is asked for: it is added already.
+    assert await stage_torrent(cast("Context", None), run, description, book) is run.torrent
+    assert run.staged is not None
 
 
 async def test_what_libtorrent_cannot_read_is_refused(swarm: Swarm, tmp_path: Path) -> None:

@@ -246,3 +246,16 @@ def test_parts_are_not_taken_too_far_ahead_of_their_entry() -> None:
     assert book.take(reach=3) is None
     book.hold(PartKey(0, 1))
     assert taken(book) == [PartKey(0, 4), PartKey(0, 5), PartKey(0, 6)]
+
+
+def test_what_s3_lost_and_is_not_here_has_to_be_asked_for() -> None:
+    wish = EntryWish(0, 0, 40, part_size=10, held=frozenset({1, 2}))
+    book = ledger(wish)
+    book.arrived(1)
+    book.reset(0, [2])
+    assert not book.wants_more, "its piece is here"
+    book.reset(0)
+    assert book.wants_more
+    book.revise([EntryWish(0, 0, 40, part_size=10)])
+    assert not book.wants_more
+    assert book.priorities() == [4, 4, 4, 4]

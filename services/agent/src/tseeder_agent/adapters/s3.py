@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -81,26 +81,34 @@ class PartStore:
             return await self._put_presigned(target.presigned_url, body)
         stream: Any = body
         if target.upload_id:
-            answer = await self._s3.upload_part(
+            answer: Mapping[str, Any] = await self._s3.upload_part(
                 Bucket=target.bucket,
                 Key=target.key,
                 UploadId=target.upload_id,
                 PartNumber=target.number,
                 Body=stream,
             )
-            return answer["ETag"]
-        return (await self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=stream))["ETag"]
+        else:
+            answer = await self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=stream)
+        return _etag(answer.get("ETag"))
 
     async def _put_presigned(self, url: str, body: _Body) -> str:
         headers = {"Content-Length": str(body.size)}
         async with self._http.put(url, data=body, headers=headers, skip_auto_headers=["Content-Type"]) as answer:
             if answer.status < 300:
-                return answer.headers.get("ETag", "")
+                return _etag(answer.headers.get("ETag"))
             text = (await answer.content.read(4096)).decode("utf-8", "replace")
         code = text.partition("<Code>")[2].partition("</Code>")[0]
         if answer.status == 403:  # expired, or clocks differ: a fresh URL mends it
             raise StorageUnavailable(code or "presigned URL refused")
         raise _translated(code, answer.status)
+
+
+def _etag(found: str | None) -> str:
+    """A success without an ETag is none: something between answered, or the body is an error's."""
+    if not found:
+        raise StorageUnavailable("no ETag")
+    return found
 
 
 @asynccontextmanager
@@ -212,6 +220,6 @@ def _translated(code: str, status: int) -> UploadGone | StorageRefused | Storage
         return StorageRefused(code)
     if code in _AWAY or status >= 500 or status == 429:
         return StorageUnavailable(code or str(status))
-    if code in _GONE or status == 404:
+    if code in _GONE:  # and no other 404: a path that something between does not know says nothing of uploads
         return UploadGone(code)
     return StorageRefused(code or str(status))

@@ -17,6 +17,8 @@ from tseeder_agent.domain.staged import StagedLayout
 from tseeder_agent.domain.storage import PartBytes
 
 CHUNK = 1 << 20
+MOST_OPEN = 16
+"""Files of one read that are open at once: a piece may lie on thousands of small ones."""
 _ZEROS = bytes(CHUNK)
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -45,14 +47,18 @@ class ScratchReader:
 
         OSError if a file is not there. Cancelled or not, the thread is done with the buffer when this returns.
         """
+        # Before the first byte is read: what others prove meanwhile says nothing of bytes that were read earlier.
+        proved = staged.proved.intersection(pieces_of(part.offset, part.size, staged.piece_length))
+        doubts = staged.doubts
         loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(self._executor, _read_part, staged, part, buffer, with_sha256)
+        reading = loop.run_in_executor(self._executor, _read_part, staged, part, buffer, proved, with_sha256)
         try:
             outcome = await asyncio.shield(reading)
         except asyncio.CancelledError:
             await asyncio.wait([reading])
             raise
-        staged.proved.update(outcome.proved)
+        if staged.doubts == doubts:
+            staged.proved.update(outcome.proved)
         return outcome
 
 
@@ -65,18 +71,20 @@ class Staged:
     hashes: PieceHashes
     piece_length: int
     proved: set[int] = field(default_factory=set)
+    doubts: int = 0
 
     def doubt(self, pieces: list[int]) -> None:
-        """These were lost, or written anew: check them again."""
+        """These were lost, or written anew: check them again, those that are being read now among them."""
+        self.doubts += bool(pieces)
         self.proved.difference_update(pieces)
 
 
-def _read_part(staged: Staged, part: Part, data: memoryview, with_sha256: bool) -> ReadOutcome:
+def _read_part(staged: Staged, part: Part, data: memoryview, known: set[int], with_sha256: bool) -> ReadOutcome:
     files = _OpenFiles(staged)
     try:
         if not files.fill(data, part.offset):
             return ReadOutcome(None, wrong=tuple(pieces_of(part.offset, part.size, staged.piece_length)))
-        checked = _check(staged, part, data, files)
+        checked = _check(staged, part, data, known, files)
     finally:
         files.close()
     if checked.wrong or checked.unknown:
@@ -85,12 +93,12 @@ def _read_part(staged: Staged, part: Part, data: memoryview, with_sha256: bool) 
     return ReadOutcome(PartBytes(data, zlib.crc32(data), digest), proved=checked.proved)
 
 
-def _check(staged: Staged, part: Part, data: memoryview, files: _OpenFiles) -> ReadOutcome:
+def _check(staged: Staged, part: Part, data: memoryview, known: set[int], files: _OpenFiles) -> ReadOutcome:
     proved: list[int] = []
     wrong: list[int] = []
     unknown: list[int] = []
     for piece in pieces_of(part.offset, part.size, staged.piece_length):
-        if piece in staged.proved:
+        if piece in known:
             continue
         hasher = staged.hashes.hasher(piece)
         if hasher is None:
@@ -149,6 +157,8 @@ class _OpenFiles:
 
     def _file(self, number: int) -> int:
         if number not in self._open:
+            if len(self._open) == MOST_OPEN:
+                os.close(self._open.pop(next(iter(self._open))))
             self._open[number] = os.open(self._staged.folder / str(number), _FLAGS)
         return self._open[number]
 

@@ -69,6 +69,8 @@ class Ledger:
         self._by_key: dict[PartKey, int] = {}
         self._ready: list[int] = []
         self._first_absent = 0
+        self.wants_more = False
+        """Since `revise`, parts that S3 held have to be fetched after all: priorities are other ones now."""
 
     # --- what is wanted
 
@@ -78,6 +80,7 @@ class Ledger:
         completing = {index for index, entry in self._entries.items() if entry.state is EntryState.COMPLETING}
         self._entries = {}
         self._rows = []
+        self.wants_more = False
         for wish in wishes:
             entry = _EntryRow(wish, EntryState.STORED if wish.stored or not wish.size else EntryState.OPEN)
             self._entries[wish.file_index] = entry
@@ -300,6 +303,7 @@ class Ledger:
         for row in entry.rows:
             if row.state is PartState.HELD and (chosen is None or row.part.number in chosen):
                 self._free(self._by_key[row.part.key])
+                self.wants_more = self.wants_more or bool(row.missing)
         self._tally(entry)
 
     # --- entries

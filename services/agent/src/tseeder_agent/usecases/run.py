@@ -97,8 +97,10 @@ class Run:
         self.look_again.set()
 
     def ask_back(self, hand_over: HandOver) -> None:
-        """Send what is whole, then give the lease back. The first reason stands."""
-        if self.hand_over is None:
+        """Send what is whole, then give the lease back. The first reason stands, but before one that depends on the
+        wish goes one that does not: a full disk or a restart is not over because somebody wants the torrent again."""
+        standing = self.hand_over
+        if standing is None or (standing.wanted_version and not hand_over.wanted_version):
             self.hand_over = hand_over
             self.look_again.set()
 

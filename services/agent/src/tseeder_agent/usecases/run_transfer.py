@@ -58,7 +58,7 @@ async def _live(ctx: Context, run: Run) -> str:
             how = await give_back(ctx, run, exc.hand_over)
             if how is not None:
                 return how
-            _go_on(run)
+            _go_on(run, exc.hand_over)
         except AppError as exc:
             return await _fail(ctx, run, exc)
         except Exception as exc:  # noqa: BLE001 - a defect met by one transfer must not take the others along
@@ -67,10 +67,11 @@ async def _live(ctx: Context, run: Run) -> str:
             return await give_back(ctx, run, pause) or "left"
 
 
-def _go_on(run: Run) -> None:
-    """Somebody wants it again, in the moment in which it was to be given back."""
-    run.hand_over = None
-    if run.torrent is not None:
+def _go_on(run: Run, refused: HandOver) -> None:
+    """Somebody wants it again, in the moment in which it was to be given back; another reason may stand by now."""
+    if run.hand_over is refused:
+        run.hand_over = None
+    if run.torrent is not None and run.hand_over is None:
         run.torrent.resume()
 
 
@@ -144,13 +145,13 @@ async def _back_at_once(run: Run) -> None:
 
 
 async def _until_settled(ctx: Context, run: Run, ledger: Ledger) -> str | None:
-    """How it ended; None: the wish is another one now, so ask again what is wanted."""
+    """How it ended; None: the wish, or what S3 holds of it, is another one now, so ask again what is wanted."""
     while True:
         run.look_again.clear()
         if run.hand_over is not None:
             await _send_the_rest(ctx, run, ledger)
             raise GiveBack(run.hand_over)
-        if run.newest_version > run.wanted_version:
+        if run.newest_version > run.wanted_version or ledger.wants_more:
             return None
         if ledger.done:
             if await insist(ctx, run, partial(ctx.jobs.finish, run.lease, run.wanted_version)):

@@ -21,10 +21,17 @@ async def stage_torrent(ctx: Context, run: Run, description: Description, ledger
     if run.torrent is not None:
         run.torrent.add_trackers(description.trackers)
         run.torrent.prioritize(ledger.priorities())
-        return run.torrent
-    if not ledger.needs_pieces():
+    elif ledger.needs_pieces():
+        _check_room(ctx, run, description)
+        run.torrent = await _added(ctx, run, description, ledger)
+    else:
         return None  # added with nothing wanted, it would find no peers, later neither
-    _check_room(ctx, run, description)
+    if run.staged is None:  # a lapse may have come between
+        run.staged = await _staged(run.torrent, description)
+    return run.torrent
+
+
+async def _added(ctx: Context, run: Run, description: Description, ledger: Ledger) -> Torrent:
     wish = TorrentWish(
         folder=ctx.scratch.folder(run.lease),
         info=description.info,
@@ -35,13 +42,15 @@ async def stage_torrent(ctx: Context, run: Run, description: Description, ledger
         peers=description.peers,
         known_peers=run.known_peers,
     )
-    torrent = run.torrent = await ctx.swarm.add(wish)
+    return await ctx.swarm.add(wish)
+
+
+async def _staged(torrent: Torrent, description: Description) -> Staged:
     layout = await torrent.layout()
     if not all(layout.holds(each.offset, each.size) for each in description.entries if each.wanted and each.size):
         raise unprocessable("layout_differs", "The torrent's files do not lie where its metadata says.")
     hashes = await torrent.hashes(description.piece_layers)
-    run.staged = Staged(torrent.staged, layout, hashes, description.piece_length)
-    return torrent
+    return Staged(torrent.staged, layout, hashes, description.piece_length)
 
 
 def _check_room(ctx: Context, run: Run, description: Description) -> None:

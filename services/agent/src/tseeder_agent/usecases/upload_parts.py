@@ -71,7 +71,10 @@ class Uploads:
                 result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
                 self._ledger.hold(part.key)
-            self._pauses.pop(part.key, None)
+            if result is not None and result.gone:  # it may be so for ever, where the agent is set to another S3
+                pause = self._next_pause(part.key)
+            else:
+                self._pauses.pop(part.key, None)
         except (StorageRefused, StorageUnavailable) as exc:
             self._run.troubled("storage", Problem(exc.code, exc.message))
             pause = self._next_pause(part.key)
@@ -118,8 +121,9 @@ class Uploads:
         self._run.check_tenure()
         try:
             etag = await self._ctx.store.put(target, body)
-        except UploadGone:
+        except UploadGone as exc:
             _log.warning("upload_gone", file_index=part.file_index)
+            self._run.troubled("storage", Problem(exc.code, exc.message))
             return Result(part.key, part.size, plan.object_key, plan.upload_id, gone=True)
         self._run.sent.add(part.size)
         self._run.untroubled("storage")

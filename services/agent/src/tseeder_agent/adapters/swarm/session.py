@@ -111,8 +111,12 @@ class Swarm:
             await torrent.remove(delete=False)  # it wrote nothing
 
     async def _add(self, params: lt.add_torrent_params, folder: Path) -> Torrent:
+        adding = asyncio.get_running_loop().run_in_executor(self._executor, lambda: self._live.add_torrent(params))
         try:
-            handle = await self._blocking(lambda: self._live.add_torrent(params))
+            handle = await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            adding.add_done_callback(self._take_out)  # it is added all the same, and nobody else would know of it
+            raise
         except RuntimeError as exc:
             if _DUPLICATE in str(exc):
                 raise conflict("hash_in_use", "This agent already runs this torrent.") from exc
@@ -128,6 +132,12 @@ class Swarm:
         self._torrents[handle] = torrent
         torrent.refresh()  # alerts may have come before it was in the book
         return torrent
+
+    def _take_out(self, adding: asyncio.Future[lt.torrent_handle]) -> None:
+        if self._session is None or adding.cancelled() or adding.exception() is not None:
+            return
+        handle = adding.result()
+        self._executor.submit(lambda: self._live.remove_torrent(handle, lt.session.delete_files))
 
     def _drop(self, torrent: Torrent, option: int) -> None:
         self._live.remove_torrent(torrent.handle, option)
@@ -200,10 +210,9 @@ class Swarm:
                 )
 
     def _on_dropped(self, _alert: lt.alerts_dropped_alert) -> None:
-        """Anything may have been among them: pieces, flushes."""
         _log.warning("alerts_dropped")
         for torrent in self._torrents.values():
-            torrent.refresh()
+            torrent.on_alerts_lost()
 
 
 def _metadata_failed(torrent: Torrent, alert: lt.metadata_failed_alert) -> None:

@@ -144,6 +144,12 @@ class Torrent:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def on_alerts_lost(self) -> None:
+        """Anything may have been among them: pieces, and the answers that somebody waits for."""
+        self.refresh()
+        self.on_availability([])
+        self.on_resume_data(None)
+
     async def _refresh(self) -> None:
         before, self._changes.arrived = self._changes.arrived, []
         try:
@@ -190,6 +196,8 @@ class Torrent:
         try:
             return await asyncio.wait_for(asyncio.shield(waiting), _LAYERS_SECONDS)
         except TimeoutError:
+            if self._resume_data is waiting:  # its alert is lost: the next one who asks asks libtorrent again
+                self._resume_data = None
             return b""
 
     async def all_piece_layers(self, *, timeout: float) -> bytes:
@@ -317,7 +325,8 @@ class Torrent:
         for task in self._tasks:
             task.cancel()
         try:
-            await self._blocking(lambda: self._drop(self, lt.session.delete_files if delete else 0))
+            # Shielded: a call that is cancelled while it waits for the thread would leave the torrent in the session.
+            await asyncio.shield(self._blocking(lambda: self._drop(self, lt.session.delete_files if delete else 0)))
             await asyncio.wait_for(self._gone, _DELETE_SECONDS)
         except TimeoutError:
             _log.warning("removal_not_confirmed", folder=self.folder.name)
