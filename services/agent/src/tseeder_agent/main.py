@@ -70,7 +70,8 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 async def _context(stack: AsyncExitStack, settings: Settings, fleet: Fleet) -> Context:
     scratch = await asyncio.to_thread(Scratch.open, settings.scratch_dir, settings.scratch_bytes)
     stack.callback(scratch.close)
-    bus = await stack.enter_async_context(connect(settings.nats_url, name=f"agent-{settings.agent_id}"))
+    nats_url = settings.nats_url.get_secret_value()
+    bus = await stack.enter_async_context(connect(nats_url, name=f"agent-{settings.agent_id}"))
     channel = await stack.enter_async_context(open_channel(settings.jobs_target))
     store = await stack.enter_async_context(
         open_part_store(_endpoint(settings), slots=settings.s3_slots, timeout=settings.s3_timeout_seconds)

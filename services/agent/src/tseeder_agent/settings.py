@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from tseeder_kit import settings as kit
-from tseeder_kit.settings import Field, SecretStr
+from tseeder_kit.settings import Field, NatsUrl, SecretStr, Target
 
 MIB = 1024 * 1024
 AGENT_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
@@ -22,8 +22,8 @@ class Settings(kit.Settings):
     """Read once, at the start. Durations are seconds, sizes bytes."""
 
     agent_id: str = Field(pattern=AGENT_ID, description="this agent's name, the same over restarts: a-z, 0-9 and -")
-    jobs_target: str = Field(description="host:port of the jobs service's gRPC server")
-    nats_url: str = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
+    jobs_target: Target = Field(description="host:port of the jobs service's gRPC server")
+    nats_url: NatsUrl = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     join_secret: SecretStr = Field(description="the secret that agents register with")
 
     s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server")
