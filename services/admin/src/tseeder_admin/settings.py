@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import ValidationInfo, field_validator
+
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, PostgresUrl, Target
 
@@ -20,3 +22,10 @@ class Settings(kit.Settings):
         60, gt=0, description="an act that is open for longer than this was interrupted; longer than EFFECT_SECONDS"
     )
     sweep_seconds: float = Field(15, gt=0, description="how often acts that were interrupted are looked for")
+
+    @field_validator("settle_seconds")
+    @classmethod
+    def _outlasts_an_effect(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("effect_seconds", 0):
+            raise ValueError("should be above EFFECT_SECONDS")
+        return value
