@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from scripts.generators.settings import SERVICES, kind, settings_class
 from tests.contract.test_stack_environment import parts_of
@@ -41,18 +42,18 @@ def complaint(service: str, env: Mapping[str, str]) -> str:
     return text
 
 
+def fields_of(service: str) -> Mapping[str, FieldInfo]:
+    return settings_class(service).model_fields
+
+
 def secrets_of(service: str, env: Mapping[str, str]) -> list[str]:
-    fields = settings_class(service).model_fields
-    named = [variable(service, name) for name, field in fields.items() if field.annotation is SecretStr]
+    named = [variable(service, name) for name, field in fields_of(service).items() if field.annotation is SecretStr]
     return [env[name] for name in named if name in env]
 
 
 def required() -> list[tuple[str, str]]:
     return [
-        (service, name)
-        for service in SERVICES
-        for name, field in settings_class(service).model_fields.items()
-        if field.is_required()
+        (service, name) for service in SERVICES for name, field in fields_of(service).items() if field.is_required()
     ]
 
 
@@ -80,7 +81,7 @@ def test_a_missing_one_is_named_with_what_is_wanted(service: str, name: str, tmp
     env = right(service, tmp_path)
     del env[variable(service, name)]
     text = complaint(service, env)
-    wanted = settings_class(service).model_fields[name].description
+    wanted = fields_of(service)[name].description
     assert text.startswith(f"{variable(service, name)} ")
     assert text.endswith(f"is missing ({wanted})")
 
@@ -90,7 +91,7 @@ def test_a_wrong_one_is_named_with_what_is_wanted(service: str, name: str, tmp_p
     text = complaint(service, {**right(service, tmp_path), variable(service, name): WRONG})
     assert text.startswith(f"{variable(service, name)}: ")
     assert "should be" in text or "should match" in text
-    assert str(settings_class(service).model_fields[name].description) in text
+    assert str(fields_of(service)[name].description) in text
     assert WRONG not in text
 
 
@@ -104,15 +105,17 @@ def test_they_are_frozen_described_and_shown_without_secrets(service: str, tmp_p
     assert [secret for secret in secrets_of(service, env) if secret in f"{settings!r}{settings}"] == []
 
 
+def test_what_depends_on_another_one(tmp_path: Path) -> None:
+    env = {**right("admin", tmp_path), "TSEEDER_ADMIN_EFFECT_SECONDS": "61"}
+    assert complaint("admin", env).startswith("TSEEDER_ADMIN_SETTLE_SECONDS: should be above EFFECT_SECONDS")
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_process_says_it_in_one_line_and_exits_78(service: str, tmp_path: Path) -> None:
     env = right(service, tmp_path)
     missing = next(name for each, name in required() if each == service)
     del env[variable(service, missing)]
-    wrong = {
-        variable(service, "ops_port"): WRONG,
-        **({variable(service, "nats_url"): WRONG} if has_nats(service) else {}),
-    }
+    wrong = {variable(service, name): WRONG for name in ("ops_port", "nats_url") if name in fields_of(service)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
     command = [sys.executable, "-m", f"tseeder_{service}"]
     done = subprocess.run(
@@ -124,7 +127,3 @@ def test_a_process_says_it_in_one_line_and_exits_78(service: str, tmp_path: Path
     for name in (variable(service, missing), *wrong):
         assert name in done.stderr
     assert [secret for secret in (WRONG, *secrets_of(service, env)) if secret in done.stderr] == []
-
-
-def has_nats(service: str) -> bool:
-    return "nats_url" in settings_class(service).model_fields
