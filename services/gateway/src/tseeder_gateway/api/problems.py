@@ -24,7 +24,6 @@ _SHOWN_ERRORS: Final = 50
 _SHOWN_CHARS: Final = 200
 _RETRY_SECONDS: Final = 1  # after UNAVAILABLE, where nobody knows better
 _CLIENT_CLOSED: Final = 499  # has no phrase in http.HTTPStatus
-_ROUTING: Final = {404: "route_not_found", 405: "method_not_allowed"}
 
 _log = get_logger(__name__)
 
@@ -104,16 +103,20 @@ def install(app: FastAPI) -> None:
         return of_app_error(invalid_request(errors, skip=1), request_id_of(request))
 
     async def on_http(request: Request, exc: Exception) -> Response:
-        error = cast("HTTPException", exc)
-        status = error.status_code
-        headers = {"Allow": _allowed(app, request)} if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
-        return problem(
-            status,
-            _ROUTING.get(status, f"http_{status}"),
-            HTTPStatus(status).phrase + ".",
-            request_id=request_id_of(request),
-            headers=headers,
-        )
+        number = request_id_of(request)
+        match cast("HTTPException", exc).status_code:
+            case HTTPStatus.NOT_FOUND:
+                return problem(HTTPStatus.NOT_FOUND, "route_not_found", "There is no such route.", request_id=number)
+            case HTTPStatus.METHOD_NOT_ALLOWED:
+                return problem(
+                    HTTPStatus.METHOD_NOT_ALLOWED,
+                    "method_not_allowed",
+                    "The route has other methods; `Allow` names them.",
+                    request_id=number,
+                    headers={"Allow": _allowed(app, request)},
+                )
+            case _:  # nothing else is left to the framework
+                return await on_defect(request, exc)
 
     async def on_defect(request: Request, exc: Exception) -> Response:
         _log.error("request_failed", exc_info=exc)
