@@ -16,6 +16,8 @@ from tseeder_kit.errors import unavailable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses, supervise
 from tseeder_kit.telemetry import counter, gauge
+from tseeder_kit.trace_context import TRACEPARENT, current_trace, parse_traceparent
+from tseeder_kit.tracing import Role, span
 
 CONNECT_SECONDS: Final = 3.0
 PING_SECONDS: Final = 1.0
@@ -75,15 +77,26 @@ class Bus:
     async def ring(self, subject: str, payload: bytes = b"") -> None:
         """Sends a message, or drops it if NATS is away or does not read: it never waits and never raises for that.
 
-        A subject that is none, or a payload larger than NATS takes, is the caller's mistake: ValueError.
+        A subject that is none, or a payload larger than NATS takes, is the caller's mistake: ValueError. What is rung
+        in a recorded trace carries it in the header `traceparent`.
         """
         _check_subject(subject)
+        trace = current_trace()
+        if trace is None or not trace.sampled:
+            await self._ring(subject, payload, None)
+            return
+        destination = {"messaging.system": "nats", "messaging.destination.name": subject}
+        operation = {"messaging.operation.name": "publish", "messaging.operation.type": "send"}
+        with span("publish", role=Role.PRODUCER, attributes={**destination, **operation}) as rung:
+            await self._ring(subject, payload, {TRACEPARENT: (rung.context or trace).traceparent})
+
+    async def _ring(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> None:
         client = self._client
         if client is None or not client.is_connected or client.pending_data_size > MAX_UNSENT_BYTES:
             _rings.labels("dropped").inc()
             return
         try:
-            await client.publish(subject, payload)
+            await client.publish(subject, payload, headers=headers)
         except MaxPayloadError as exc:
             raise ValueError(f"{len(payload)} bytes are more than NATS takes") from exc
         except _AWAY:
@@ -165,7 +178,8 @@ class Bus:
         """Puts a listener on a connection, unless it stands there already or has left meanwhile."""
 
         async def take(msg: Msg) -> None:
-            messages.offer(Message(msg.subject, msg.data))
+            trace = parse_traceparent(msg.headers.get(TRACEPARENT)) if msg.headers else None
+            messages.offer(Message(msg.subject, msg.data, trace))
 
         # `listen` and a new connection may both want to; the second one finds it done.
         async with self._subscribing:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from tseeder_kit.telemetry import counter
+from tseeder_kit.trace_context import TraceContext
 
 _dropped = counter("bus_messages_dropped", "Messages dropped because their listener was slow")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: the subject that it was sent to, and its bytes."""
+    """One message: the subject that it was sent to, its bytes, and the span that it was rung in, if it was in one."""
 
     subject: str
     data: bytes
+    trace: TraceContext | None = None
 
 
 class Messages(AsyncIterator[Message]):

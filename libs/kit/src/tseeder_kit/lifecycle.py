@@ -12,6 +12,7 @@ from tseeder_kit.logging import configure, get_logger
 from tseeder_kit.loops import every, supervise
 from tseeder_kit.settings import Settings, SettingsError, load
 from tseeder_kit.telemetry import OpsServer
+from tseeder_kit.tracing import exporting
 
 __all__ = ["EX_CONFIG", "Build", "HasOps", "every", "load_or_complain", "main", "run", "supervise"]
 
@@ -34,9 +35,12 @@ class HasOps(Protocol):
 
 
 def main(service: str, settings_class: type[S], build: Build[S]) -> int:
-    """The whole of a service's `serve`: settings, logging, run. Gives the exit code; 78 for wrong settings."""
+    """The whole of a service's `serve`: settings, logging, traces, run. Gives the exit code; 78 for wrong settings."""
     settings = load_or_complain(service, settings_class)
-    return EX_CONFIG if settings is None else run(build, settings)
+    if settings is None:
+        return EX_CONFIG
+    with exporting(service, settings.otlp_endpoint):
+        return run(build, settings)
 
 
 def load_or_complain(service: str, settings_class: type[S]) -> S | None:

@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias, cast
 
 import structlog
 
+from tseeder_kit.trace_context import current_trace
+
 Logger: TypeAlias = structlog.stdlib.BoundLogger
 _Event: TypeAlias = MutableMapping[str, Any]
 
@@ -18,6 +20,8 @@ _log_fields: ContextVar[Mapping[str, str] | None] = ContextVar("tseeder_log_fiel
 
 # These say at INFO what our own lines say better, or what nobody wants to read.
 _QUIET: Final = ("asyncio", "aiohttp", "botocore", "boto3", "aiobotocore", "urllib3", "httpx", "httpcore", "nats")
+# Says at ERROR, each time, that a receiver of spans is away; tseeder_kit.span_outbox says it once.
+_SILENT: Final = ("opentelemetry",)
 
 
 class RequestBinding(AbstractContextManager[str]):
@@ -60,6 +64,10 @@ def _add_context(_logger: object, _method: str, event: _Event) -> _Event:
     request_id = _request_id.get()
     if request_id is not None:
         event.setdefault("request_id", request_id)
+    trace = current_trace()
+    if trace is not None:
+        event.setdefault("trace_id", trace.trace_id)
+        event.setdefault("span_id", trace.span_id)
     for name, value in (_log_fields.get() or {}).items():
         event.setdefault(name, value)
     return event
@@ -127,13 +135,16 @@ def formatter(service: str) -> logging.Formatter:
 def configure(service: str, level: str = "info") -> None:
     """Sends every log line of this process to stderr as JSON. Called once, by `lifecycle.main`.
 
-    Keys: ts, level, service, event, logger, and where they apply request_id and what `log_fields` added.
+    Keys: ts, level, service, event, logger, and where they apply request_id, trace_id, span_id and what `log_fields`
+    added.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)

@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=0.0, ge=0, le=300, description="how long it still serves after it was told to stop and says not ready"
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="http(s):// URL of an OTLP/HTTP receiver of traces, without /v1/traces; none: no traces",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""What every call that we make goes through: identity, request id, deadline, errors, metrics."""
+"""What every call that we make goes through: identity, request id, trace, deadline, errors, metrics."""
 
 import asyncio
 import time
@@ -14,7 +14,10 @@ from tseeder_kit.errors import AppError
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import current_request_id
 from tseeder_kit.telemetry import histogram
+from tseeder_kit.trace_context import TRACEPARENT, current_traceparent, working_for
+from tseeder_kit.tracing import Role, Span, span, start
 from tseeder_rpc.context import AUTHORIZATION, REQUEST_ID, call_seconds
+from tseeder_rpc.span_names import attributes_of, name_of
 from tseeder_rpc.wire_errors import from_rpc_error, service_unavailable
 
 R = TypeVar("R")
@@ -42,6 +45,9 @@ class _Method:
     def _start(self, request: Any, timeout: float | None, metadata: Any) -> Any:
         headers: list[tuple[str, str | bytes]] = [*(metadata or ())]
         headers.append((REQUEST_ID, current_request_id() or uuid7().hex))
+        traceparent = current_traceparent()
+        if traceparent is not None:
+            headers.append((TRACEPARENT, traceparent))
         token = self.rules.credential()
         if token is not None:
             headers.append((AUTHORIZATION, f"Bearer {token}"))
@@ -54,7 +60,8 @@ class OneAnswer(_Method):
     async def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None) -> Any:
         """The answer; raises AppError."""
         requests = _Requests(request) if isinstance(request, AsyncIterable) else None
-        with _measured(self.name), _translated(self.rules.service, requests):
+        called = span(name_of(self.name), role=Role.CLIENT, attributes=attributes_of(self.name))
+        with _measured(self.name), called, _translated(self.rules.service, requests):
             seconds = self.rules.deadline if timeout is None else timeout
             return await self._start(requests or request, seconds, metadata)
 
@@ -65,16 +72,24 @@ class ManyAnswers(_Method):
     def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None) -> "ResponseStream[Any]":
         """The answers; iterating over them raises AppError."""
         requests = _Requests(request) if isinstance(request, AsyncIterable) else None
-        with _translated(self.rules.service, None):
-            call = self._start(requests or request, timeout, metadata)
-        return ResponseStream(call, self.name, self.rules.service, requests)
+        called = start(name_of(self.name), role=Role.CLIENT, attributes=attributes_of(self.name))
+        try:
+            with _translated(self.rules.service, None), working_for(called.context):
+                call = self._start(requests or request, timeout, metadata)
+        except BaseException as exc:
+            called.end(exc)
+            raise
+        return ResponseStream(call, self.name, self.rules.service, requests, called)
 
 
 class ResponseStream(AsyncIterator[R], Generic[R]):
     """The answers of one call, for `async for`. To leave early: `cancel()`, or `async with aclosing(stream)`."""
 
-    def __init__(self, call: Any, method: str, service: str, requests: "_Requests | None") -> None:
+    def __init__(
+        self, call: Any, method: str, service: str, requests: "_Requests | None", called: Span | None = None
+    ) -> None:
         self._call = call
+        self._span = called or Span(None)
         self._answers = aiter(call)
         self._method = method
         self._service = service
@@ -91,6 +106,7 @@ class ResponseStream(AsyncIterator[R], Generic[R]):
             raise
         except AppError as exc:
             outcome = exc.kind.value
+            self._span.fail(exc.code)
             raise
         else:
             outcome = ""
@@ -117,6 +133,7 @@ class ResponseStream(AsyncIterator[R], Generic[R]):
         if self._began is not None:
             _seconds.labels(self._method, outcome).observe(time.perf_counter() - self._began)
             self._began = None
+            self._span.end()
 
 
 class _Requests:

@@ -1,4 +1,4 @@
-"""What every served call goes through: request id, deadline, authentication, errors, metrics."""
+"""What every served call goes through: request id, trace, deadline, authentication, errors, metrics."""
 
 import asyncio
 import inspect
@@ -15,8 +15,11 @@ from tseeder_kit.errors import AppError, Kind, internal, unauthenticated
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import bind_request, current_request_id, get_logger
 from tseeder_kit.telemetry import gauge, histogram
+from tseeder_kit.trace_context import TRACEPARENT, enter_trace, parse_traceparent
+from tseeder_kit.tracing import Role, Span, start
 from tseeder_rpc.context import REQUEST_ID, admit, begin_call
 from tseeder_rpc.identity import Authenticator, Principal, bearer
+from tseeder_rpc.span_names import attributes_of, name_of
 from tseeder_rpc.wire_errors import METADATA_KEY, status_of, to_wire
 
 _Behaviour: TypeAlias = Callable[..., Any]
@@ -24,6 +27,9 @@ _Details: TypeAlias = grpc.HandlerCallDetails
 _Handler: TypeAlias = Any  # the stubs make it generic in the messages, which are nobody's business here
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+# By the semantic conventions the other statuses are the caller's, and no errors of a server's span.
+_FAULTS: Final = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 
 _seconds = histogram("rpc_server_seconds", "Served calls", ("method", "status"))
 _in_flight = gauge("rpc_server_in_flight", "Calls that are being served")
@@ -89,9 +95,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     async def _call(self, method: str, context: Any) -> AsyncIterator[None]:
         began = time.perf_counter()
         status = "OK"
+        metadata = _text_metadata(context)
+        served = _enter(method, metadata)
         try:
             with _in_flight.track_inprogress():
-                await self._begin(method, context)
+                await self._begin(method, context, metadata)
                 yield
         except (asyncio.CancelledError, GeneratorExit):
             status = "CANCELLED"
@@ -101,17 +109,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             raise
         except AppError as exc:
             status = exc.row.grpc_status
+            served.fail(exc.code, fault=status in _FAULTS)
             await _abort(context, exc, method)
         except Exception as exc:  # noqa: BLE001 - what nobody foresaw must not leak; the log has all of it
             status = "INTERNAL"
             error = internal()
             error.__cause__ = exc
+            served.fail(type(exc).__name__)
             await _abort(context, error, method)
         finally:
             _seconds.labels(method, status).observe(time.perf_counter() - began)
+            if served.recorded and status in grpc.StatusCode.__members__:
+                served.set({"rpc.grpc.status_code": grpc.StatusCode[status].value[0]})
+            served.end()
 
-    async def _begin(self, method: str, context: Any) -> None:
-        metadata = _text_metadata(context)
+    async def _begin(self, method: str, context: Any, metadata: Mapping[str, str]) -> None:
         wanted = metadata.get(REQUEST_ID, "")
         bind_request(wanted if _REQUEST_ID.fullmatch(wanted) else uuid7().hex)
         begin_call(seconds=context.time_remaining())
@@ -122,6 +134,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             raise unauthenticated("unauthenticated", "This call needs a credential.")
         # A user's token goes on with the calls that are made for them; another credential is nobody else's business.
         admit(caller, bearer(metadata) if isinstance(caller, Principal) else None)
+
+
+def _enter(method: str, metadata: Mapping[str, str]) -> Span:
+    """The span of this call, below its caller's, if that is recorded; the task works for it from now on."""
+    caller = parse_traceparent(metadata.get(TRACEPARENT))
+    if caller is None:
+        enter_trace(None)
+        return Span(None)
+    served = start(name_of(method), role=Role.SERVER, parent=caller, attributes=attributes_of(method))
+    enter_trace(served.context)
+    return served
 
 
 def _text_metadata(context: Any) -> Mapping[str, str]:
