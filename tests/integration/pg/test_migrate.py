@@ -100,6 +100,30 @@ async def test_a_lock_held_by_live_traffic_is_waited_for_in_short_tries(
     assert await asyncio.wait_for(running, 30) == ["0003_alter"]
 
 
+async def test_a_lock_that_is_never_free_is_given_up(
+    dsn: str, pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(dsn, "jobs", folder)
+    write(folder, m0003_alter="CREATE TABLE more (id int); ALTER TABLE things ADD COLUMN third int;")
+    monkeypatch.setattr("tseeder_pg.migrations.LOCK_TIMEOUT_MS", 20)
+    monkeypatch.setattr("tseeder_pg.migrations._LOCK_ATTEMPTS", 2)
+    async with transaction(pool) as tx:
+        await tx.fetch("SELECT * FROM jobs.things")
+        with pytest.raises(MigrationError, match=r"0003_alter gave up: a lock .* 0.02 s, 2 times; nothing of it"):
+            await migrate(dsn, "jobs", folder)
+    assert await tables(pool) == {"things", "schema_migrations"}
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(
+    dsn: str, pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tseeder_pg.migrations.STATEMENT_TIMEOUT_MS", 500)
+    write(folder, m0003_slow="CREATE TABLE slow (id int); SELECT pg_sleep(60);")
+    with pytest.raises(MigrationError, match=r"0003_slow gave up: a statement took longer than 0.5 s"):
+        await migrate(dsn, "jobs", folder)
+    assert await tables(pool) == {"things", "schema_migrations"}
+
+
 async def waits_for_lock(pool: Pool) -> bool:
     async with connection(pool) as con:
         found: bool = await con.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
@@ -111,7 +135,9 @@ async def test_a_turn_that_does_not_come_is_given_up(dsn: str, pool: Pool, folde
         await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('tseeder.migrate.jobs', 0))")
         with pytest.raises(AppError) as caught:
             await migrate(dsn, "jobs", folder, wait_seconds=0.3)
-        assert caught.value.code == "database_unavailable"
+        assert caught.value.code == "migration_locked"
+        assert "holds the migration lock of the schema jobs" in caught.value.message
+        assert f"pid {await tx.fetchval('SELECT pg_backend_pid()')}, test" in caught.value.message
     assert await migrate(dsn, "jobs", folder) == ["0001_things", "0002_more"]
 
 

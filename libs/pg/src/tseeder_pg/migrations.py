@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 
-from tseeder_kit.errors import AppError
+from tseeder_kit.errors import AppError, unavailable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
 from tseeder_pg.failures import CONFLICT, as_app_errors, translated
@@ -26,6 +26,7 @@ else:
 LOCK_TIMEOUT_MS: Final = 5_000
 STATEMENT_TIMEOUT_MS: Final = 60_000
 _LOCK_ATTEMPTS: Final = 5
+LOCKED: Final = "migration_locked"
 
 _HISTORY_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -34,6 +35,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     sha256 text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
+"""
+
+_HOLDER: Final = """
+SELECT 'pid ' || a.pid || ', ' || a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, 0)
 """
 
 _log = get_logger(__name__)
@@ -55,8 +62,9 @@ async def migrate(dsn: str, schema: str, directory: Path, *, wait_seconds: float
     """Brings `schema` up to the files in `directory`; gives the names of those that it applied.
 
     Any number of processes may call it at once: they take turns. Waits up to `wait_seconds` for Postgres and for its
-    turn, then raises AppError UNAVAILABLE. Raises MigrationError when an applied file has changed or is gone, or when
-    one fails; versions newer than the files are left alone (old code on a new schema, as expand/contract promises).
+    turn, then raises AppError UNAVAILABLE, `migration_locked` if another one holds the turn. Raises MigrationError when
+    an applied file has changed or is gone, and when one fails or gives up by its time-outs; versions newer than the
+    files are left alone (old code on a new schema, as expand/contract promises).
     """
     check_schema_name(schema)
     migrations = read_migrations(directory)
@@ -75,10 +83,7 @@ async def _turn(dsn: str, schema: str, wait_seconds: float) -> AsyncIterator[_Co
     con = await _connect(dsn, schema, deadline)
     try:
         with as_app_errors():
-            key = f"tseeder.migrate.{schema}"
-            left = max(0.1, deadline - loop.time())
-            # Session level: it has to span the transactions of all files. It goes with the connection.
-            await con.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key, timeout=left)
+            await _lock(con, schema, max(0.1, deadline - loop.time()))
             await con.execute(
                 "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false), "
                 "set_config('search_path', $3, false)",
@@ -89,6 +94,21 @@ async def _turn(dsn: str, schema: str, wait_seconds: float) -> AsyncIterator[_Co
         yield con
     finally:
         await _hang_up(con)
+
+
+async def _lock(con: _Connection, schema: str, seconds: float) -> None:
+    """Takes the schema's migration lock. UNAVAILABLE `migration_locked` if somebody holds it for longer."""
+    key = f"tseeder.migrate.{schema}"
+    try:
+        # Session level: it has to span the transactions of all files. It goes with the connection.
+        await con.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key, timeout=seconds)
+    except TimeoutError as exc:
+        holder = await con.fetchval(_HOLDER, key)
+        raise unavailable(
+            LOCKED,
+            f"Another process ({holder or 'gone by now'}) holds the migration lock of the schema {schema}; "
+            f"given up after {seconds:.0f} s.",
+        ) from exc
 
 
 async def _connect(dsn: str, schema: str, deadline: float) -> _Connection:
@@ -147,8 +167,13 @@ async def _apply(con: _Connection, schema: str, migration: Migration) -> None:
             with as_app_errors():
                 await _run(con, migration)
         except AppError as exc:
-            if exc.code != CONFLICT or attempt == _LOCK_ATTEMPTS:
+            if isinstance(exc.__cause__, asyncpg.QueryCanceledError):
+                raise _gave_up(migration, f"a statement took longer than {STATEMENT_TIMEOUT_MS / 1000:g} s") from exc
+            if exc.code != CONFLICT:
                 raise
+            if attempt == _LOCK_ATTEMPTS:
+                why = f"a lock that it needs was held for longer than {LOCK_TIMEOUT_MS / 1000:g} s, {attempt} times"
+                raise _gave_up(migration, why) from exc
             _log.warning("migration_waits_for_lock", schema=schema, migration=migration.file_name, attempt=attempt)
             await asyncio.sleep(next_pause())
         except asyncpg.PostgresError as exc:
@@ -156,6 +181,10 @@ async def _apply(con: _Connection, schema: str, migration: Migration) -> None:
         else:
             _log.info("migration_applied", schema=schema, migration=migration.file_name)
             return
+
+
+def _gave_up(migration: Migration, why: str) -> MigrationError:
+    return MigrationError(f"{migration.file_name} gave up: {why}; nothing of it was applied")
 
 
 async def _run(con: _Connection, migration: Migration) -> None:
