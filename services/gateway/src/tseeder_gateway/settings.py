@@ -66,6 +66,11 @@ class Settings(kit.Settings):
     events_blind_seconds: float = Field(60.0, gt=0, description="a stream ends if its right is unknown for so long")
     events_per_user: int = Field(64, ge=1, description="event streams of one user at once")
 
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="share of requests that are traced, if any are")
+    trust_traceparent: bool = Field(
+        False, description="whether a client's traceparent is gone on with, and decides whether it is recorded"
+    )
+
     content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
     content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")
     stalled_reader_seconds: float = Field(60.0, gt=0, description="a client that reads nothing for so long is dropped")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from tseeder_gateway.api import openapi, problems
 from tseeder_gateway.api.context import RequestContext
 from tseeder_gateway.api.parts import Parts
+from tseeder_gateway.api.route_span import TracePolicy
 from tseeder_gateway.api.routes import admin, auth, files, health, job_events, jobs, me, plans
 from tseeder_kit.logging import current_request_id
 
@@ -79,7 +80,9 @@ def create_app(parts: Parts) -> ASGIApp:
     async def described() -> Response:
         return Response(description(), media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
 
-    return RequestContext(_with_cors(app, parts.settings.cors_origins))
+    settings = parts.settings
+    policy = TracePolicy(settings.trace_sample_ratio, trusts_clients=settings.trust_traceparent)
+    return RequestContext(_with_cors(app, settings.cors_origins), policy)
 
 
 def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:

@@ -1,4 +1,5 @@
-"""What surrounds every request: its id, limits on its head, headers of every answer, metrics, one line of log."""
+"""What surrounds every request: its id, its span, limits on its head, headers of every answer, metrics, one line of
+log."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tseeder_gateway.api.problems import problem
+from tseeder_gateway.api.route_span import TracePolicy, finish
 from tseeder_gateway.api.server import ClientGoneError, close_after_answer
 from tseeder_gateway.domain.header_values import request_id
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import bind_request, get_logger
 from tseeder_kit.telemetry import counter, gauge, histogram
+from tseeder_kit.trace_context import working_for
+from tseeder_kit.tracing import Span
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 100
@@ -29,8 +33,9 @@ _log = get_logger(__name__)
 class RequestContext:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traces: TracePolicy) -> None:
         self._app = app
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,14 +44,16 @@ class RequestContext:
         number = request_id(sent.decode("latin-1")) or str(uuid7())
         scope["state"]["request_id"] = number
         answer = _Answer(scope, send, number)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        span = self._traces.begin(scope, method)
         began = time.perf_counter()
         _running.inc()
-        with bind_request(number):
+        with bind_request(number), working_for(span.context):
             try:
                 await self._serve(scope, receive, answer)
             finally:
                 _running.dec()
-                _report(scope, answer, time.perf_counter() - began)
+                _report(scope, method, answer, span, time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if _is_head_too_large(scope):
@@ -108,11 +115,10 @@ def _is_head_too_large(scope: Scope) -> bool:
     )
 
 
-def _report(scope: Scope, answer: _Answer, seconds: float) -> None:
+def _report(scope: Scope, method: str, answer: _Answer, span: Span, seconds: float) -> None:
     """Labels and log lines name the route's template, never the path: ids and texts stay out of both."""
     route: Any = scope.get("route")
     template = str(getattr(route, "path", "none"))
-    method = scope["method"] if scope["method"] in _METHODS else "other"
     _requests.labels(method, template, str(answer.status)).inc()
     _seconds.labels(method, template).observe(seconds)
     if template not in _QUIET_ROUTES:
@@ -124,3 +130,4 @@ def _report(scope: Scope, answer: _Answer, seconds: float) -> None:
             seconds=round(seconds, 4),
             **({"outcome": answer.outcome} if answer.outcome else {}),
         )
+    finish(span, method, template, answer.status, answer.outcome)

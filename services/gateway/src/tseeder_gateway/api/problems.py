@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tseeder_gateway.api.schemas.problem import FieldProblem, Problem
-from tseeder_kit.errors import AppError, FieldError, internal, invalid
+from tseeder_kit.errors import AppError, FieldError, Kind, internal, invalid
 from tseeder_kit.logging import get_logger
+from tseeder_kit.trace_context import current_trace
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -56,7 +57,7 @@ def problem(
 
 
 def of_app_error(error: AppError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer for an AppError, with the headers that its kind asks for."""
+    """The answer for an AppError, with the headers that its kind asks for; our own fault names its trace."""
     status = error.row.http_status
     extra = dict(headers or {})
     if status == HTTPStatus.UNAUTHORIZED:
@@ -66,13 +67,14 @@ def of_app_error(error: AppError, request_id: str, headers: Mapping[str, str] | 
         extra["Retry-After"] = wait
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         extra["Retry-After"] = str(_RETRY_SECONDS)
+    trace = current_trace() if error.kind is Kind.INTERNAL else None
     return problem(
         status,
         error.code,
         error.message,
         request_id=request_id,
         errors=error.fields,
-        details=error.details,
+        details=error.details if trace is None else {**error.details, "trace_id": trace.trace_id},
         headers=extra,
     )
 
