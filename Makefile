@@ -30,6 +30,7 @@ lint: setup ## ruff and the import rules
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/check_sizes.py
+	@$(BIN)/python scripts/check_codes.py
 	@$(BIN)/python scripts/check_migrations.py
 
 types: setup ## mypy, strict

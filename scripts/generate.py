@@ -15,9 +15,9 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators import REFERENCE, ROOT, Files, settings, stubs
+from scripts.generators import REFERENCE, ROOT, Files, openapi, settings, stubs
 
-GENERATORS: Final[tuple[Callable[[], Files], ...]] = (stubs.generate, settings.generate)
+GENERATORS: Final[tuple[Callable[[], Files], ...]] = (stubs.generate, openapi.generate, settings.generate)
 
 
 def committed() -> set[str]:

@@ -1,0 +1,99 @@
+"""What a client does about a problem: by its code, by the beginning of its code, by its kind.
+
+A code that nobody raises any more must go from here, too: `make lint` and `make verify` say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tseeder_kit.errors import Kind
+
+BY_KIND: Final[Mapping[Kind, str]] = {
+    Kind.INVALID: "Correct the request; `errors` names the fields.",
+    Kind.UNAUTHENTICATED: "Sign in again, or send another API key.",
+    Kind.FORBIDDEN: "Do not repeat it: this caller may not.",
+    Kind.NOT_FOUND: "Forget the id: it is gone, or somebody else's.",
+    Kind.CONFLICT: "Read the present state, then decide.",
+    Kind.PRECONDITION: "Read the present state, then decide.",
+    Kind.TOO_LARGE: "Send less; `details` may say how much is taken.",
+    Kind.UNSUPPORTED: "Send another form of content.",
+    Kind.RANGE: "Ask for another range; `Content-Range` says how long the file is.",
+    Kind.UNPROCESSABLE: "Change the request: the same one fails again.",
+    Kind.EXHAUSTED: "Wait `Retry-After` seconds, then repeat it.",
+    Kind.CANCELLED: "Nothing: the caller itself went away.",
+    Kind.INTERNAL: "Report the `request_id`; repeating it rarely helps.",
+    Kind.UNAVAILABLE: "Repeat it after `Retry-After`, with the same Idempotency-Key.",
+    Kind.DEADLINE: "Repeat it with the same Idempotency-Key: it may have happened.",
+}
+
+BY_BEGINNING: Final[Mapping[str, str]] = {
+    "torrent_": "Make, or get, another .torrent.",
+    "magnet_": "Get another magnet link.",
+    "info_hash_": "Correct the info-hash.",
+    "json_": "Write the body with a JSON library.",
+    "multipart_": "Write the body with an HTTP library.",
+    "idempotency_key_i": "Send 1 to 255 visible ASCII characters, such as a UUID.",
+    "password_": "Choose another password.",
+}
+
+BY_CODE: Final[Mapping[str, str]] = {
+    "account_suspended": "Ask an operator.",
+    "already_bootstrapped": "Sign in as the superadmin that there is.",
+    "api_key_revoked": "Make another key, with another Idempotency-Key.",
+    "bad_cursor": "Begin the list again, without a cursor.",
+    "bootstrap_token_expired": "Make another one on the server.",
+    "bootstrap_token_invalid": "Copy the token again, or make another one on the server.",
+    "cors_refused": "The operator adds the page's origin to TSEEDER_GATEWAY_CORS_ORIGINS, if it is to be let in.",
+    "credential_ambiguous": "Send one credential.",
+    "cross_site_request": "Call from the API's own pages, from a page of an admitted origin, or with an API key.",
+    "csrf_token_invalid": "Take the token from `GET /v1/me`.",
+    "csrf_token_missing": "Send X-CSRF-Token; the answer to the sign-in and `GET /v1/me` have it.",
+    "email_taken": "Choose another address.",
+    "etag_mismatch": "Read the file's ETag again.",
+    "file_not_wanted": "Select the file first.",
+    "headers_too_large": "Send fewer or shorter headers.",
+    "idempotency_in_flight": "Repeat it in a moment, with the same key.",
+    "idempotency_key_reused": "Use a new key for a new request.",
+    "job_ended": "Retry the job instead.",
+    "job_not_retryable": "Only a failed or cancelled job can be retried.",
+    "live_jobs_limit": "Wait for a job to end, cancel one, or change the plan.",
+    "login_throttled": "Wait `Retry-After` seconds; more attempts make it longer.",
+    "magnet_too_large": "Remove trackers from the magnet.",
+    "metadata_mismatch": "Nothing a client could do; an agent's peer lied, and another is asked.",
+    "method_not_allowed": "Use a method of `Allow`.",
+    "no_default_plan": "An operator marks a plan as the default.",
+    "not_a_session": "Revoke the API key instead.",
+    "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
+    "role_escalation": "Ask somebody of a higher role.",
+    "role_too_low": "Ask somebody of a higher role.",
+    "route_not_found": "Look the path up in /openapi.json.",
+    "scope_escalation": "Ask for scopes that the caller has.",
+    "scope_missing": "Use a key with the scope of `details`.",
+    "selection_out_of_range": "Read the job's files, and select among them.",
+    "session_invalid": "Sign in again.",
+    "storage_quota_exceeded": "Select less, delete files, or change the plan.",
+    "storage_refused": "An operator corrects the S3 settings.",
+    "too_many_api_keys": "Revoke a key first.",
+    "too_many_streams": "Close event streams that nobody reads.",
+    "torrent_blocked": "Nothing: this torrent was taken down.",
+    "torrent_is_gzip": "Unpack the file first.",
+    "torrent_is_html": "Download the .torrent again, signed in to the site that has it.",
+    "torrent_truncated": "Download the .torrent again.",
+}
+
+
+def advice(code: str, kind: Kind | None) -> str:
+    """One sentence."""
+    if code in BY_CODE:
+        return BY_CODE[code]
+    beginning = next((text for start, text in BY_BEGINNING.items() if code.startswith(start)), "")
+    return beginning or (BY_KIND[kind] if kind else "Correct the request.")
+
+
+def forgotten(codes: Mapping[str, object]) -> list[str]:
+    """A line for each piece of advice about what nobody raises."""
+    lines = [f"{code}: has advice, and nobody raises it" for code in BY_CODE if code not in codes]
+    starts = [start for start in BY_BEGINNING if not any(code.startswith(start) for code in codes)]
+    return lines + [f"{start}*: has advice, and nobody raises it" for start in starts]
