@@ -15,9 +15,14 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators import REFERENCE, ROOT, Files, openapi, settings, stubs
+from scripts.generators import REFERENCE, ROOT, Files, errors, openapi, settings, stubs
 
-GENERATORS: Final[tuple[Callable[[], Files], ...]] = (stubs.generate, openapi.generate, settings.generate)
+GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
+    stubs.generate,
+    openapi.generate,
+    settings.generate,
+    errors.generate,
+)
 
 
 def committed() -> set[str]:
