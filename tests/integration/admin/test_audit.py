@@ -33,6 +33,7 @@ async def test_an_act_is_carried_out_and_logged(admin: Admin, root: str) -> None
     assert (entry.action, entry.target, entry.outcome) == ("user.create", user.user_id, "done")
     assert (entry.reason, entry.ticket_id) == ("the disk is failing", "OPS-1")
     assert dict(entry.details) == {"role": "support"}
+    assert (entry.actor_email, entry.target_email) == (ROOT, "New.User@example.org")
     assert entry.request_id
     assert entry.HasField("at")
     rows = str([dict(row) for row in await admin.pool.fetch("SELECT * FROM audit_entries")])
@@ -51,6 +52,7 @@ async def test_what_auth_refuses_is_logged_as_refused(admin: Admin, root: str) -
         assert caught.value.code == code
         newest, *_ = await admin.audit(root)
         assert (newest.outcome, newest.details["outcome_code"]) == ("refused", code)
+        assert (newest.actor_email, newest.target_email) == (ROOT, "")  # nobody was made
 
 
 async def test_a_lost_answer_is_unknown_and_a_retry_settles_it(admin: Admin, root: str) -> None:

@@ -124,6 +124,21 @@ async def test_the_list_is_walked_by_cursors(fresh_auth: Auth) -> None:
         assert not (await fresh_auth.accounts.ListUsers(auth_pb2.ListUsersRequest(text="w_lker%"))).users
 
 
+async def test_users_are_found_by_their_ids(auth: Auth) -> None:
+    one, two = await auth.new_user(), await auth.new_user()
+    nobody = str(uuid.uuid4())
+    with use_identity(await auth.root_identity()):
+        found = await auth.accounts.ListUsers(auth_pb2.ListUsersRequest(user_ids=[one.user_id, two.user_id, nobody]))
+        assert {user.email for user in found.users} == {one.email, two.email}
+        for ids, code in ((["x"], "bad_id"), ([nobody] * 401, "too_many_ids")):
+            with pytest.raises(AppError) as caught:
+                await auth.accounts.ListUsers(auth_pb2.ListUsersRequest(user_ids=ids))
+            assert caught.value.code == code
+    with use_identity(await auth.identity(one.email)), pytest.raises(AppError) as caught:
+        await auth.accounts.ListUsers(auth_pb2.ListUsersRequest(user_ids=[two.user_id]))
+    assert caught.value.code == "scope_missing"
+
+
 async def test_a_forged_cursor_or_limit_is_refused(auth: Auth) -> None:
     for _ in range(2):
         await auth.new_user()

@@ -40,12 +40,12 @@ def environment(database: Database, nats_url: str, folder: Path, **more: str) ->
     return kept | {f"TSEEDER_AUTH_{name}": value for name, value in own.items()}
 
 
-async def run(env: dict[str, str], *args: str) -> tuple[int, str, str]:
+async def run(env: dict[str, str], *args: str, stdin: str = "") -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tseeder_auth", *args, env=env, stdout=-1, stderr=-1
+        sys.executable, "-m", "tseeder_auth", *args, env=env, stdin=-1, stdout=-1, stderr=-1
     )
     async with asyncio.timeout(20):
-        out, err = await process.communicate()
+        out, err = await process.communicate(stdin.encode())
     return process.returncode or 0, out.decode(), err.decode()
 
 
@@ -91,12 +91,20 @@ async def test_from_nothing_to_a_superadmin_by_the_verbs(database: Database, nat
     ports = Ports()
     rpc_port, ops_port = ports.pick("rpc"), ports.pick("ops")
     async with serving(env | listening(rpc_port, ops_port), ops_port) as process:
+        assert (await run(env, "has-admin"))[:2] == (0, "no\n")
+        assert (await run(env, "add-user", "user@example.org", stdin=PASSWORD))[0] == 0
+        code, _, err = await run(env, "add-user", "User@Example.org", stdin=PASSWORD)
+        assert (code, len(err.splitlines())) == (3, 1)
+        assert (await run(env, "add-user", "other@example.org", stdin="short"))[0] == 1
         code, token, _ = await run(env, "bootstrap-token")
         assert code == 0
         async with open_channel(f"127.0.0.1:{rpc_port}") as channel:
             sessions = auth_pb2_grpc.SessionsStub(Caller(channel, service="auth").channel)
             request = auth_pb2.BootstrapRequest(token=token.strip(), email="a@example.org", password=PASSWORD)
             await sessions.Bootstrap(request)
+            made = await sessions.LogIn(auth_pb2.LogInRequest(email="user@example.org", password=PASSWORD))
+            assert made.user.role == auth_pb2.ROLE_USER
+        assert (await run(env, "has-admin"))[:2] == (0, "yes\n")
         code, out, err = await run(env, "bootstrap-token")
         assert (code, out) == (3, "")
         assert len(err.splitlines()) == 1

@@ -28,6 +28,15 @@ async def test_ready_and_alive(door: Door) -> None:
         assert answer.status == 200
 
 
+async def test_a_browser_gets_a_page_that_is_no_part_of_the_api(door: Door) -> None:
+    page = await door.call("GET", "/")
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b'href="/openapi.json"' in page.body
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert (await door.call("HEAD", "/")).status == 200
+    assert "/" not in (await door.call("GET", "/openapi.json")).json["paths"]
+
+
 async def test_without_jobs_it_is_alive_and_not_ready(make_door: MakeDoor, user: Caller) -> None:
     door = await make_door(jobs_target=DEAD)
     assert (await door.call("GET", "/healthz")).status == 200

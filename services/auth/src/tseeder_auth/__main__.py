@@ -1,4 +1,4 @@
-"""`python -m tseeder_auth`: serve (default), migrate, bootstrap-token, generate-key."""
+"""`python -m tseeder_auth`: serve (default), migrate, bootstrap-token, has-admin, add-user, generate-key."""
 
 import argparse
 import asyncio
@@ -7,13 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import KeyFileError, generate_pair
 from tseeder_auth.main import build
 from tseeder_auth.settings import Settings
+from tseeder_auth.store import users
+from tseeder_auth.usecases.add_user import add_user
 from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
 from tseeder_kit import lifecycle
 from tseeder_kit.errors import AppError
-from tseeder_pg import MigrationError, migrate, migrations_dir, open_pool
+from tseeder_pg import MigrationError, migrate, migrations_dir, open_pool, transaction
 
 EX_FAILED: Final = 1
 EX_REFUSED: Final = 3
@@ -26,6 +29,9 @@ def main() -> int:
     verbs.add_parser("serve", help="serve gRPC until SIGTERM (the default)")
     verbs.add_parser("migrate", help="bring the schema up to date")
     verbs.add_parser("bootstrap-token", help="print the one-time token that makes the first superadmin")
+    verbs.add_parser("has-admin", help="print yes or no: whether the first superadmin was made")
+    add = verbs.add_parser("add-user", help="make an ordinary user; the password is the first line of stdin")
+    add.add_argument("email")
     generate = verbs.add_parser("generate-key", help="make the pair of identity keys; overwrites nothing")
     generate.add_argument("folder", type=Path)
     args = parser.parse_args()
@@ -36,7 +42,15 @@ def main() -> int:
     settings = lifecycle.load_or_complain("auth", Settings)
     if settings is None:
         return lifecycle.EX_CONFIG
-    return asyncio.run(_migrate(settings) if args.verb == "migrate" else _bootstrap_token(settings))
+    match args.verb:
+        case "migrate":
+            return asyncio.run(_migrate(settings))
+        case "has-admin":
+            return asyncio.run(_has_admin(settings))
+        case "add-user":
+            return asyncio.run(_add_user(settings, args.email, sys.stdin.readline().rstrip("\r\n")))
+        case _:
+            return asyncio.run(_bootstrap_token(settings))
 
 
 async def _migrate(settings: Settings) -> int:
@@ -57,6 +71,30 @@ async def _bootstrap_token(settings: Settings) -> int:
         except AppError as exc:
             return _complain(exc.message, EX_REFUSED if exc.code == "already_bootstrapped" else EX_FAILED)
     _say(token)
+    return 0
+
+
+async def _has_admin(settings: Settings) -> int:
+    dsn = settings.database_url.get_secret_value()
+    async with open_pool(dsn, min_size=0, max_size=1, application_name="tseeder-auth has-admin") as pool:
+        try:
+            async with transaction(pool, readonly=True) as tx:
+                exists = await users.superadmin_exists(tx)
+        except AppError as exc:
+            return _complain(exc.message, EX_FAILED)
+    _say("yes" if exists else "no")
+    return 0
+
+
+async def _add_user(settings: Settings, email: str, password: str) -> int:
+    dsn = settings.database_url.get_secret_value()
+    async with open_pool(dsn, min_size=0, max_size=1, application_name="tseeder-auth add-user") as pool:
+        with Argon2Pool(workers=1, places=1) as hasher:
+            try:
+                user = await add_user(pool, hasher, email, password)
+            except AppError as exc:
+                return _complain(exc.message, EX_REFUSED if exc.code == "email_taken" else EX_FAILED)
+    _say(str(user.user_id))
     return 0
 
 

@@ -1,5 +1,6 @@
 """auth, called with the operator's own identity, which rpc passes on."""
 
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
@@ -19,6 +20,11 @@ class AuthAccounts:
         return await self._stub.CreateUser(
             auth_pb2.CreateUserRequest(user_id=str(user_id), email=email, password=password, role=role)
         )
+
+    async def emails(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """The address of each of these users that there is, by id."""
+        answer = await self._stub.ListUsers(auth_pb2.ListUsersRequest(user_ids=sorted(user_ids)))
+        return {user.user_id: user.email for user in answer.users}
 
     async def list_users(self, request: auth_pb2.ListUsersRequest) -> auth_pb2.ListUsersResponse:
         """A page of accounts."""

@@ -3,6 +3,7 @@
 # ruff: noqa: N802
 # The methods are named by the proto.
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -18,7 +19,7 @@ from tseeder_admin.domain.audit import AuditEntry
 from tseeder_admin.domain.operators import Call, Operator
 from tseeder_admin.usecases.carry_out import Acts
 from tseeder_admin.usecases.create_user import NewUser, create_user
-from tseeder_admin.usecases.list_audit import list_audit
+from tseeder_admin.usecases.list_audit import emails_of, list_audit
 from tseeder_admin.usecases.set_cordon import set_cordon
 from tseeder_admin.usecases.terminate_job import terminate_job
 from tseeder_kit.logging import current_request_id
@@ -66,7 +67,8 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
     async def ListAudit(self, request: admin_pb2.ListAuditRequest, context: Context) -> admin_pb2.ListAuditResponse:
         """What operators did, newest first."""
         page = await list_audit(self._pool, _operator(), request.action, request.cursor, request.limit)
-        entries = [_entry_to_wire(entry) for entry in page.entries]
+        emails = await emails_of(self._auth, page.entries)
+        entries = [_entry_to_wire(entry, emails) for entry in page.entries]
         return admin_pb2.ListAuditResponse(entries=entries, next_cursor=page.next_cursor)
 
 
@@ -79,7 +81,7 @@ def _call(justification: admin_pb2.Justification) -> Call:
     return Call(_operator(), justification.reason, justification.ticket_id, current_request_id() or "")
 
 
-def _entry_to_wire(entry: AuditEntry) -> admin_pb2.AuditEntry:
+def _entry_to_wire(entry: AuditEntry, emails: Mapping[str, str]) -> admin_pb2.AuditEntry:
     details, at = Struct(), Timestamp()
     details.update(dict(entry.details))
     if entry.outcome_code is not None:
@@ -97,4 +99,6 @@ def _entry_to_wire(entry: AuditEntry) -> admin_pb2.AuditEntry:
         details=details,
         at=at,
         request_id=entry.request_id,
+        actor_email=emails.get(str(entry.actor_user_id), ""),
+        target_email=emails.get(entry.target, ""),
     )

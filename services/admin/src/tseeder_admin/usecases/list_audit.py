@@ -1,21 +1,24 @@
 """What operators did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_admin.domain.audit import AuditEntry
+from tseeder_admin.adapters.auth import AuthAccounts
+from tseeder_admin.domain.audit import USER_CREATE, AuditEntry
 from tseeder_admin.domain.operators import Operator
 from tseeder_admin.store import audit, cursor_keys
 from tseeder_kit import cursor
-from tseeder_kit.errors import invalid
+from tseeder_kit.errors import AppError, invalid
+from tseeder_kit.logging import get_logger
 from tseeder_pg import Pool, transaction
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_ACTION_CHARS: Final = 64
+_log = get_logger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -44,6 +47,21 @@ async def list_audit(pool: Pool, operator: Operator, action: str, after: str, li
         found = await audit.list_audit(tx, action, _position(key, action, after), size + 1)
     shown = found[:size]
     return AuditPage(shown, _cursor(key, action, shown[-1]) if len(found) > size else "")
+
+
+async def emails_of(auth: AuthAccounts, entries: Sequence[AuditEntry]) -> Mapping[str, str]:
+    """The addresses, as they are now, of who acted and of the users acted on, by id; auth being away costs no more
+    than the addresses.
+    """
+    ids = {str(entry.actor_user_id) for entry in entries}
+    ids |= {entry.target for entry in entries if entry.action == USER_CREATE}
+    if not ids:
+        return {}
+    try:
+        return await auth.emails(ids)
+    except AppError as exc:
+        _log.warning("audit_without_addresses", code=exc.code)
+        return {}
 
 
 def _cursor(key: bytes, action: str, last: AuditEntry) -> str:

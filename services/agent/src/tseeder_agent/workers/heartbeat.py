@@ -8,18 +8,20 @@ from typing import NoReturn
 
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.keep_leases import keep_leases
-from tseeder_kit.errors import AppError
+from tseeder_kit.clock import boottime
+from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+START_SECONDS = 10.0  # so long jobs may still be starting, and waiting for it is nothing to warn of
 _log = get_logger(__name__)
 
 
 async def heartbeat(ctx: Context) -> NoReturn:
     """For ever. A lease must not run out because a back-off was long: no pause is longer than a beat."""
-    next_pause = None
+    failing: _Failing | None = None
     while True:
         ctx.fleet.beat_now.clear()
         try:
@@ -27,16 +29,35 @@ async def heartbeat(ctx: Context) -> NoReturn:
         except AppError as exc:
             timing = ctx.fleet.timing
             longest = min(LONGEST_PAUSE_SECONDS, timing.heartbeat_seconds if timing else LONGEST_PAUSE_SECONDS)
-            if next_pause is None:
-                _log.warning("heartbeat_failing", code=exc.code, exc_info=exc)
-                next_pause = pauses(min(FIRST_PAUSE_SECONDS, longest), longest)
-            await asyncio.sleep(min(next_pause(), longest))
+            failing = failing or _Failing(longest)
+            failing.tell(exc, joined=timing is not None)
+            await asyncio.sleep(min(failing.next_pause(), longest))
             continue
-        if next_pause is not None:
+        if failing is not None and failing.warned:
             _log.info("heartbeat_recovered")
-            next_pause = None
+        failing = None
         timing = ctx.fleet.timing
         with suppress(TimeoutError):
             await asyncio.wait_for(
                 ctx.fleet.beat_now.wait(), timing.heartbeat_seconds if timing else FIRST_PAUSE_SECONDS
             )
+
+
+class _Failing:
+    """Beats that fail one after the other: warned of once; before the agent has joined only after a while."""
+
+    def __init__(self, longest: float) -> None:
+        self.warned = False
+        self.next_pause = pauses(min(FIRST_PAUSE_SECONDS, longest), longest)
+        self._since = boottime()
+        self._told = False
+
+    def tell(self, exc: AppError, *, joined: bool) -> None:
+        """Log what is new about it."""
+        may_start_yet = not joined and exc.kind is Kind.UNAVAILABLE and boottime() - self._since < START_SECONDS
+        if may_start_yet and not self._told:
+            _log.info("waiting_for_jobs")
+        elif not may_start_yet and not self.warned:
+            self.warned = True
+            _log.warning("heartbeat_failing", code=exc.code, exc_info=exc)
+        self._told = True

@@ -7,7 +7,7 @@ from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.api.wire import Context, caller, id_of, role_of, user_to_wire
 from tseeder_auth.usecases.create_user import NewUser, create_user
-from tseeder_auth.usecases.list_users import list_users
+from tseeder_auth.usecases.list_users import find_users, list_users
 from tseeder_pg import Pool
 
 
@@ -25,7 +25,11 @@ class AccountsServicer(auth_pb2_grpc.AccountsServicer):
 
     async def ListUsers(self, request: auth_pb2.ListUsersRequest, context: Context) -> auth_pb2.ListUsersResponse:
         """Accounts, newest first."""
-        page = await list_users(self._pool, caller(), request.text, request.cursor, request.limit)
+        if request.user_ids:
+            ids = [id_of("user_ids", each) for each in request.user_ids]
+            page = await find_users(self._pool, caller(), ids)
+        else:
+            page = await list_users(self._pool, caller(), request.text, request.cursor, request.limit)
         return auth_pb2.ListUsersResponse(
             users=[user_to_wire(user) for user in page.users], next_cursor=page.next_cursor
         )

@@ -107,6 +107,16 @@ async def list_users(tx: Tx, text: str, after: tuple[datetime, UUID] | None, lim
     return [_user(row) for row in await tx.fetch(LIST_USERS, text, created_at, user_id, limit)]
 
 
+USERS_BY_IDS: Final[str] = """
+SELECT user_id, email, role, created_at, suspended_at FROM users WHERE user_id = ANY ($1::uuid[])
+"""
+
+
+async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
+    """Those of these users that there are, in no order."""
+    return [_user(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
+
+
 def _user(row: Record) -> User:
     return User(
         row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=row["suspended_at"] is not None

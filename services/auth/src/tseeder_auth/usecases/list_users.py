@@ -17,6 +17,7 @@ from tseeder_pg import Pool, transaction
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_TEXT_CHARS: Final = 254
+MAX_IDS: Final = 400
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -34,8 +35,7 @@ async def list_users(pool: Pool, caller: Caller, text: str, after: str, limit: i
 
     Errors: FORBIDDEN `scope_missing`, `role_too_low`; INVALID `bad_limit`, `bad_text`, `bad_cursor`.
     """
-    caller.require("admin:read")
-    caller.require_role(Role.SUPPORT)
+    _require_read(caller)
     if not 0 <= limit <= MAX_LIMIT:
         raise invalid("bad_limit", f"limit must be 1 to {MAX_LIMIT}.")
     if len(text) > MAX_TEXT_CHARS or "\0" in text:
@@ -46,6 +46,23 @@ async def list_users(pool: Pool, caller: Caller, text: str, after: str, limit: i
         found = await users.list_users(tx, wanted, _position(key, wanted, after), size + 1)
     shown = found[:size]
     return UserPage(shown, _cursor(key, wanted, shown[-1]) if len(found) > size else "")
+
+
+async def find_users(pool: Pool, caller: Caller, user_ids: Sequence[UUID]) -> UserPage:
+    """Those of at most 400 users that there are, in no order.
+
+    Errors: FORBIDDEN `scope_missing`, `role_too_low`; INVALID `too_many_ids`.
+    """
+    _require_read(caller)
+    if len(user_ids) > MAX_IDS:
+        raise invalid("too_many_ids", f"At most {MAX_IDS} ids can be asked for at once.")
+    async with transaction(pool, readonly=True) as tx:
+        return UserPage(await users.find_users(tx, user_ids), "")
+
+
+def _require_read(caller: Caller) -> None:
+    caller.require("admin:read")
+    caller.require_role(Role.SUPPORT)
 
 
 def _cursor(key: bytes, text: str, last: User) -> str:

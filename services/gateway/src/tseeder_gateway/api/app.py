@@ -16,7 +16,7 @@ from tseeder_gateway.api import openapi, problems
 from tseeder_gateway.api.context import RequestContext
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
-from tseeder_gateway.api.routes import admin, auth, files, health, job_events, jobs, me, plans
+from tseeder_gateway.api.routes import admin, auth, files, front_page, health, job_events, jobs, me, plans
 from tseeder_kit.logging import current_request_id
 
 _ROUTERS: Final = (health.router, auth.router, me.router, jobs.router, job_events.router, files.router, plans.router)
@@ -71,6 +71,7 @@ def create_app(parts: Parts) -> ASGIApp:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.parts = parts
     problems.install(app)
+    app.router.routes.extend(front_page.router.routes)
     for router in (*_ROUTERS, admin.router):
         # Flat, not nested: each router names its whole paths, and a request is matched in one pass.
         app.router.routes.extend(router.routes)

@@ -192,6 +192,8 @@ class AuditEntry(_message.Message):
     DETAILS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_EMAIL_FIELD_NUMBER: _builtins.int
+    TARGET_EMAIL_FIELD_NUMBER: _builtins.int
     audit_id: _builtins.str
     actor_user_id: _builtins.str
     actor_role: _builtins.str
@@ -203,6 +205,10 @@ class AuditEntry(_message.Message):
     outcome: _builtins.str
     """`started`, `done`, `refused`, `unknown`"""
     request_id: _builtins.str
+    actor_email: _builtins.str
+    """as it is now: the log itself holds no addresses; "" if auth cannot tell"""
+    target_email: _builtins.str
+    """of a target that is a user who exists"""
     @_builtins.property
     def details(self) -> _struct_pb2.Struct:
         """never a password or a secret"""
@@ -223,10 +229,12 @@ class AuditEntry(_message.Message):
         details: _struct_pb2.Struct | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
+        actor_email: _builtins.str = ...,
+        target_email: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "details", b"details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_role", b"actor_role", "actor_user_id", b"actor_user_id", "at", b"at", "audit_id", b"audit_id", "details", b"details", "outcome", b"outcome", "reason", b"reason", "request_id", b"request_id", "target", b"target", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_email", b"actor_email", "actor_role", b"actor_role", "actor_user_id", b"actor_user_id", "at", b"at", "audit_id", b"audit_id", "details", b"details", "outcome", b"outcome", "reason", b"reason", "request_id", b"request_id", "target", b"target", "target_email", b"target_email", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,6 +101,8 @@ class AuditView(View):
     details: dict[str, Any] | None
     at: datetime | None
     request_id: str
+    actor_email: str
+    target_email: str
 
     @classmethod
     def of(cls, entry: admin.AuditEntry) -> AuditView:
@@ -117,4 +119,6 @@ class AuditView(View):
             details=MessageToDict(entry.details) if entry.HasField("details") else None,
             at=timestamp(entry, "at"),
             request_id=entry.request_id,
+            actor_email=entry.actor_email,
+            target_email=entry.target_email,
         )
