@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from tests.integration.auth.running import PASSWORD, Auth, unique_email
+from tests.integration.gateway import declared
 from tests.integration.gateway.flaky import FlakyS3
 from tests.integration.jobs.running import Service
 from tseeder.auth.v1 import auth_pb2
@@ -106,11 +107,13 @@ class Door:
         headers: Mapping[str, str] | None = None,
         **rest: Any,
     ) -> Reply:
-        """One request; redirects are not followed."""
+        """One request; redirects are not followed. The description must allow the answer."""
         sent = {**(user.headers if user else {}), **(headers or {})}
         url = URL(self.url + path, encoded=True)
         async with self.http.request(method, url, headers=sent, allow_redirects=False, **rest) as answer:
-            return Reply(answer.status, answer.headers, await answer.read(), answer.cookies)
+            body = await answer.read()
+            declared.check(method, path, answer.status, answer.headers, body)
+            return Reply(answer.status, answer.headers, body, answer.cookies)
 
     async def raw(self, request: bytes) -> bytes:
         """The answer to these very bytes, up to the end of the connection."""

@@ -218,7 +218,11 @@ async def test_unknown_routes_and_methods(door: Door, user: Caller) -> None:
     answer = await door.call("GET", "/v1/nothing", user=user)
     assert (answer.status, answer.code) == (404, "route_not_found")
     answer = await door.call("PUT", JOB, user=user)
-    assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "DELETE, GET, PATCH")
+    assert (answer.status, answer.code, answer.headers["Allow"]) == (
+        405,
+        "method_not_allowed",
+        "DELETE, GET, HEAD, PATCH",
+    )
     answer = await door.call("POST", JOB + "/content", user=user)
     assert (answer.status, answer.code) == (404, "route_not_found")
 

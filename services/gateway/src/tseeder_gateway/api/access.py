@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from tseeder_gateway.api.parts import Parts, parts_of
+from tseeder_gateway.api.schemas.accounts import ScopeName
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.credentials import Credential, cookie_name, presented
 from tseeder_gateway.domain.cross_site import SAFE_METHODS, check_origin, check_token
@@ -15,17 +16,13 @@ from tseeder_gateway.domain.header_values import client_address
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_kit.errors import AppError, Kind, exhausted, forbidden, unauthenticated, unsupported
 
-Scope = Literal[
-    "jobs:read", "jobs:write", "files:read", "files:write", "me:read", "me:write", "admin:read", "admin:write"
-]
-
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 
 
 class Needs:
     """A dependency: the caller's access, if his credential covers `scope`."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: ScopeName) -> None:
         self.scope = scope
 
     async def __call__(self, request: Request) -> Access:

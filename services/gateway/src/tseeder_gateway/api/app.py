@@ -6,20 +6,32 @@ from functools import cache
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response as StarletteResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from tseeder_gateway.api import openapi, problems
 from tseeder_gateway.api.context import RequestContext
+from tseeder_gateway.api.heads import heads
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
-from tseeder_gateway.api.routes import admin, auth, files, front_page, health, job_events, jobs, me, plans
+from tseeder_gateway.api.routes import admin, auth, description, files, front_page, health, job_events, jobs, me, plans
 from tseeder_kit.logging import current_request_id
 
-_ROUTERS: Final = (health.router, auth.router, me.router, jobs.router, job_events.router, files.router, plans.router)
+_ROUTERS: Final = (
+    health.router,
+    description.router,
+    auth.router,
+    me.router,
+    jobs.router,
+    job_events.router,
+    files.router,
+    plans.router,
+    admin.router,
+)
 _EXPOSED: Final = (
     "Accept-Ranges",
     "Content-Disposition",
@@ -66,21 +78,22 @@ class _Cors(CORSMiddleware):
         )
 
 
+def routes() -> list[BaseRoute]:
+    """All routes. Flat, not nested: each router names its whole paths, and a request is matched in one pass."""
+    found = [route for router in _ROUTERS for route in router.routes]
+    return [*found, *heads(found)]
+
+
 def create_app(parts: Parts) -> ASGIApp:
     """The application that serves `parts`."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.parts = parts
     problems.install(app)
     app.router.routes.extend(front_page.router.routes)
-    for router in (*_ROUTERS, admin.router):
-        # Flat, not nested: each router names its whole paths, and a request is matched in one pass.
-        app.router.routes.extend(router.routes)
-    description = cache(lambda: openapi.describe(app))
+    served = routes()
+    app.router.routes.extend(served)
 
-    @app.get("/openapi.json", include_in_schema=False)
-    async def described() -> Response:
-        return Response(description(), media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
-
+    app.state.description = cache(lambda: openapi.compact(openapi.describe(served)))
     settings = parts.settings
     policy = TracePolicy(settings.trace_sample_ratio, trusts_clients=settings.trust_traceparent)
     return RequestContext(_with_cors(app, settings.cors_origins), policy)

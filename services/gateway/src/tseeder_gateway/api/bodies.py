@@ -22,7 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 
 DRAIN_BYTES: Final = 32 * 1024 * 1024
 DRAIN_SECONDS: Final = 5.0
-_MAX_FIELDS: Final = 8
+MAX_FIELDS: Final = 8
 
 
 class JsonBody(Generic[M]):
@@ -122,7 +122,7 @@ class _InMemory(MultiPartParser):
     by itself the parser would leave the part before it out without a word."""
 
     def __init__(self, request: Request, limit: int) -> None:
-        super().__init__(request.headers, self._whole(limited(request, limit)), max_files=1, max_fields=_MAX_FIELDS)
+        super().__init__(request.headers, self._whole(limited(request, limit)), max_files=1, max_fields=MAX_FIELDS)
         self.spool_max_size = limit
         self._ended = False
 

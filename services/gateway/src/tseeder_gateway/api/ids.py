@@ -1,4 +1,4 @@
-"""Ids in paths. What is no id names nothing: 404, as for somebody else's."""
+"""Ids in paths, and of requests. What is no id names nothing: 404, as for somebody else's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import re
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Depends, Path
+from fastapi import Depends, Header, Path
 
 from tseeder_kit.errors import not_found
 
-_AGENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+AGENT_ID_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,127}$"
+_AGENT_ID: Final = re.compile(AGENT_ID_PATTERN.strip("^$"))
+# Said, and not checked by the framework: what is no id is answered like one of nothing.
+_UUID: Final = {"format": "uuid"}
+_NAME: Final = {"pattern": AGENT_ID_PATTERN}
 
 
 def _uuid(text: str, code: str, message: str) -> str:
@@ -24,19 +28,21 @@ def _missing(code: str, message: str) -> str:
     raise not_found(code, message)
 
 
-async def _job(job_id: Annotated[str, Path()]) -> str:
+async def _job(job_id: Annotated[str, Path(description="id of the job", json_schema_extra=_UUID)]) -> str:
     return _uuid(job_id, "job_not_found", "There is no such job.")
 
 
-async def _file(file_id: Annotated[str, Path()]) -> str:
+async def _file(file_id: Annotated[str, Path(description="id of the file", json_schema_extra=_UUID)]) -> str:
     return _uuid(file_id, "file_not_found", "There is no such file.")
 
 
-async def _key(key_id: Annotated[str, Path()]) -> str:
+async def _key(key_id: Annotated[str, Path(description="id of the API key", json_schema_extra=_UUID)]) -> str:
     return _uuid(key_id, "api_key_not_found", "There is no such API key.")
 
 
-async def _agent(agent_id: Annotated[str, Path()]) -> str:
+async def _agent(
+    agent_id: Annotated[str, Path(description="the agent's name", json_schema_extra=_NAME)],
+) -> str:
     if not _AGENT_ID.fullmatch(agent_id):
         raise not_found("agent_not_found", "There is no such agent.")
     return agent_id
@@ -46,3 +52,11 @@ JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 KeyId = Annotated[str, Depends(_key)]
 AgentId = Annotated[str, Depends(_agent)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="the same key with the same request makes one thing, however often it is sent (for 24 h)",
+        json_schema_extra={"pattern": "^[!-~]{1,255}$"},
+    ),
+]

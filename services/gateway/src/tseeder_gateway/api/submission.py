@@ -21,19 +21,30 @@ MAGNET_ROOM_BYTES: Final = 64 * 1024
 _FIELDS: Final = frozenset({"torrent", "name", "selection"})
 
 _MULTIPART: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["torrent"],
-    "additionalProperties": False,
-    "properties": {
-        "torrent": {"type": "string", "contentMediaType": "application/x-bittorrent"},
-        "name": {"type": "string"},
-        "selection": {"type": "string", "contentMediaType": "application/json"},
+    "schema": {
+        "type": "object",
+        "required": ["torrent"],
+        "additionalProperties": False,
+        "properties": {
+            "torrent": {
+                "type": "string",
+                "contentMediaType": "application/x-bittorrent",
+                "description": "the .torrent, with a filename; 10 MB at most",
+            },
+            "name": {"type": "string", "maxLength": 255},
+            "selection": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "description": 'as `selection` in JSON, such as `{"file_indexes": [0, 2]}`',
+            },
+        },
     },
+    "example": {"torrent": "d4:infod...ee", "name": "netinst", "selection": '{"file_indexes": [0, 2]}'},
 }
 
 
 class Submission:
-    """A dependency: what the request submits, without its Idempotency-Key. Its two schemas are for /openapi.json."""
+    """A dependency: what the request submits, without its Idempotency-Key. Its two forms are for /openapi.json."""
 
     model = SubmitBody
     multipart = _MULTIPART

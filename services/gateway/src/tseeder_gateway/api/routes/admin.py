@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from tseeder.admin.v1 import admin_pb2 as pb
 from tseeder.auth.v1 import auth_pb2 as auth
 from tseeder_gateway.api.access import AdminRead, AdminWrite
 from tseeder_gateway.api.bodies import JsonBody
-from tseeder_gateway.api.ids import AgentId, JobId
-from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.ids import AgentId, IdempotencyKey, JobId
 from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import IDEMPOTENT, LISTED, problems
 from tseeder_gateway.api.schemas.accounts import UserView
 from tseeder_gateway.api.schemas.jobs import JobView
 from tseeder_gateway.api.schemas.operators import (
@@ -29,15 +29,32 @@ from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"])
 
+_JUSTIFIED: Final = ("reason_required", "ticket_required", "bad_text")
+
 Justified = Annotated[JustificationBody, Depends(JsonBody(JustificationBody))]
 
 
-@router.post("/users", status_code=201, responses=problems(409, 422))
+@router.post(
+    "/users",
+    status_code=201,
+    responses=problems(
+        *IDEMPOTENT,
+        "bad_email",
+        "bad_text",
+        "password_too_short",
+        "password_too_long",
+        "role_escalation",
+        "idempotency_in_flight",
+        "email_taken",
+        "user_id_taken",
+        "auth_busy",
+    ),
+)
 async def create_user(
     request: Request,
     access: AdminWrite,
     body: Annotated[NewUserBody, Depends(JsonBody(NewUserBody))],
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    key: IdempotencyKey = None,
 ) -> UserView:
     """Makes an account with a password that the operator chose; its role is not above his own."""
     message = pb.CreateUserRequest(
@@ -51,7 +68,7 @@ async def create_user(
     return UserView.of(await parts_of(request).admin.create_user(access.identity, message))
 
 
-@router.get("/users")
+@router.get("/users", responses=problems(*LISTED))
 async def list_users(request: Request, access: AdminRead, query: Annotated[UsersQuery, Query()]) -> Page[UserView]:
     """Accounts."""
     answer = await parts_of(request).admin.list_users(
@@ -67,26 +84,26 @@ async def list_agents(request: Request, access: AdminRead) -> Page[AgentView]:
     return Page(items=[AgentView.of(agent) for agent in agents])
 
 
-@router.post("/agents/{agent_id}/cordon", responses=problems(404))
+@router.post("/agents/{agent_id}/cordon", responses=problems(*_JUSTIFIED, "agent_not_found"))
 async def cordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent finishes what it holds, and claims nothing more."""
     return await _set_cordon(request, access, agent_id, body, cordoned=True)
 
 
-@router.post("/agents/{agent_id}/uncordon", responses=problems(404))
+@router.post("/agents/{agent_id}/uncordon", responses=problems(*_JUSTIFIED, "agent_not_found"))
 async def uncordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent may claim again."""
     return await _set_cordon(request, access, agent_id, body, cordoned=False)
 
 
-@router.post("/jobs/{job_id}/terminate", responses=problems(404, 409))
+@router.post("/jobs/{job_id}/terminate", responses=problems(*_JUSTIFIED, "job_not_found"))
 async def terminate_job(request: Request, access: AdminWrite, job_id: JobId, body: Justified) -> JobView:
     """Ends anybody's job."""
     job = await parts_of(request).admin.terminate_job(access.identity, job_id, _justification(body))
     return JobView.of(job)
 
 
-@router.get("/audit")
+@router.get("/audit", responses=problems(*LISTED))
 async def list_audit(request: Request, access: AdminRead, query: Annotated[AuditQuery, Query()]) -> Page[AuditView]:
     """What operators did, newest first."""
     answer = await parts_of(request).admin.list_audit(

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tseeder_gateway.api.access import Anonymous, MeWrite, remote_address
 from tseeder_gateway.api.bodies import JsonBody
-from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import problems
 from tseeder_gateway.api.schemas.accounts import BootstrapBody, LogInBody, LogInView, UserView
 from tseeder_gateway.api.schemas.wire import present_timestamp
 from tseeder_gateway.domain.credentials import cookie_name
@@ -22,13 +23,34 @@ router = APIRouter(prefix="/v1/auth", tags=["auth"])
 _USER_AGENT_CHARS = 256
 
 
-@router.post("/bootstrap", status_code=201, dependencies=[Depends(Anonymous())], responses=problems(401, 409))
+@router.post(
+    "/bootstrap",
+    status_code=201,
+    dependencies=[Depends(Anonymous())],
+    responses=problems(
+        "bad_email",
+        "password_too_short",
+        "password_too_long",
+        "bootstrap_token_invalid",
+        "bootstrap_token_expired",
+        "already_bootstrapped",
+        "email_taken",
+        "auth_busy",
+    ),
+)
 async def bootstrap(request: Request, body: Annotated[BootstrapBody, Depends(JsonBody(BootstrapBody))]) -> UserView:
     """Makes the first superadmin with a one-time token; refused when there is one."""
     return UserView.of(await parts_of(request).auth.bootstrap(body.token, body.email, body.password))
 
 
-@router.post("/login", dependencies=[Depends(Anonymous())], responses=problems(401))
+@router.post(
+    "/login",
+    dependencies=[Depends(Anonymous())],
+    responses={
+        200: {"headers": headers("Set-Cookie")},
+        **problems("password_too_long", "invalid_credentials", "account_suspended", "login_throttled", "auth_busy"),
+    },
+)
 async def log_in(
     request: Request, response: Response, body: Annotated[LogInBody, Depends(JsonBody(LogInBody))]
 ) -> LogInView:
@@ -45,7 +67,11 @@ async def log_in(
     return LogInView.of(answer)
 
 
-@router.post("/logout", status_code=204, responses=problems())
+@router.post(
+    "/logout",
+    status_code=204,
+    responses={204: {"headers": headers("Set-Cookie")}, **problems("not_a_session")},
+)
 async def log_out(request: Request, response: Response, access: MeWrite) -> None:
     """Ends the session that the request's cookie names."""
     if not access.by_session:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from tseeder_gateway.api.access import FilesRead, FilesWrite
 from tseeder_gateway.api.content import ContentResponse
+from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import FileId, JobId
-from tseeder_gateway.api.openapi import problems
 from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import LISTED, problems
 from tseeder_gateway.api.schemas.files import FilesQuery, FileView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.access import Access
@@ -21,17 +22,45 @@ from tseeder_kit.ids import random_token
 
 router = APIRouter(prefix="/v1", tags=["files"])
 
-_BYTES: Final[dict[str, Any]] = {"content": {"application/octet-stream": {}}}
+_BYTES: Final[dict[str, Any]] = {
+    "content": {
+        # The media types of domain/media_types.py, and none that a browser would run.
+        "*/*": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    }
+}
+_SAME: Final = ("ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy")
 _CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "The whole file", **_BYTES},
-    206: {"description": "The ranges that were asked for; several as multipart/byteranges", **_BYTES},
-    302: {"description": "Where the bytes are, for this minute (by setting)"},
-    304: {"description": "The client has it already"},
-    **problems(404, 409, 412, 416),
+    200: {"description": "The whole file", "headers": headers(*_SAME), **_BYTES},
+    206: {
+        "description": "The ranges that were asked for; several as multipart/byteranges",
+        "headers": headers(*_SAME, "Content-Range"),
+        **_BYTES,
+    },
+    302: {
+        "description": "Where the bytes are, for this minute (by setting)",
+        "headers": headers("Storage-Location"),
+    },
+    304: {"description": "The client has it already", "headers": headers("ETag")},
+    **problems(
+        "file_not_found",
+        "not_stored_yet",
+        "file_not_wanted",
+        "etag_mismatch",
+        "range_not_satisfiable",
+        "storage_unavailable",
+        "storage_refused",
+    ),
 }
 
 
-@router.get("/jobs/{job_id}/files", responses=problems(404))
+_CONTENT: Final[dict[str, Any]] = {
+    "response_class": Response,
+    "responses": _CONTENT_RESPONSES,
+    "openapi_extra": {"x-request-headers": ("Range", "If-Range", "If-Match", "If-None-Match")},
+}
+
+
+@router.get("/jobs/{job_id}/files", responses=problems(*LISTED, "job_not_found"))
 async def list_job_files(
     request: Request, access: FilesRead, job_id: JobId, query: Annotated[FilesQuery, Query()]
 ) -> Page[FileView]:
@@ -39,31 +68,31 @@ async def list_job_files(
     return await _list(request, access, job_id, query)
 
 
-@router.get("/files")
+@router.get("/files", responses=problems(*LISTED))
 async def list_files(request: Request, access: FilesRead, query: Annotated[FilesQuery, Query()]) -> Page[FileView]:
     """The files of all jobs of the caller, newest first."""
     return await _list(request, access, "", query)
 
 
-@router.get("/files/{file_id}", responses=problems(404))
+@router.get("/files/{file_id}", responses=problems("file_not_found"))
 async def get_file(request: Request, access: FilesRead, file_id: FileId) -> FileView:
     """One file."""
     return FileView.of(await parts_of(request).jobs.get_file(access.identity, file_id))
 
 
-@router.delete("/files/{file_id}", status_code=204, responses=problems(404, 409))
+@router.delete("/files/{file_id}", status_code=204, responses=problems("file_not_found"))
 async def delete_file(request: Request, access: FilesWrite, file_id: FileId) -> None:
     """Gives the file up for good."""
     await parts_of(request).jobs.delete_file(access.identity, file_id)
 
 
-@router.api_route("/files/{file_id}/content", methods=["GET"], response_class=Response, responses=_CONTENT_RESPONSES)
+@router.api_route("/files/{file_id}/content", methods=["GET"], **_CONTENT)
 async def get_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """The file's bytes: all, a range, or up to five."""
     return await _content(request, access, file_id)
 
 
-@router.api_route("/files/{file_id}/content", methods=["HEAD"], response_class=Response, responses=_CONTENT_RESPONSES)
+@router.api_route("/files/{file_id}/content", methods=["HEAD"], **_CONTENT)
 async def head_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """What a GET would say about the whole file."""
     return await _content(request, access, file_id)

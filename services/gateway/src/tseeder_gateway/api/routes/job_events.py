@@ -8,11 +8,11 @@ from contextlib import aclosing, asynccontextmanager
 from fastapi import APIRouter, Request, Response
 
 from tseeder_gateway.api.access import JobsRead
+from tseeder_gateway.api.described import EVENTS
 from tseeder_gateway.api.ids import JobId
-from tseeder_gateway.api.openapi import problems
 from tseeder_gateway.api.parts import Parts, parts_of
-from tseeder_gateway.api.schemas.jobs import JobView, ProgressView, SnapshotView
-from tseeder_gateway.api.schemas.wire import View
+from tseeder_gateway.api.problem_codes import problems
+from tseeder_gateway.api.schemas.jobs import EndView, JobView, ProgressView, SnapshotView
 from tseeder_gateway.api.sse import PING, EventStream, Frames, frame
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.header_values import last_event_id
@@ -23,22 +23,14 @@ from tseeder_kit.errors import forbidden
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-class EndView(View):
-    """The data of the last event: the job's final state, `deleted`, `unauthenticated` or `forbidden`."""
-
-    reason: str
-
-
 @router.get(
     "/{job_id}/events",
     status_code=200,
     response_class=EventStream,
+    openapi_extra={"x-request-headers": ("Last-Event-ID",)},
     responses={
-        200: {
-            "description": "Events `snapshot`, `job`, `progress`, and `end` as the last. Ids are job versions.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
-        **problems(404),
+        200: EVENTS,
+        **problems("job_not_found", "too_many_streams"),
     },
 )
 async def job_events(request: Request, access: JobsRead, job_id: JobId) -> Response:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_gateway.api.access import JobsRead, JobsWrite
 from tseeder_gateway.api.bodies import JsonBody
-from tseeder_gateway.api.ids import JobId
-from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.described import headers
+from tseeder_gateway.api.ids import IdempotencyKey, JobId
 from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import (
+    IDEMPOTENT,
+    INFO_HASH_CODES,
+    LISTED,
+    MAGNET_CODES,
+    TORRENT_CODES,
+    problems,
+)
 from tseeder_gateway.api.schemas.jobs import JobChangesBody, JobsQuery, JobView, NewSelectionBody
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.api.submission import Submission
@@ -20,26 +28,45 @@ from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+_SELECTION: Final = ("selection_empty", "bad_selection", "selection_out_of_range")
 _ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted: it is in the database, or (with Idempotent-Replayed) was before",
-    "headers": {
-        "Location": {"schema": {"type": "string"}},
-        "Idempotent-Replayed": {"schema": {"type": "string", "const": "true"}},
-    },
+    "headers": headers("Location", "Idempotent-Replayed"),
 }
 
 
 @router.post(
     "",
     status_code=202,
-    responses={202: _ACCEPTED, **problems(409, 413, 415, 422)},
+    responses={
+        202: _ACCEPTED,
+        **problems(
+            *IDEMPOTENT,
+            *TORRENT_CODES,
+            *MAGNET_CODES,
+            *INFO_HASH_CODES,
+            *_SELECTION,
+            "bad_name",
+            "magnet_too_large",
+            "torrent_too_large",
+            "torrent_parse_failed",
+            "torrent_parse_timeout",
+            "torrent_blocked",
+            "live_jobs_limit",
+            "storage_quota_exceeded",
+            "job_not_found",
+            "idempotency_in_flight",
+            "parser_busy",
+            "no_default_plan",
+        ),
+    },
 )
 async def submit_job(
     request: Request,
     response: Response,
     access: JobsWrite,
     submission: Annotated[pb.SubmitRequest, Depends(Submission())],
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    key: IdempotencyKey = None,
 ) -> JobView:
     """Takes a magnet, an info-hash or a .torrent. The same Idempotency-Key and content answer the same job."""
     submission.idempotency_key = idempotency_key(key)
@@ -50,7 +77,7 @@ async def submit_job(
     return JobView.of(answer.job)
 
 
-@router.get("")
+@router.get("", responses=problems(*LISTED))
 async def list_jobs(request: Request, access: JobsRead, query: Annotated[JobsQuery, Query()]) -> Page[JobView]:
     """The caller's jobs, newest first."""
     answer = await parts_of(request).jobs.list_jobs(
@@ -63,13 +90,13 @@ async def list_jobs(request: Request, access: JobsRead, query: Annotated[JobsQue
     return Page(items=[JobView.of(job) for job in answer.jobs], next_cursor=answer.next_cursor or None)
 
 
-@router.get("/{job_id}", responses=problems(404))
+@router.get("/{job_id}", responses=problems("job_not_found"))
 async def get_job(request: Request, access: JobsRead, job_id: JobId) -> JobView:
     """One job."""
     return JobView.of(await parts_of(request).jobs.get_job(access.identity, job_id))
 
 
-@router.patch("/{job_id}", responses=problems(404))
+@router.patch("/{job_id}", responses=problems("job_not_found", "bad_name"))
 async def update_job(
     request: Request,
     access: JobsWrite,
@@ -81,37 +108,49 @@ async def update_job(
     return JobView.of(await parts_of(request).jobs.update_job(access.identity, job_id, name=name))
 
 
-@router.delete("/{job_id}", status_code=204, responses=problems(404, 409))
+@router.delete("/{job_id}", status_code=204, responses=problems("job_not_found"))
 async def delete_job(request: Request, access: JobsWrite, job_id: JobId) -> None:
     """Cancels it if need be, and gives its files up for good."""
     await parts_of(request).jobs.delete_job(access.identity, job_id)
 
 
-@router.post("/{job_id}/cancel", responses=problems(404, 409))
+@router.post("/{job_id}/cancel", responses=problems("job_not_found"))
 async def cancel_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
     """Ends the wish; what is stored stays."""
     return JobView.of(await parts_of(request).jobs.cancel_job(access.identity, job_id))
 
 
-@router.post("/{job_id}/pause", responses=problems(404, 409))
+@router.post("/{job_id}/pause", responses=problems("job_not_found", "job_ended"))
 async def pause_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
     """Suspends the wish."""
     return JobView.of(await parts_of(request).jobs.pause_job(access.identity, job_id))
 
 
-@router.post("/{job_id}/resume", responses=problems(404, 409))
+@router.post("/{job_id}/resume", responses=problems("job_not_found", "job_ended", "live_jobs_limit"))
 async def resume_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
     """Takes a paused job up again."""
     return JobView.of(await parts_of(request).jobs.resume_job(access.identity, job_id))
 
 
-@router.post("/{job_id}/retry", responses=problems(404, 409, 422))
+@router.post(
+    "/{job_id}/retry",
+    responses=problems(
+        "job_not_found",
+        "job_not_retryable",
+        "selection_out_of_range",
+        "live_jobs_limit",
+        "storage_quota_exceeded",
+    ),
+)
 async def retry_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
     """Runs a job again that ended without its files."""
     return JobView.of(await parts_of(request).jobs.retry_job(access.identity, job_id))
 
 
-@router.put("/{job_id}/selection", responses=problems(404, 409, 422))
+@router.put(
+    "/{job_id}/selection",
+    responses=problems("job_not_found", "job_ended", *_SELECTION, "live_jobs_limit", "storage_quota_exceeded"),
+)
 async def set_selection(
     request: Request,
     access: JobsWrite,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from tseeder_gateway.api.access import MeRead, MeWrite
 from tseeder_gateway.api.bodies import JsonBody
-from tseeder_gateway.api.ids import KeyId
-from tseeder_gateway.api.openapi import problems
+from tseeder_gateway.api.ids import IdempotencyKey, KeyId
 from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import IDEMPOTENT, problems
 from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, NewApiKeyBody, NewApiKeyView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.header_values import idempotency_key
@@ -18,7 +18,7 @@ from tseeder_gateway.domain.header_values import idempotency_key
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
 
-@router.get("")
+@router.get("", responses=problems("user_not_found"))
 async def get_me(request: Request, access: MeRead) -> MeView:
     """The caller's account, and the scopes of the credential that he uses."""
     user = await parts_of(request).auth.get_me(access.identity)
@@ -32,12 +32,24 @@ async def list_api_keys(request: Request, access: MeRead) -> Page[ApiKeyView]:
     return Page(items=[ApiKeyView.of(key) for key in keys])
 
 
-@router.post("/api-keys", status_code=201, responses=problems(409, 422))
+@router.post(
+    "/api-keys",
+    status_code=201,
+    responses=problems(
+        *IDEMPOTENT,
+        "bad_text",
+        "unknown_scope",
+        "expires_at_past",
+        "scope_escalation",
+        "api_key_revoked",
+        "too_many_api_keys",
+    ),
+)
 async def create_api_key(
     request: Request,
     access: MeWrite,
     body: Annotated[NewApiKeyBody, Depends(JsonBody(NewApiKeyBody))],
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    key: IdempotencyKey = None,
 ) -> NewApiKeyView:
     """Makes a key; the answer is the only place that ever shows its secret."""
     answer = await parts_of(request).auth.create_api_key(
@@ -50,7 +62,7 @@ async def create_api_key(
     return NewApiKeyView(key=ApiKeyView.of(answer.key), secret=answer.secret)
 
 
-@router.delete("/api-keys/{key_id}", status_code=204, responses=problems(404))
+@router.delete("/api-keys/{key_id}", status_code=204, responses=problems("api_key_not_found"))
 async def revoke_api_key(request: Request, access: MeWrite, key_id: KeyId) -> None:
     """Ends a key; gateways that have just seen it notice within 5 s."""
     await parts_of(request).auth.revoke_api_key(access.identity, key_id)

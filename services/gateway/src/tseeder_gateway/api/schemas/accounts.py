@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import Field
 
 from tseeder.auth.v1 import auth_pb2 as pb
 from tseeder_gateway.api.schemas.wire import (
     UNKNOWN,
+    Id,
     Instant,
     RequestBody,
     View,
+    described,
     enum_names,
     one_of,
     present_timestamp,
@@ -24,33 +26,54 @@ ROLES: Final = enum_names(pb.Role, "ROLE_")
 RoleName = Literal["user", "support", "admin", "superadmin"]
 
 
+ScopeName = Literal[
+    "jobs:read", "jobs:write", "files:read", "files:write", "me:read", "me:write", "admin:read", "admin:write"
+]
+_SCOPES: Final = [*get_args(ScopeName)]
+
+
+def email() -> Any:
+    """A field for an address; auth judges it."""
+    return described(format="email", maxLength=254)
+
+
+def new_password() -> Any:
+    """A field for a password that is set; auth judges it."""
+    return described("8 to 128 characters", minLength=8, maxLength=128)
+
+
 class BootstrapBody(RequestBody):
     """The one-time token, and who the first superadmin is to be."""
 
     token: str
-    email: str
-    password: str
+    email: str = email()
+    password: str = new_password()
 
 
 class LogInBody(RequestBody):
     """What a person signs in with."""
 
     email: str
-    password: str
+    password: str = described(maxLength=128)
 
 
 class NewApiKeyBody(RequestBody):
     """A key to be made. Without `scopes` auth decides; without `expires_at` it lives until it is revoked."""
 
-    name: str
-    scopes: list[str] = Field(default=[], max_length=100)
-    expires_at: Instant | None = None
+    name: str = described("1 to 100 visible characters on one line", minLength=1, maxLength=100)
+    scopes: list[str] = Field(
+        default=[],
+        max_length=100,
+        description="none of them that the caller does not hold; none at all: those that he holds",
+        json_schema_extra={"items": {"type": "string", "enum": _SCOPES}},
+    )
+    expires_at: Instant | None = Field(default=None, description="in the future; null or absent: never")
 
 
 class UserView(View):
     """An account."""
 
-    user_id: str
+    user_id: Id
     email: str
     role: str = one_of(ROLES)
     created_at: datetime | None
@@ -65,7 +88,7 @@ class UserView(View):
 class MeView(UserView):
     """The caller's own account, and what this credential of his may do."""
 
-    scopes: list[str]
+    scopes: list[str] = described(items={"type": "string", "enum": _SCOPES})
     csrf_token: str | None = Field(description="of this session, for X-CSRF-Token; null for an API key")
 
     @classmethod
@@ -94,10 +117,10 @@ class LogInView(View):
 class ApiKeyView(View):
     """A key, without its secret."""
 
-    key_id: str
+    key_id: Id
     name: str
-    prefix: str
-    scopes: list[str]
+    prefix: str = described("what the key begins with, after `tsk_`", pattern="^[a-z2-7]{8}$")
+    scopes: list[str] = described(items={"type": "string", "enum": _SCOPES})
     created_at: datetime | None
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -120,7 +143,7 @@ class NewApiKeyView(View):
     """A key that was made. `secret` is shown this once; on an idempotent replay it is empty."""
 
     key: ApiKeyView
-    secret: str
+    secret: str = described(pattern="^(tsk_[a-z2-7]{8}_[0-9A-Za-z]{32}_[a-z2-7]{7})?$")
 
 
 def _user_fields(user: pb.User) -> dict[str, Any]:

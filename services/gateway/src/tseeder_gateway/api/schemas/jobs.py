@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from tseeder.agent.v1.progress_pb2 import Progress
 from tseeder.jobs.v1 import model_pb2 as pb
 from tseeder_gateway.api.schemas.wire import (
     UNKNOWN,
+    Count,
+    Id,
+    OptionalCursor,
     OptionalInt,
     OptionalText,
     Query,
     RequestBody,
     View,
+    described,
     enum_names,
     one_of,
     timestamp,
@@ -41,7 +45,19 @@ def _mostly_indexes(value: object) -> object:
     return value
 
 
-FileIndexes = Annotated[list[FileIndex], BeforeValidator(_mostly_indexes)]
+# jobs holds to these two itself, with codes of its own; so the gateway only says them.
+FileIndexes = Annotated[
+    list[FileIndex],
+    BeforeValidator(_mostly_indexes),
+    Field(json_schema_extra={"minItems": 1, "maxItems": 200_000}),
+]
+_NAME: Final[dict[str, Any]] = {
+    "maxLength": 255,
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$",
+}
+_TOLD_SOURCES: Final[list[Any]] = [
+    {"properties": {name: {"type": "string"}}, "required": [name]} for name in ("magnet", "info_hash")
+]
 
 
 class SelectionBody(RequestBody):
@@ -53,9 +69,21 @@ class SelectionBody(RequestBody):
 class SubmitBody(RequestBody):
     """What to fetch: exactly one of `magnet` and `info_hash` (a .torrent comes by multipart/form-data)."""
 
-    magnet: str | None = None
-    info_hash: str | None = Field(default=None, description="40 or 64 hex digits, or 32 of base32")
-    name: str | None = None
+    model_config = ConfigDict(json_schema_extra={"oneOf": _TOLD_SOURCES})
+
+    magnet: str | None = Field(
+        default=None,
+        description="a magnet URI; 1,000 trackers at most, of which 50 are used",
+        json_schema_extra={"maxLength": 131_072, "pattern": r"^\s*[Mm][Aa][Gg][Nn][Ee][Tt]:\?"},
+    )
+    info_hash: str | None = Field(
+        default=None,
+        description="40 or 64 hex digits, or 32 of base32; not all zeros",
+        json_schema_extra={"pattern": r"^\s*([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[A-Za-z2-7]{32})\s*$"},
+    )
+    name: str | None = Field(
+        default=None, description="what to call it; absent or empty: the torrent's own name", json_schema_extra=_NAME
+    )
     selection: SelectionBody | None = Field(default=None, description="absent or null: every file")
 
 
@@ -68,7 +96,7 @@ class NewSelectionBody(RequestBody):
 class JobChangesBody(RequestBody):
     """What is to change of a job, as a JSON merge patch: what is absent stays as it is."""
 
-    name: str | None = Field(default=None, description="null or empty: the torrent's own")
+    name: str | None = Field(default=None, description="null or empty: the torrent's own", json_schema_extra=_NAME)
 
 
 def _listed(value: object) -> object:
@@ -78,16 +106,18 @@ def _listed(value: object) -> object:
 class JobsQuery(Query):
     """`state` may be given several times."""
 
-    state: Annotated[list[JobStateName], BeforeValidator(_listed)] = Field(default=[], max_length=16)
-    text: OptionalText = Field(default=None, max_length=500, description="part of the name")
-    cursor: OptionalText = Field(default=None, max_length=4096)
+    state: Annotated[list[JobStateName], BeforeValidator(_listed)] = Field(
+        default=[], max_length=16, description="jobs in one of these states; all if not given"
+    )
+    text: OptionalText = Field(default=None, max_length=255, description="part of the name")
+    cursor: OptionalCursor = None
     limit: OptionalInt = Field(default=None, ge=1, le=200, description="50 if not given")
 
 
 class ReasonView(View):
-    """Why something is as it is."""
+    """Why something is as it is. `code` is stable; more of them may come."""
 
-    code: str
+    code: str = described(pattern="^[a-z0-9_]+$")
     message: str
 
     @classmethod
@@ -99,19 +129,19 @@ class ReasonView(View):
 class JobView(View):
     """One user's wish for one torrent. `version` rises with every change; sizes are bytes."""
 
-    job_id: str
+    job_id: Id
     name: str
     state: str = one_of(JOB_STATES)
-    run: int
-    version: int
-    metadata_known: bool
+    run: int = described("1, and one more with each retry", minimum=1)
+    version: int = described("rises with every change", minimum=1)
+    metadata_known: bool = described("whether names and sizes are known yet; of a magnet not at once")
     private: bool
-    total_bytes: int
-    wanted_bytes: int
-    stored_bytes: int
-    file_count: int
-    wanted_files: int
-    stored_files: int
+    total_bytes: Count
+    wanted_bytes: Count
+    stored_bytes: Count
+    file_count: Count
+    wanted_files: Count
+    stored_files: Count
     reason: ReasonView | None
     created_at: datetime | None
     updated_at: datetime | None
@@ -126,17 +156,17 @@ class JobView(View):
 class ProgressView(View):
     """How far the swarm and S3 are; rates are bytes a second, `eta_seconds` is null while it is unknown."""
 
-    job_id: str
+    job_id: Id
     state: str = one_of(TRANSFER_STATES)
-    wanted_bytes: int
-    downloaded_bytes: int
-    uploaded_bytes: int
-    download_rate: int
-    upload_rate: int
-    peers: int
-    seeds: int
-    eta_seconds: int | None
-    epoch: int
+    wanted_bytes: Count
+    downloaded_bytes: Count
+    uploaded_bytes: Count
+    download_rate: Count
+    upload_rate: Count
+    peers: Count
+    seeds: Count
+    eta_seconds: Count | None
+    epoch: Count
 
     @classmethod
     def of(cls, progress: Progress) -> ProgressView:
@@ -165,6 +195,14 @@ class SnapshotView(JobView):
     def taken(cls, job: pb.Job, progress: Progress | None) -> SnapshotView:
         """From both messages."""
         return cls(**_job_fields(job), progress=None if progress is None else ProgressView.of(progress))
+
+
+class EndView(View):
+    """The data of a stream's last event: the job's final state, or why there is nothing more to see."""
+
+    reason: str = described(
+        enum=["completed", "failed", "cancelled", "expired", "deleted", "unauthenticated", "forbidden"]
+    )
 
 
 def _job_fields(job: pb.Job) -> dict[str, Any]:

@@ -10,13 +10,18 @@ from pydantic import Field
 
 from tseeder.admin.v1 import admin_pb2 as admin
 from tseeder.jobs.v1 import operators_pb2 as operators
-from tseeder_gateway.api.schemas.accounts import RoleName
+from tseeder_gateway.api.schemas.accounts import ROLES, RoleName, email, new_password
 from tseeder_gateway.api.schemas.wire import (
+    Count,
+    Id,
+    OptionalCursor,
     OptionalInt,
     OptionalText,
     Query,
     RequestBody,
     View,
+    described,
+    one_of,
     timestamp,
 )
 
@@ -24,47 +29,47 @@ from tseeder_gateway.api.schemas.wire import (
 class JustificationBody(RequestBody):
     """Why an operator does what cannot be undone: the audit log keeps both."""
 
-    reason: str = Field(description="10 characters or more")
-    ticket_id: str
+    reason: str = described("10 to 2,000 characters", minLength=10, maxLength=2000)
+    ticket_id: str = described("where it was agreed", minLength=1, maxLength=100)
 
 
 class NewUserBody(RequestBody):
     """An account to be made; nothing is destroyed by it, so a justification is optional."""
 
-    email: str
-    password: str
-    role: RoleName = "user"
-    reason: str = ""
-    ticket_id: str = ""
+    email: str = email()
+    password: str = new_password()
+    role: RoleName = Field(default="user", description="not above the operator's own")
+    reason: str = Field(default="", json_schema_extra={"maxLength": 2000})
+    ticket_id: str = Field(default="", json_schema_extra={"maxLength": 100})
 
 
 class UsersQuery(Query):
     """Which accounts, and from where on."""
 
-    text: OptionalText = Field(default=None, max_length=500)
-    cursor: OptionalText = Field(default=None, max_length=4096)
-    limit: OptionalInt = Field(default=None, ge=1, le=200)
+    text: OptionalText = Field(default=None, max_length=254, description="part of the e-mail address")
+    cursor: OptionalCursor = None
+    limit: OptionalInt = Field(default=None, ge=1, le=200, description="50 if not given")
 
 
 class AuditQuery(Query):
     """Which actions, and from where on."""
 
-    action: OptionalText = Field(default=None, max_length=100, description="such as `agent.cordon`; all if not given")
-    cursor: OptionalText = Field(default=None, max_length=4096)
-    limit: OptionalInt = Field(default=None, ge=1, le=200)
+    action: OptionalText = Field(default=None, max_length=64, description="such as `agent.cordon`; all if not given")
+    cursor: OptionalCursor = None
+    limit: OptionalInt = Field(default=None, ge=1, le=200, description="50 if not given")
 
 
 class AgentView(View):
     """An agent; sizes are bytes of its scratch disk."""
 
-    agent_id: str
-    boot_id: str
+    agent_id: str = described(pattern="^[a-z0-9][a-z0-9-]{0,127}$")
+    boot_id: Id
     cordoned: bool
     draining: bool
-    leases: int
-    transfers_capacity: int
-    disk_bytes: int
-    disk_free_bytes: int
+    leases: Count
+    transfers_capacity: Count
+    disk_bytes: Count
+    disk_free_bytes: Count
     software_version: str
     registered_at: datetime | None
     last_heartbeat_at: datetime | None
@@ -90,14 +95,14 @@ class AgentView(View):
 class AuditView(View):
     """One action of an operator."""
 
-    audit_id: str
-    actor_user_id: str
-    actor_role: str
-    action: str
+    audit_id: Id
+    actor_user_id: Id
+    actor_role: str = one_of(ROLES)
+    action: str = described(pattern=r"^[a-z_]+\.[a-z_]+$")
     target: str
     reason: str
     ticket_id: str
-    outcome: str
+    outcome: str = described("`unknown`: the answer was lost", enum=["started", "done", "refused", "unknown"])
     details: dict[str, Any] | None
     at: datetime | None
     request_id: str

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from tseeder.billing.v1 import billing_pb2 as billing
 from tseeder.jobs.v1 import jobs_pb2 as jobs
-from tseeder_gateway.api.schemas.wire import View
+from tseeder_gateway.api.schemas.wire import Count, View
 
 
 class UsageView(View):
     """What the caller uses of his plan; sizes are bytes."""
 
-    live_jobs: int
-    reserved_bytes: int
-    charged_bytes: int
-    storage_limit_bytes: int
-    live_jobs_limit: int
-    running_limit: int
-    running: int
+    live_jobs: Count
+    reserved_bytes: Count
+    charged_bytes: Count
+    storage_limit_bytes: Count
+    live_jobs_limit: Count
+    running_limit: Count
+    running: Count
     plan: str
 
     @classmethod
@@ -38,13 +38,13 @@ class EntitlementsView(View):
     """What a plan allows; `retention_days` 0 is for ever."""
 
     plan_id: str
-    live_jobs: int
-    running_transfers: int
-    storage_bytes: int
-    bandwidth_bytes_per_month: int
-    retention_days: int
-    priority: int
-    streams: int
+    live_jobs: Count
+    running_transfers: Count
+    storage_bytes: Count
+    bandwidth_bytes_per_month: Count
+    retention_days: Count
+    priority: Count
+    streams: Count
 
     @classmethod
     def of(cls, allowed: billing.Entitlements) -> EntitlementsView:

@@ -14,8 +14,13 @@ T = TypeVar("T")
 
 UNKNOWN: Final = "unknown"
 
-_MAX_KEYS: Final = 100
+MAX_KEYS: Final = 100
+_DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+CURSOR_PATTERN: Final = "^[A-Za-z0-9_-]*$"
+MAX_CURSOR_CHARS: Final = 4096
 
 
 class RequestBody(BaseModel):
@@ -27,8 +32,8 @@ class RequestBody(BaseModel):
     @classmethod
     def _has_few_keys(cls, value: object) -> object:
         """One error instead of one for each of them: a MiB of keys would hold everybody up."""
-        if isinstance(value, dict) and len(value) > _MAX_KEYS:
-            raise ValueError(f"has more than {_MAX_KEYS} keys")
+        if isinstance(value, dict) and len(value) > MAX_KEYS:
+            raise ValueError(f"has more than {MAX_KEYS} keys")
         return value
 
 
@@ -39,16 +44,21 @@ class Query(BaseModel):
 
 
 class View(BaseModel):
-    """A body that the gateway sends."""
+    """A body that the gateway sends: nothing else, and nothing less."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
+
+
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Count = Annotated[int, Field(json_schema_extra={"minimum": 0})]
+Cursor = Annotated[str, Field(json_schema_extra={"pattern": CURSOR_PATTERN, "maxLength": MAX_CURSOR_CHARS})]
 
 
 class Page(View, Generic[T]):
     """One page of a list; `next_cursor` is null on the last one."""
 
     items: list[T]
-    next_cursor: str | None = None
+    next_cursor: Cursor | None = None
 
 
 class _Enum(Protocol):
@@ -62,7 +72,12 @@ def enum_names(enum: _Enum, prefix: str) -> dict[int, str]:
 
 def one_of(names: dict[int, str]) -> Any:
     """A field that holds one of these names. A newer service may know more of them, and is not cut off for it."""
-    return Field(json_schema_extra={"enum": [*names.values()]})
+    return described(enum=[*names.values(), UNKNOWN])
+
+
+def described(text: str | None = None, /, **facts: Any) -> Any:
+    """A field that is documented so, and not checked so: what it says holds where the value comes from."""
+    return Field(description=text, json_schema_extra=facts)
 
 
 def timestamp(message: Message, field: str) -> datetime | None:
@@ -81,6 +96,13 @@ def present_timestamp(message: Message, field: str) -> datetime:
 
 def _empty_is_absent(value: object) -> object:
     return None if value == "" else value
+
+
+def _whole_number(value: object) -> object:
+    """Digits only: no blanks, signs, underscores or fractions, which `int` would take."""
+    if isinstance(value, str) and value and not _DIGITS.fullmatch(value):
+        raise ValueError("should be a whole number")
+    return _empty_is_absent(value)
 
 
 def _no_nul(value: str | None) -> str | None:
@@ -102,5 +124,15 @@ def _rfc3339(value: object) -> object:
 
 
 Instant = Annotated[datetime, BeforeValidator(_rfc3339, json_schema_input_type=str)]
-OptionalText = Annotated[str | None, BeforeValidator(_empty_is_absent), AfterValidator(_no_nul)]
-OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_absent)]
+OptionalText = Annotated[
+    str | None,
+    BeforeValidator(_empty_is_absent),
+    AfterValidator(_no_nul),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*$"}),
+]
+OptionalCursor = Annotated[
+    Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR_PATTERN)] | None,
+    BeforeValidator(_empty_is_absent),
+    Field(description="`next_cursor` of the page before; of the same list only"),
+]
+OptionalInt = Annotated[int | None, BeforeValidator(_whole_number)]

@@ -1,0 +1,142 @@
+"""Examples of bodies, by the name of their schema. A test holds each against it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_JOB: Final = "01a1f8b5-2825-728a-81b6-9320f137115c"
+_FILE: Final = "01a1f8b5-3c11-7d04-9a40-5be1f2a7c0de"
+_USER: Final = "01a1f8b0-0b7e-7c55-8d1e-0f6a2b9c4d31"
+_KEY: Final = "01a1f8b4-77aa-7e19-b3c2-6d5e4f3a2b10"
+_AT: Final = "2027-01-31T12:00:00Z"
+_WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
+_OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
+
+_job_view: Final[dict[str, Any]] = {
+    "job_id": _JOB,
+    "name": "debian-12.8.0-amd64-netinst.iso",
+    "state": "downloading",
+    "run": 1,
+    "version": 7,
+    "metadata_known": True,
+    "private": False,
+    "total_bytes": 661651456,
+    "wanted_bytes": 661651456,
+    "stored_bytes": 0,
+    "file_count": 1,
+    "wanted_files": 1,
+    "stored_files": 0,
+    "reason": None,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "finished_at": None,
+}
+_user_view: Final[dict[str, Any]] = {
+    "user_id": _USER,
+    "email": "ann@example.org",
+    "role": "user",
+    "created_at": _AT,
+    "suspended": False,
+}
+_key_view: Final[dict[str, Any]] = {
+    "key_id": _KEY,
+    "name": "laptop",
+    "prefix": "k3v7q2xa",
+    "scopes": ["jobs:read", "jobs:write"],
+    "created_at": _AT,
+    "expires_at": None,
+    "last_used_at": None,
+}
+_entitlements: Final[dict[str, Any]] = {
+    "plan_id": "free",
+    "live_jobs": 5,
+    "running_transfers": 2,
+    "storage_bytes": 53687091200,
+    "bandwidth_bytes_per_month": 0,
+    "retention_days": 0,
+    "priority": 0,
+    "streams": 2,
+}
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "BootstrapBody": {"token": "from-the-command-line", "email": "root@example.org", "password": "correct horse"},
+    "LogInBody": {"email": "ann@example.org", "password": "correct horse battery"},
+    "NewApiKeyBody": {"name": "laptop", "scopes": ["jobs:read", "jobs:write"], "expires_at": None},
+    "SubmitBody": {
+        "magnet": "magnet:?xt=urn:btih:a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&dn=debian",
+        "selection": {"file_indexes": [0, 2]},
+    },
+    "NewSelectionBody": {"file_indexes": [0, 2]},
+    "JobChangesBody": {"name": "netinst"},
+    "JustificationBody": _WHY,
+    "NewUserBody": {"email": "ben@example.org", "password": "correct horse battery", "role": "user"},
+    "LiveView": {"live": True},
+    "ReadyView": {"ready": True, "failing": {}},
+    "UserView": _user_view,
+    "MeView": {**_user_view, "scopes": _OWN_SCOPES, "csrf_token": None},
+    "LogInView": {"user": _user_view, "csrf_token": "kP0a1B2c3D4e5F6g", "expires_at": _AT},
+    "ApiKeyView": _key_view,
+    "NewApiKeyView": {"key": _key_view, "secret": "tsk_k3v7q2xa_0123456789abcdefghijklmnopqrstuv_ab2cd3e"},
+    "JobView": _job_view,
+    "FileView": {
+        "file_id": _FILE,
+        "job_id": _JOB,
+        "file_index": 0,
+        "path": ["debian-12.8.0-amd64-netinst.iso"],
+        "size_bytes": 661651456,
+        "selected": True,
+        "state": "pending",
+        "media_type": "application/x-iso9660-image",
+        "crc32": None,
+        "stored_at": None,
+    },
+    "UsageView": {
+        "live_jobs": 1,
+        "reserved_bytes": 661651456,
+        "charged_bytes": 0,
+        "storage_limit_bytes": 53687091200,
+        "live_jobs_limit": 5,
+        "running_limit": 2,
+        "running": 1,
+        "plan": "free",
+    },
+    "PlanView": {"plan_id": "free", "name": "Free", "entitlements": _entitlements, "is_default": True},
+    "AgentView": {
+        "agent_id": "agent-1",
+        "boot_id": "5f0c2a1e-8b1d-4c37-9a55-1f0e2d3c4b5a",
+        "cordoned": False,
+        "draining": False,
+        "leases": 1,
+        "transfers_capacity": 16,
+        "disk_bytes": 107374182400,
+        "disk_free_bytes": 96636764160,
+        "software_version": "0.1.0",
+        "registered_at": _AT,
+        "last_heartbeat_at": _AT,
+    },
+    "AuditView": {
+        "audit_id": _KEY,
+        "actor_user_id": _USER,
+        "actor_role": "admin",
+        "action": "agent.cordon",
+        "target": "agent-1",
+        "reason": _WHY["reason"],
+        "ticket_id": _WHY["ticket_id"],
+        "outcome": "done",
+        "details": {"cordoned": True},
+        "at": _AT,
+        "request_id": "my-request-0001",
+        "actor_email": "ben@example.org",
+        "target_email": "",
+    },
+}
+"""A page of something is made from the example of that something."""
+
+_PAGE: Final = "Page_"
+
+
+def example_of(schema: str) -> Any:
+    """The example for a schema by its name in `components`. Raises KeyError for one without."""
+    if schema.startswith(_PAGE):
+        return {"items": [EXAMPLES[schema.removeprefix(_PAGE).strip("_")]], "next_cursor": None}
+    return EXAMPLES[schema]
