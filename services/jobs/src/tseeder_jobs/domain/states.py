@@ -1,5 +1,5 @@
-"""The states of transfers and jobs, and every legal move. The schema's CHECKs, the wire's enums and the diagram in
-docs/architecture.md are tested equal to these tables.
+"""The states of transfers and jobs, and every legal move. The schema's CHECKs and the wire's enums are tested equal to
+these tables; docs/reference/states.md is generated from them.
 
 A transfer waits (`queued`), finds its metadata (`resolving`), fetches (`downloading`), has all bytes and uploads the
 rest (`storing`). A lost or released lease takes it back to `queued`; the same boot that renews in time takes it from
