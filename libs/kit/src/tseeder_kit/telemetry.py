@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -16,6 +16,8 @@ Check: TypeAlias = Callable[[], Awaitable[None]]
 
 CHECK_SECONDS: Final = 1.0
 SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LONG_BUCKETS: Final = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+"""Of seconds, for what people wait for: from a tenth of a second to a day."""
 
 _PREFIX: Final = "tseeder_"
 _log = get_logger(__name__)
@@ -40,6 +42,11 @@ def histogram(
 ) -> Histogram:
     """A distribution, by default of seconds; exported as `tseeder_<name>_bucket` etc. Made once, at module level."""
     return Histogram(_full_name(name), help_text, labels, buckets=buckets)
+
+
+def bounded(value: str, known: Collection[str], other: str = "other") -> str:
+    """A label's value that comes from outside: one of `known`, or `other`, so that nobody can make new series."""
+    return value if value in known else other
 
 
 def exposition() -> bytes:

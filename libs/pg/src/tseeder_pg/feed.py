@@ -13,6 +13,7 @@ from uuid import UUID
 
 from tseeder_kit.errors import AppError, not_found, out_of_range
 from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import gauge
 from tseeder_pg.pool import transaction
 from tseeder_pg.types import Pool, Tx
 
@@ -21,6 +22,9 @@ STAMP_BATCH: Final = 1_000
 TRIM_BATCH: Final = 10_000
 SILENT_AFTER: Final = timedelta(days=7)
 
+_unstamped = gauge("feed_unstamped_events", "Committed events that no reader can see yet")
+_unstamped_age = gauge("feed_unstamped_age_seconds", "Age of the oldest event that no reader can see yet; 0: none")
+_behind = gauge("feed_reader_lag_events", "Stamped events that a registered reader has not acknowledged", ("reader",))
 _log = get_logger(__name__)
 
 
@@ -170,3 +174,25 @@ async def trim(pool: Pool, *, silent_after: timedelta = SILENT_AFTER, batch: int
     for row in dropped:
         _log.warning("feed_reader_dropped", reader=row["reader"])
     return int(status.rpartition(" ")[2])
+
+
+UNSTAMPED: Final[str] = """
+SELECT count(*) AS events, COALESCE(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS age_seconds
+FROM feed WHERE seq IS NULL
+"""
+BEHIND: Final[str] = """
+SELECT reader, head.seq - COALESCE(acked_seq, 0) AS events FROM feed_readers, feed_head AS head
+"""
+
+
+async def measure(pool: Pool) -> None:
+    """Sets the gauges of the feed: for a loop, every some seconds."""
+    async with transaction(pool, readonly=True) as tx:
+        waiting = await tx.fetchrow(UNSTAMPED)
+        behind = await tx.fetch(BEHIND)
+    assert waiting is not None  # noqa: S101 - an aggregate answers one row
+    _unstamped.set(waiting["events"])
+    _unstamped_age.set(waiting["age_seconds"])
+    _behind.clear()
+    for row in behind:
+        _behind.labels(row["reader"]).set(row["events"])

@@ -13,7 +13,7 @@ from tseeder_auth.api.accounts import AccountsServicer
 from tseeder_auth.api.me import MeServicer
 from tseeder_auth.api.sessions import SessionsServicer
 from tseeder_auth.settings import Settings
-from tseeder_auth.workers.relay import relay
+from tseeder_auth.workers.relay import feed_lag, relay
 from tseeder_auth.workers.sweep import sweep
 from tseeder_bus import connect
 from tseeder_kit.lifecycle import supervise
@@ -66,7 +66,9 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         await stack.enter_async_context(
             supervise(
-                partial(relay, pool, bus, settings.relay_seconds), partial(sweep, pool, rules, settings.sweep_seconds)
+                partial(relay, pool, bus, settings.relay_seconds),
+                partial(feed_lag, pool),
+                partial(sweep, pool, rules, settings.sweep_seconds),
             )
         )
         rpc = await stack.enter_async_context(

@@ -1,9 +1,14 @@
-"""Numbers committed events and rings for those who read them."""
+"""Numbers committed events, rings for those who read them, and measures how far behind they are."""
+
+from functools import partial
+from typing import Final
 
 from tseeder.subjects import AUTH_FEED
 from tseeder_bus import Bus
 from tseeder_kit.lifecycle import every
 from tseeder_pg import Pool, feed
+
+MEASURE_SECONDS: Final = 10.0
 
 
 async def relay(pool: Pool, bus: Bus, seconds: float) -> None:
@@ -14,3 +19,8 @@ async def relay(pool: Pool, bus: Bus, seconds: float) -> None:
             await bus.ring(AUTH_FEED)
 
     await every(seconds, stamp_and_ring, name="auth_relay")
+
+
+async def feed_lag(pool: Pool) -> None:
+    """Runs for ever."""
+    await every(MEASURE_SECONDS, partial(feed.measure, pool), name="auth_feed_lag")

@@ -20,7 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
 from tseeder_kit.logging import get_logger
-from tseeder_kit.telemetry import histogram
+from tseeder_kit.telemetry import bounded, counter, histogram
+from tseeder_kit.tracing import Role, span
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -32,7 +33,27 @@ _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "Servic
 _PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
 
-_seconds = histogram("s3_seconds", "Calls to object storage by what they did and how they ended", ("call", "outcome"))
+_seconds = histogram(
+    "jobs_s3_seconds", "Calls to object storage by what they did and how they ended", ("call", "outcome")
+)
+_errors = counter(
+    "jobs_s3_errors",
+    "Calls that object storage refused, by its own code; `no_answer`: it gave none, `other`: a rare code",
+    ("call", "code"),
+)
+_REFUSED: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"})
+_COUNTED: Final = _AWAY | _PARTS | _UNKNOWN | _REFUSED | {"NoSuchUpload", "NoSuchKey", "RequestTimeTooSkewed"}
+_OPERATIONS: Final = {
+    "head_bucket": "HeadBucket",
+    "create_upload": "CreateMultipartUpload",
+    "list_parts": "ListParts",
+    "list_uploads": "ListMultipartUploads",
+    "complete_upload": "CompleteMultipartUpload",
+    "abort_upload": "AbortMultipartUpload",
+    "head": "HeadObject",
+    "delete": "DeleteObject",
+    "delete_many": "DeleteObjects",
+}
 _log = get_logger(__name__)
 
 
@@ -269,6 +290,14 @@ def _bare(etag: str) -> str:
 
 @contextmanager
 def _call(name: str) -> Iterator[None]:
+    """One call, with its span."""
+    attributes = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": _OPERATIONS[name]}
+    with span(f"S3/{_OPERATIONS[name]}", role=Role.CLIENT, attributes=attributes), _counted(name):
+        yield
+
+
+@contextmanager
+def _counted(name: str) -> Iterator[None]:
     """Counts and times one call, and turns what it raises into the errors of domain.storage."""
     started = perf_counter()
     outcome = "cancelled"
@@ -278,12 +307,15 @@ def _call(name: str) -> Iterator[None]:
     except ClientError as exc:
         known = _translated(exc)
         outcome = known.code
+        if not (name == "head" and isinstance(known, UploadGone)):  # that is an answer
+            _errors.labels(name, bounded(exc.response.get("Error", {}).get("Code", ""), _COUNTED)).inc()
         raise known from exc
     except NoCredentialsError as exc:
         outcome = "storage_refused"
         raise StorageRefused("no credentials") from exc
     except (BotoCoreError, OSError, TimeoutError) as exc:
         outcome = "storage_unavailable"
+        _errors.labels(name, "no_answer").inc()
         raise StorageUnavailable(type(exc).__name__) from exc
     finally:
         _seconds.labels(name, outcome).observe(perf_counter() - started)

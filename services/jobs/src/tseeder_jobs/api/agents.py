@@ -31,7 +31,6 @@ from tseeder_jobs.usecases.release_transfer import release_transfer
 from tseeder_jobs.usecases.report import report
 from tseeder_jobs.usecases.verify_metadata import verify_metadata
 from tseeder_kit.errors import invalid, too_large
-from tseeder_kit.telemetry import counter
 from tseeder_rpc import current_caller
 
 SERVICE: Final = "/tseeder.jobs.v1.Agents/"
@@ -46,8 +45,6 @@ MAX_REASON_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 500
 AGENT_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 MAX_NOT_BEFORE_SECONDS: Final = 3600.0
-
-_claims: Final = counter("jobs_claims", "Transfers given to agents")
 
 
 class AgentsServicer(agents_pb2_grpc.AgentsServicer):
@@ -95,13 +92,13 @@ class AgentsServicer(agents_pb2_grpc.AgentsServicer):
         if limit < 1:
             raise invalid("bad_limit", "Claim one transfer at least.")
         claimed = await claim_transfers(self._ctx, _caller(), limit, _size(request.disk_free_bytes))
-        _claims.inc(len(claimed))
         return pb.ClaimResponse(
             claimed=[
                 pb.Claimed(
                     lease=lease_wire.ref_to_wire(each.lease),
                     expires_at=wire.timestamp(each.expires_at),
                     disk_reserved_bytes=each.disk_reserved_bytes,
+                    traceparent=each.traceparent or "",
                 )
                 for each in claimed
             ]

@@ -80,11 +80,14 @@ class HeartbeatReply:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLease:
-    """A transfer that is the caller's from now on."""
+    """A transfer that is the caller's from now on. `taken_over`: another lease for it had run out."""
 
     lease: LeaseRef
     expires_at: datetime
     disk_reserved_bytes: int
+    traceparent: str | None
+    waited_seconds: float
+    taken_over: bool
 
 
 @dataclass(frozen=True, slots=True)

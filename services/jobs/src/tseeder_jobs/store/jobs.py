@@ -173,7 +173,9 @@ async def count_files(tx: Tx, job_ids: Sequence[UUID]) -> None:
 
 
 FIND_DONE: Final = """
-SELECT job_id, user_id, state FROM jobs
+SELECT job_id, user_id, state, CASE WHEN run = 1 THEN extract(epoch FROM clock_timestamp() - created_at)::float8 END
+    AS first_run_seconds
+FROM jobs
 WHERE job_id = ANY($1::uuid[]) AND state IN ('queued', 'resolving', 'downloading', 'storing', 'paused')
   AND file_count > 0 AND stored_files = wanted_files
   AND NOT EXISTS (SELECT 1 FROM files f WHERE f.job_id = jobs.job_id AND f.selected AND f.state = 'pending')
@@ -188,11 +190,13 @@ class LiveJob:
     job_id: UUID
     user_id: UUID
     state: JobState
+    first_run_seconds: float | None = None  # since its submit, if it was never reopened; told by `find_done` only
 
 
 async def find_done(tx: Tx, job_ids: Sequence[UUID]) -> list[LiveJob]:
     """Those of these live jobs whose own wanted files are all stored."""
-    return [LiveJob(r["job_id"], r["user_id"], JobState(r["state"])) for r in await tx.fetch(FIND_DONE, job_ids)]
+    rows = await tx.fetch(FIND_DONE, job_ids)
+    return [LiveJob(r["job_id"], r["user_id"], JobState(r["state"]), r["first_run_seconds"]) for r in rows]
 
 
 LIVE_ON_TRANSFER: Final = """

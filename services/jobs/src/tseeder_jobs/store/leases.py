@@ -213,9 +213,9 @@ async def begin_attempt(tx: Tx, transfer_id: UUID, epoch: int, agent_id: str, bo
     await tx.execute(BEGIN_ATTEMPT, transfer_id, epoch, agent_id, boot_id)
 
 
-async def end_attempts(tx: Tx, transfer_id: UUID, outcome: str, reason_code: str | None = None) -> None:
-    """Whatever lease was open ended so."""
-    await tx.execute(END_ATTEMPTS, transfer_id, outcome, reason_code)
+async def end_attempts(tx: Tx, transfer_id: UUID, outcome: str, reason_code: str | None = None) -> bool:
+    """Whatever lease was open ended so; whether there was one."""
+    return await tx.execute(END_ATTEMPTS, transfer_id, outcome, reason_code) != "UPDATE 0"
 
 
 BEAT: Final = """

@@ -19,16 +19,23 @@ def _row(record: Record) -> TransferRow:
 
 
 INSERT: Final = """
-INSERT INTO transfers (transfer_id, torrent_id, state, payer_user_id, priority, disk_needed_bytes)
-VALUES ($1, $2, 'queued', $3, $4, $5)
+INSERT INTO transfers (transfer_id, torrent_id, state, payer_user_id, priority, disk_needed_bytes, traceparent)
+VALUES ($1, $2, 'queued', $3, $4, $5, $6)
 """
 
 
 async def insert(
-    tx: Tx, transfer_id: UUID, torrent_id: UUID, *, payer_user_id: UUID, priority: int, disk_needed_bytes: int
+    tx: Tx,
+    transfer_id: UUID,
+    torrent_id: UUID,
+    *,
+    payer_user_id: UUID,
+    priority: int,
+    disk_needed_bytes: int,
+    traceparent: str | None,
 ) -> None:
     """Queued. The torrent's row is held, and it has no live transfer."""
-    await tx.execute(INSERT, transfer_id, torrent_id, payer_user_id, priority, disk_needed_bytes)
+    await tx.execute(INSERT, transfer_id, torrent_id, payer_user_id, priority, disk_needed_bytes, traceparent)
 
 
 LOCK: Final = f"SELECT {_columns} FROM transfers WHERE transfer_id = $1 FOR UPDATE"
@@ -64,7 +71,8 @@ async def lock_live(tx: Tx, torrent_id: UUID) -> TransferRow | None:
 MOVE: Final = """
 UPDATE transfers SET state = $3, reason_code = $4, reason_message = $5, updated_at = clock_timestamp(),
     ended_at = CASE WHEN $3 IN ('stored', 'failed', 'cancelled') THEN clock_timestamp() END,
-    joined_transfer_id = $6
+    joined_transfer_id = $6,
+    not_before = CASE WHEN $3 = 'queued' THEN greatest(not_before, clock_timestamp()) ELSE not_before END
 WHERE transfer_id = $1 AND state = $2
 """
 
@@ -235,20 +243,32 @@ async def candidates(tx: Tx, agent_id: str, disk_free_bytes: int, limit: int) ->
 
 
 LOCK_CLAIMABLE: Final = f"""
-SELECT {_columns}, disk_needed_bytes FROM transfers
+SELECT {_columns}, disk_needed_bytes, traceparent,
+       extract(epoch FROM clock_timestamp() - not_before)::float8 AS waited_seconds
+FROM transfers
 WHERE transfer_id = $1 AND payer_user_id = $2 AND state = 'queued' AND not_before <= clock_timestamp()
 FOR UPDATE SKIP LOCKED
 """
 
 
-async def lock_claimable(tx: Tx, transfer_id: UUID, payer_user_id: UUID) -> tuple[TransferRow, int] | None:
-    """The transfer and its disk need, if it is still queued, with that payer, and nobody holds it."""
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """A queued transfer that is held; `waited_seconds`: since it was to be had."""
+
+    transfer: TransferRow
+    disk_needed_bytes: int
+    traceparent: str | None
+    waited_seconds: float
+
+
+async def lock_claimable(tx: Tx, transfer_id: UUID, payer_user_id: UUID) -> Claimable | None:
+    """The transfer, if it is still queued, with that payer, and nobody holds it."""
     row = await tx.fetchrow(LOCK_CLAIMABLE, transfer_id, payer_user_id)
     if row is None:
         return None
     values = dict(row)
-    disk = int(values.pop("disk_needed_bytes"))
-    return TransferRow(**{**values, "state": TransferState(values["state"])}), disk
+    own = {name: values.pop(name) for name in ("disk_needed_bytes", "traceparent", "waited_seconds")}
+    return Claimable(TransferRow(**{**values, "state": TransferState(values["state"])}), **own)
 
 
 SAME_DIGEST: Final = """

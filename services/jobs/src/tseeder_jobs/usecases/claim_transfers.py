@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, ClaimedLease, LeaseRef
@@ -13,9 +15,18 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.wish import show_transfer
 from tseeder_kit.errors import unauthenticated
+from tseeder_kit.telemetry import LONG_BUCKETS, counter, histogram
+from tseeder_kit.trace_context import parse_traceparent
+from tseeder_kit.tracing import Attributes, start
 from tseeder_pg import retrying, transaction
 
 CANDIDATES = 32
+
+_claims: Final = counter("jobs_claims", "Transfers given to agents")
+_takeovers: Final = counter("jobs_takeovers", "Transfers given to an agent after another lease for them had run out")
+_waits: Final = histogram(
+    "jobs_claim_wait_seconds", "Time from when a transfer could be had until it was claimed", buckets=LONG_BUCKETS
+)
 
 
 async def claim_transfers(ctx: Context, caller: AgentCaller, limit: int, disk_free_bytes: int) -> list[ClaimedLease]:
@@ -27,10 +38,28 @@ async def claim_transfers(ctx: Context, caller: AgentCaller, limit: int, disk_fr
         if lease is None:
             break
         claimed.append(lease)
+        _tell(caller, lease)
         free -= lease.disk_reserved_bytes
     if claimed:
         await Doorbell().ring(ctx)
     return claimed
+
+
+def _tell(caller: AgentCaller, claimed: ClaimedLease) -> None:
+    """To metrics, and to the transfer's trace, how long it waited."""
+    _claims.inc()
+    _takeovers.inc(int(claimed.taken_over))
+    _waits.observe(claimed.waited_seconds)
+    above = parse_traceparent(claimed.traceparent)
+    if above is None:
+        return
+    attributes: Attributes = {
+        "tseeder.transfer.id": str(claimed.lease.transfer_id),
+        "tseeder.lease.epoch": claimed.lease.epoch,
+        "tseeder.lease.taken_over": claimed.taken_over,
+        "tseeder.agent.id": caller.agent_id,
+    }
+    start("transfer queued", parent=above, attributes=attributes, began=time.time() - claimed.waited_seconds).end()
 
 
 async def _claim_best(ctx: Context, caller: AgentCaller, disk_free_bytes: int) -> ClaimedLease | None:
@@ -60,13 +89,13 @@ async def _claim(
         found = await transfers.lock_claimable(tx, transfer_id, payer)
         if found is None:
             return None
-        transfer, disk = found
+        transfer, disk = found.transfer, found.disk_needed_bytes
         if disk > disk_free_bytes or await transfers.runs_same_digest(tx, transfer.torrent_id, caller.agent_id):
             return None
         torrent = await torrents.read(tx, transfer.torrent_id)
         known = torrent is not None and torrent.verified
         state = TransferState.DOWNLOADING if known else TransferState.RESOLVING
-        await leases.end_attempts(tx, transfer_id, "expired")
+        taken_over = await leases.end_attempts(tx, transfer_id, "expired")
         epoch = await transfers.claim(tx, transfer_id, state)
         expires = await leases.take(
             tx,
@@ -79,4 +108,6 @@ async def _claim(
         )
         await leases.begin_attempt(tx, transfer_id, epoch, caller.agent_id, caller.boot_id)
         await show_transfer(tx, transfer_id, state, touched=True)
-        return ClaimedLease(LeaseRef(transfer_id, epoch), expires, disk)
+        return ClaimedLease(
+            LeaseRef(transfer_id, epoch), expires, disk, found.traceparent, found.waited_seconds, taken_over
+        )

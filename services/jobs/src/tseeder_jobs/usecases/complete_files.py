@@ -22,6 +22,7 @@ from tseeder_jobs.usecases.held_lease import share
 from tseeder_jobs.usecases.settle import settle
 from tseeder_kit.errors import invalid
 from tseeder_kit.logging import get_logger
+from tseeder_kit.tracing import Attributes, Sparse, span
 from tseeder_pg import Tx, retrying, transaction
 from tseeder_rpc import detached
 
@@ -56,17 +57,26 @@ async def complete_files(
         async with transaction(ctx.pool) as tx:
             return await _intend(tx, caller, lease, file_indexes)
 
-    torrent_id, outcomes, intents = await retrying(intend)
+    with span("write intents", attributes={"tseeder.files": len(file_indexes)}):
+        torrent_id, outcomes, intents = await retrying(intend)
     limit = asyncio.Semaphore(COMPLETIONS_AT_ONCE)
+    spans = Sparse()
 
     async def one(index: int, intent: Intent) -> None:
         async with limit:
-            outcomes[index] = await carry_through(ctx, torrent_id, index, intent)
+            with spans.span("complete file", attributes=_facts(intent)) as completing:
+                outcomes[index] = await carry_through(ctx, torrent_id, index, intent)
+                completing.set({"tseeder.verdict": outcomes[index].verdict.value})
 
     await asyncio.gather(*(one(index, intent) for index, intent in intents.items()))
     if any(outcome.verdict is CompleteVerdict.STORED for outcome in outcomes.values()):
-        await settle(ctx, torrent_id)
+        with span("settle"):
+            await settle(ctx, torrent_id)
     return [outcomes[index] for index in file_indexes]
+
+
+def _facts(intent: Intent) -> Attributes:
+    return {"tseeder.file.size_bytes": intent.live.size_bytes, "tseeder.file.parts": len(intent.parts)}
 
 
 async def _intend(
@@ -144,7 +154,8 @@ async def _carry_through(ctx: Context, torrent_id: UUID, index: int, intent: Int
         async with transaction(ctx.pool) as tx:
             return await _outcome(tx, torrent_id, intent, seen)
 
-    verdict = await retrying(write)
+    with span("write outcome"):
+        verdict = await retrying(write)
     missing = (0,) if verdict is CompleteVerdict.MISSING else ()
     return CompletedFile(index, verdict, missing)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tseeder import subjects
 from tseeder_jobs.usecases.context import Context
+from tseeder_kit.trace_context import current_traceparent
 
 
 @dataclass(slots=True)
@@ -14,6 +15,7 @@ class Doorbell:
 
     work: bool = False  # something became claimable
     agents: set[str] = field(default_factory=set)  # orders wait for these, or their lease is gone
+    traceparent: str | None = field(default_factory=current_traceparent)  # of the call that it is made in
 
     async def ring(self, ctx: Context) -> None:
         """Tell whoever should look now."""

@@ -4,16 +4,25 @@ so that a torrent that thousands wait for holds no lock for long. A crash in bet
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.states import JOB_WANTING, TRANSFER_LIVE
 from tseeder_jobs.store import events, files, jobs, torrents, transfers, usage
+from tseeder_jobs.store.jobs import LiveJob
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.wish import complete_jobs
+from tseeder_kit.telemetry import LONG_BUCKETS, histogram
 from tseeder_pg import Tx, retrying, transaction
 
 USERS_A_BATCH = 50
+
+_took: Final = histogram(
+    "jobs_submit_to_stored_seconds",
+    "Time from a job's submit until all that it wanted was stored, pauses included; without reopened jobs",
+    buckets=LONG_BUCKETS,
+)
 
 
 async def settle(ctx: Context, torrent_id: UUID) -> int:
@@ -26,18 +35,23 @@ async def settle(ctx: Context, torrent_id: UUID) -> int:
             return marked
         bell = Doorbell()
 
-        async def batch(users: list[UUID] = users, bell: Doorbell = bell) -> int:
+        async def batch(users: list[UUID] = users) -> tuple[int, list[LiveJob]]:
             async with transaction(ctx.pool) as tx:
-                return await _settle_users(tx, torrent_id, users, bell)
+                return await _settle_users(tx, torrent_id, users)
 
-        marked += await retrying(batch)
+        files_stored, done = await retrying(batch)
+        marked += files_stored
+        for job in done:
+            if job.first_run_seconds is not None:
+                _took.observe(job.first_run_seconds)
         await bell.ring(ctx)
 
 
-async def _settle_users(tx: Tx, torrent_id: UUID, users: list[UUID], bell: Doorbell) -> int:
+async def _settle_users(tx: Tx, torrent_id: UUID, users: list[UUID]) -> tuple[int, list[LiveJob]]:
+    """How many files are stored now that were not, and which jobs that completed."""
     await usage.lock(tx, users)
     if await torrents.share(tx, torrent_id) is None:
-        return 0
+        return 0, []
     transfer = await transfers.lock_live(tx, torrent_id)
     rows = await files.settle(tx, torrent_id, users)
     entry_ids = list({row["entry_id"] for row in rows})
@@ -54,7 +68,7 @@ async def _settle_users(tx: Tx, torrent_id: UUID, users: list[UUID], bell: Doorb
     await events.append_changed(tx, job_ids)
     if transfer is not None and transfer.state in TRANSFER_LIVE and any(job.state in JOB_WANTING for job in done):
         await _set_payer(tx, transfer.transfer_id, transfer.payer_user_id)
-    return len(rows)
+    return len(rows), done
 
 
 async def _set_payer(tx: Tx, transfer_id: UUID, payer: UUID) -> None:

@@ -22,6 +22,7 @@ from tseeder_jobs.usecases.entitle import lock_entitled
 from tseeder_jobs.usecases.wish import changed_meanwhile, refresh_wish, start_transfer
 from tseeder_kit.errors import conflict, forbidden, invalid, not_found, unprocessable
 from tseeder_kit.ids import uuid7
+from tseeder_kit.tracing import span
 from tseeder_pg import Tx, retrying, transaction
 
 
@@ -67,14 +68,16 @@ class _Parsed:
 
 async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[JobRow, bool]:
     """Answers the job, committed, and whether it was a replay of the same request under its idempotency key."""
-    parsed = await _parse(ctx, wish)
+    with span("parse"):
+        parsed = await _parse(ctx, wish)
     fingerprint = _fingerprint(ctx, parsed, wish)
     if wish.idempotency_key:
         async with transaction(ctx.pool) as tx:
             replay = await _replay(tx, user_id, wish.idempotency_key, fingerprint)
         if replay is not None:
             return replay, True
-    allowed = await ctx.billing.entitlements(user_id)
+    with span("entitlements"):
+        allowed = await ctx.billing.entitlements(user_id)
     bell = Doorbell()
 
     async def accept() -> tuple[JobRow, bool]:
@@ -89,7 +92,8 @@ async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[Job
             held = await lock_entitled(tx, user_id, allowed)
             return await _accept(ctx, tx, held, parsed, wish, fingerprint, bell), False
 
-    job, replayed = await retrying(accept)
+    with span("accept"):
+        job, replayed = await retrying(accept)
     await bell.ring(ctx)
     if parsed.meta is not None and not replayed:
         ctx.absorb_now.set()

@@ -30,7 +30,15 @@ async def start_transfer(tx: Tx, torrent_id: UUID, user_id: UUID, priority: int,
     if live is not None:
         return live
     transfer_id = uuid7()
-    await transfers.insert(tx, transfer_id, torrent_id, payer_user_id=user_id, priority=priority, disk_needed_bytes=0)
+    await transfers.insert(
+        tx,
+        transfer_id,
+        torrent_id,
+        payer_user_id=user_id,
+        priority=priority,
+        disk_needed_bytes=0,
+        traceparent=bell.traceparent,
+    )
     bell.work = True
     made = await transfers.lock(tx, transfer_id)
     if made is None:

@@ -444,7 +444,10 @@ class Claimed(_message.Message):
     LEASE_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     DISK_RESERVED_BYTES_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     disk_reserved_bytes: _builtins.int
+    traceparent: _builtins.str
+    """W3C: the call that made the transfer; "" if it is not traced"""
     @_builtins.property
     def lease(self) -> Global___LeaseRef: ...
     @_builtins.property
@@ -455,10 +458,11 @@ class Claimed(_message.Message):
         lease: Global___LeaseRef | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         disk_reserved_bytes: _builtins.int = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "lease", b"lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_reserved_bytes", b"disk_reserved_bytes", "expires_at", b"expires_at", "lease", b"lease"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_reserved_bytes", b"disk_reserved_bytes", "expires_at", b"expires_at", "lease", b"lease", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
