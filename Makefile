@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint types generate verify clean
+.PHONY: help setup up demo test lint types hooks generate verify clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -16,8 +16,8 @@ setup: .venv/.ready ## Create .venv and install everything into it (from uv.lock
 	@$(PYTHON) scripts/setup.py
 	@touch $@
 
-up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents)
-	@$(BIN)/tseeder up $(if $(AGENTS),--agents $(AGENTS))
+up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents, QUIET=1 without the services' logs)
+	@$(BIN)/tseeder up $(if $(AGENTS),--agents $(AGENTS)) $(if $(QUIET),--quiet)
 
 demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORRENT=file, MAGNET=uri, AGENTS=n)
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
@@ -35,6 +35,9 @@ lint: setup ## ruff and the import rules
 
 types: setup ## mypy, strict
 	@MYPYPATH=$(SOURCES) $(BIN)/mypy libs services tests scripts
+
+hooks: setup ## Check what is quick to check before each commit (pre-commit, offline)
+	@$(BIN)/pre-commit install
 
 generate: setup ## Write the stubs in libs/proto/src from proto/
 	@$(BIN)/python scripts/generate.py

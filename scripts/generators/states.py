@@ -68,10 +68,11 @@ def generate() -> Files:
 
 
 def diagram(moves: Mapping[S, frozenset[S]], first: S) -> str:
-    """A Mermaid diagram of all legal moves, in the order of the table."""
+    """A Mermaid diagram of all legal moves, in the order of the enum, which is that of a life."""
+    order = list(type(first))
     arrows = [f"    [*] --> {first}"]
-    arrows += [f"    {old} --> {new}" for old, targets in moves.items() for new in sorted(targets)]
-    arrows += [f"    {state} --> [*]" for state, targets in moves.items() if not targets]
+    arrows += [f"    {old} --> {new}" for old in order for new in order if new in moves[old]]
+    arrows += [f"    {state} --> [*]" for state in order if not moves[state]]
     return "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```", ""])
 
 
