@@ -7,7 +7,7 @@ gateway: { kind: Deployment, ports: { http: 8080, ops: 9090 }, calls: [auth, job
 auth: { kind: Deployment, ports: { rpc: 50051, ops: 9090 }, calls: [], postgres: true, nats: true, s3: false }
 jobs: { kind: Deployment, ports: { rpc: 50051, ops: 9090 }, calls: [billing], postgres: true, nats: true, s3: true }
 billing: { kind: Deployment, ports: { rpc: 50051, ops: 9090 }, calls: [], postgres: true, nats: false, s3: false }
-admin: { kind: Deployment, ports: { rpc: 50051, ops: 9090 }, calls: [auth, jobs, billing], postgres: true, nats: false, s3: false }
+admin: { kind: Deployment, ports: { rpc: 50051, ops: 9090 }, calls: [auth, jobs], postgres: true, nats: false, s3: false }
 agent: { kind: StatefulSet, ports: { ops: 9090 }, calls: [jobs], postgres: false, nats: true, s3: true }
 {{- end }}
 

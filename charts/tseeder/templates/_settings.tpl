@@ -17,6 +17,9 @@ LOG_LEVEL: {{ $values.logLevel }}
 {{- if and $row.nats (not $values.secrets.nats.existingSecret) }}
 NATS_URL: {{ $values.nats.url | quote }}
 {{- end }}
+{{- with $values.tracing.endpoint }}
+OTLP_ENDPOINT: {{ . | quote }}
+{{- end }}
 {{- if has .name (list "jobs" "agent") }}
 S3_ENDPOINT: {{ $values.s3.endpoint | quote }}
 S3_REGION: {{ $values.s3.region | quote }}
