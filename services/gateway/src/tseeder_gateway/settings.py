@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from tseeder_gateway.domain.header_values import Network
+from tseeder_gateway.domain.forwarded import Network, is_allowed_host
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, SecretStr, Target
 
 _MIB: Final = 1024 * 1024
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.:\[\]_-]+")
 
 
 def _exact_origin(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}".lower():
-        raise ValueError("an origin is scheme://host[:port] in lower case, nothing more; * is none")
+    name = parts.hostname or ""
+    is_exact = _ORIGIN.fullmatch(text) is not None and is_allowed_host(parts.netloc, {name, f"[{name}]"})
+    if not is_exact or parts.port == _DEFAULT_PORTS[parts.scheme]:
+        raise ValueError(
+            "an origin is scheme://host[:port] as browsers write it: lower case, no default port; * is none"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    if not is_allowed_host(text, {text}):
+        raise ValueError("a host is a name or an address (IPv6 in brackets) in lower case, without a port; * is none")
     return text
 
 
@@ -28,6 +41,7 @@ def _network(text: str) -> str:
 
 
 Origin = Annotated[str, AfterValidator(_exact_origin)]
+Host = Annotated[str, AfterValidator(_host)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 
 
@@ -45,7 +59,10 @@ class Settings(kit.Settings):
 
     insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
     cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")
-    trusted_proxies: tuple[NetworkText, ...] = Field((), description="networks whose X-Forwarded-For is believed")
+    allowed_hosts: tuple[Host, ...] = Field((), description="hosts that the gateway answers to; none: any")
+    trusted_proxies: tuple[NetworkText, ...] = Field(
+        (), description="networks whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
 
     call_seconds: float = Field(10.0, gt=0, description="deadline of a call to another service")
     submit_seconds: float = Field(30.0, gt=0, description="deadline of a submit, which parses a torrent")

@@ -12,7 +12,7 @@ from tseeder_gateway.api.schemas.accounts import ScopeName
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.credentials import Credential, cookie_name, presented
 from tseeder_gateway.domain.cross_site import SAFE_METHODS, check_origin, check_token
-from tseeder_gateway.domain.header_values import client_address
+from tseeder_gateway.domain.forwarded import client_address, client_scheme
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_kit.errors import AppError, Kind, exhausted, forbidden, unauthenticated, unsupported
 
@@ -60,9 +60,17 @@ def credential_of(request: Request) -> Credential | None:
 
 def remote_address(request: Request) -> str:
     """Where the request comes from, as far as trusted proxies say."""
-    peer = request.client.host if request.client else ""
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for")) or None
-    return client_address(peer, forwarded, parts_of(request).settings.trusted_networks)
+    return client_address(
+        _peer(request), _listed(request, "x-forwarded-for"), parts_of(request).settings.trusted_networks
+    )
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _listed(request: Request, name: str) -> str:
+    return ",".join(request.headers.getlist(name))
 
 
 async def _identify(request: Request, parts: Parts) -> Access:
@@ -109,11 +117,18 @@ def media_type(request: Request) -> str:
 
 
 def _check_origin(request: Request, parts: Parts) -> None:
+    settings = parts.settings
     check_origin(
+        scheme=client_scheme(
+            _peer(request),
+            _listed(request, "x-forwarded-proto"),
+            settings.trusted_networks,
+            insecure_http=settings.insecure_http,
+        ),
         origin=request.headers.get("origin"),
         fetch_site=request.headers.get("sec-fetch-site"),
         host=request.headers.get("host", ""),
-        admitted=parts.settings.cors_origins,
+        admitted=settings.cors_origins,
     )
 
 

@@ -71,10 +71,11 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
 STATUS: Final[Mapping[str, int]] = {
     **{code: KINDS[kind].http_status for kind, codes in _BY_KIND.items() for code in codes.split()},
     "headers_too_large": 431,
+    "host_not_allowed": 421,
 }
 """Status of every code that an operation may answer."""
 
-EVERYWHERE: Final = ("http_invalid", "headers_too_large", "too_many_connections", "internal")
+EVERYWHERE: Final = ("http_invalid", "host_not_allowed", "headers_too_large", "too_many_connections", "internal")
 CALLS: Final = ("service_unavailable", "database_unavailable", "database_conflict", "deadline_exceeded")
 """Of an operation that asks another service."""
 CREDENTIAL: Final = (
