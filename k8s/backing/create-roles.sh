@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run by the Postgres image when it makes its database, with the passwords of the Secret.
 set -eu
+set --
 for service in auth jobs billing admin; do
     set -- "$@" -v "$service=$(cat "/passwords/$service")"
 done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,27 @@ def test_they_are_where_the_chart_looks_for_them(manifests: list[Manifest]) -> N
     for name, service in services.items():
         assert policy[name]["to"] == [{"podSelector": {"matchLabels": service["spec"]["selector"]}}]
         assert policy[name].get("port", ports[name]) == ports[name]
+
+
+def test_postgres_runs_the_script_that_makes_the_roles(manifests: list[Manifest], tmp_path: Path) -> None:
+    """As the image does it: with the Secret's passwords, here to a psql that writes down what it is asked."""
+    script = (BACKING / "create-roles.sh").read_text().replace("/passwords/", f"{tmp_path}/")
+    for name in ("auth", "jobs", "billing", "admin"):
+        (tmp_path / name).write_text(f"p of {name}")
+    (tmp_path / "psql").write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')
+    (tmp_path / "psql").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "POSTGRES_USER": "postgres", "POSTGRES_DB": "tseeder"}
+    ran = subprocess.run(
+        ["sh", "-c", script, "sh", "a file"], env=environment, capture_output=True, text=True, check=True
+    )
+    passwords = [word for name in ("auth", "jobs", "billing", "admin") for word in ("-v", f"{name}=p of {name}")]
+    connect = ["-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "tseeder"]
+    assert ran.stdout.splitlines() == [*connect, *passwords, "-f", "/create-roles/create-roles.sql"]
+    (postgres,) = [
+        each for each in manifests if each["kind"] == "StatefulSet" and each["metadata"]["name"] == "postgres"
+    ]
+    volumes = {volume["name"]: volume for volume in postgres["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["create-roles"]["configMap"]["defaultMode"] == 0o555
 
 
 def secrets_named(manifests: list[Manifest]) -> set[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import helm_python
@@ -34,6 +35,11 @@ def test_the_validator_notices() -> None:
     (service, *_) = of_kind(rendered("least"), "Service")
     with pytest.raises(Invalid):
         check({**service, "spec": {**service["spec"], "prots": []}})
+
+
+def test_the_chart_is_of_the_version_that_the_project_is_of() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == project["version"]
 
 
 def test_helm_has_nothing_to_complain_about() -> None:
