@@ -10,7 +10,7 @@ hold what a log line may not hold: no e-mail address, no file's or torrent's nam
 import random
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -254,11 +254,18 @@ class Sparse:
         self, name: str, *, role: Role = Role.INTERNAL, attributes: Attributes | None = None
     ) -> AbstractContextManager[Span]:
         """The next one."""
+        return span(name, role=role, attributes=attributes) if self._takes_next() else _left_out()
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The next one, which needs no span of its own: what is done inside makes them, or does not."""
+        return nullcontext() if self._takes_next() else unrecorded_inside()
+
+    def _takes_next(self) -> bool:
         self.seen += 1
-        if self.seen > FIRST_RECORDED and self.seen % (1 << (self.seen.bit_length() - FIRST_RECORDED.bit_length() + 1)):
-            return _left_out()
-        self.recorded += 1
-        return span(name, role=role, attributes=attributes)
+        every = 1 << max(0, self.seen.bit_length() - FIRST_RECORDED.bit_length() + 1)
+        takes = self.seen <= FIRST_RECORDED or self.seen % every == 0
+        self.recorded += takes
+        return takes
 
 
 @contextmanager

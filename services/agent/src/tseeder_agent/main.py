@@ -60,7 +60,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             supervise(
                 partial(claimer, ctx),
                 partial(progress, ctx),
-                partial(work_bell, ctx.bus, fleet.claim_now),
+                partial(work_bell, ctx.bus, fleet.ring),
                 partial(order_bell, ctx.bus, settings.agent_id, fleet.beat_now),
             )
         )

@@ -88,7 +88,7 @@ class JobsClient:
     async def claim(self, *, limit: int, disk_free: int) -> list[Claimed]:
         """Up to `limit` transfers."""
         answer = await self._stub.Claim(pb.ClaimRequest(limit=limit, disk_free_bytes=disk_free))
-        return [Claimed(lease_of(each.lease), each.disk_reserved_bytes) for each in answer.claimed]
+        return [Claimed(lease_of(each.lease), each.disk_reserved_bytes, each.traceparent) for each in answer.claimed]
 
     async def describe(self, lease: LeaseId) -> Description:
         """All that must be known to run it."""

@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
 from tseeder_kit.errors import AppError
-from tseeder_kit.telemetry import counter, histogram
+from tseeder_kit.telemetry import bounded, counter, histogram
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -37,6 +37,13 @@ _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
 
 _seconds = histogram("agent_s3_seconds", "Writes to object storage by kind and outcome", ("call", "outcome"))
 _sent = counter("agent_s3_bytes", "Bytes that object storage took from this agent")
+_errors = counter(
+    "agent_s3_errors",
+    "Writes that object storage refused, by its own code; `no_answer`: it gave none, `other`: a rare code",
+    ("call", "code"),
+)
+_REFUSED: Final = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "NoSuchBucket"})
+_COUNTED: Final = _AWAY | _GONE | _REFUSED | {"EntityTooLarge", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +206,13 @@ def _call(name: str) -> Iterator[None]:
         outcome = "ok"
     except AppError as exc:
         outcome = exc.code
+        _errors.labels(name, bounded(exc.details.get("cause", ""), _COUNTED)).inc()
         raise
     except ClientError as exc:
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        known = _translated(exc.response.get("Error", {}).get("Code", ""), status)
+        code = exc.response.get("Error", {}).get("Code", "")
+        known = _translated(code, status)
+        _errors.labels(name, bounded(code, _COUNTED)).inc()
         outcome = known.code
         raise known from exc
     except NoCredentialsError as exc:
@@ -210,6 +220,7 @@ def _call(name: str) -> Iterator[None]:
         raise StorageRefused("no credentials") from exc
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as exc:
         outcome = "storage_unavailable"
+        _errors.labels(name, "no_answer").inc()
         raise StorageUnavailable(type(exc).__name__) from exc
     finally:
         _seconds.labels(name, outcome).observe(perf_counter() - started)

@@ -76,6 +76,7 @@ class Claimed:
 
     lease: LeaseId
     disk_reserved: int
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

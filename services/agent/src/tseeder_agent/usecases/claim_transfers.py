@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+from tseeder import subjects
 from tseeder_agent.domain.tenure import Tenure, Timing
 from tseeder_agent.domain.writes import Claimed
 from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.fleet import Rung
 from tseeder_agent.usecases.run import Run
+from tseeder_agent.usecases.run_spans import lease_attributes
 from tseeder_agent.usecases.run_transfer import run_transfer
 from tseeder_kit.clock import boottime
+from tseeder_kit.trace_context import TraceContext, parse_traceparent
+from tseeder_kit.tracing import Role, start
 
 
 async def claim_transfers(ctx: Context) -> None:
@@ -18,10 +24,27 @@ async def claim_transfers(ctx: Context) -> None:
     if timing is None or not ctx.fleet.free_slots:
         return
     room = await asyncio.to_thread(_room, ctx)
-    sent_at = boottime()
+    sent_at, asked_at = boottime(), time.time()
+    rung, ctx.fleet.rung = ctx.fleet.rung, None
     claimed = await ctx.jobs.claim(limit=ctx.fleet.free_slots, disk_free=room)
     for each in claimed:
-        _start(ctx, each, timing, sent_at)
+        trace = parse_traceparent(each.traceparent)
+        if trace is not None:
+            _tell(ctx, each, trace, rung, asked_at)
+        _start(ctx, each, timing, sent_at, trace)
+
+
+def _tell(ctx: Context, claimed: Claimed, trace: TraceContext, rung: Rung | None, asked_at: float) -> None:
+    """The transfer's trace says who claimed it, and which ring made him ask, if one did. Claims without a find, of all
+    the agents that heard it, are in no trace."""
+    attributes = dict(lease_attributes(claimed.lease, ctx.settings.agent_id))
+    if rung is None:
+        start("claim", parent=trace, attributes=attributes, began=asked_at).end()
+        return
+    attributes |= {"messaging.system": "nats", "messaging.destination.name": subjects.JOBS_AVAILABLE}
+    attributes |= {"messaging.operation.name": "process", "messaging.operation.type": "process"}
+    claim = start("claim", role=Role.CONSUMER, parent=trace, links=[rung.trace], attributes=attributes, began=rung.at)
+    claim.end()
 
 
 def _room(ctx: Context) -> int:
@@ -33,7 +56,7 @@ def _room(ctx: Context) -> int:
     return max(0, min(capacity - reserved, free - still_to_write))
 
 
-def _start(ctx: Context, claimed: Claimed, timing: Timing, sent_at: float) -> None:
-    run = Run(claimed.lease, Tenure(timing.self_stop_seconds, sent_at), claimed.disk_reserved)
+def _start(ctx: Context, claimed: Claimed, timing: Timing, sent_at: float, trace: TraceContext | None) -> None:
+    run = Run(claimed.lease, Tenure(timing.self_stop_seconds, sent_at), claimed.disk_reserved, trace)
     task = asyncio.create_task(run_transfer(ctx, run), name=f"transfer-{claimed.lease.transfer_id}")
     ctx.fleet.add(run, task)

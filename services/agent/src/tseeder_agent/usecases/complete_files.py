@@ -29,7 +29,7 @@ async def complete_files(ctx: Context, run: Run, ledger: Ledger) -> NoReturn:
             await run.entries_whole.wait()
             continue
         try:
-            done = await insist(ctx, run, partial(ctx.jobs.complete_files, run.lease, indexes))
+            done = await insist(ctx, run, partial(ctx.jobs.complete_files, run.lease, indexes), run.spans.completions)
         except BaseException:
             for index in indexes:
                 ledger.ask_again(index)

@@ -35,6 +35,8 @@ class Fetching:
         """Take in what libtorrent tells, until it is cancelled."""
         self._torrent.go_in_order(True)
         self.aim()
+        if not self._ledger.fetched:
+            self._run.spans.swarm.begin()
         while True:
             changes = await self._torrent.changes()
             if changes.error is not None:
@@ -44,11 +46,17 @@ class Fetching:
                 self.aim()
             if changes.arrived:
                 self._run.last_arrival = boottime()
+                self._run.spans.swarm.arrived()
             if changes.disk is not None:
                 self._disk_failed(full=changes.disk.full, message=changes.disk.message)
             if self._ledger.fetched:
                 self._run.enter(Stage.STORING)
                 self._run.untroubled("swarm")
+                self._run.spans.swarm.end(self._received())
+
+    def _received(self) -> int:
+        self._run.received.reach(self._torrent.stats.downloaded)
+        return self._run.received.total
 
     def _take_in(self, changes: Changes) -> bool:
         """Whether parts became whole, or may have been lost."""
@@ -75,6 +83,7 @@ class Fetching:
     def _disk_failed(self, *, full: bool, message: str) -> None:
         _log.warning("disk_failed", full=full, message=message)
         problem = DISK_FULL if full else DISK_FAILED
+        self._run.spans.swarm.event(problem.code)
         self._run.troubled("disk", problem)
         moved = self._run.sent.total > 0
         pause = self._ctx.settings.disk_full_pause_seconds
@@ -95,6 +104,7 @@ class Fetching:
         if in_order is self._in_order:
             return
         _log.info("order_changed", in_order=in_order)
+        self._run.spans.swarm.event("order_changed", {"tseeder.swarm.in_order": in_order})
         self._in_order = in_order
         self._aimed.clear()
         self._torrent.go_in_order(in_order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,9 +13,18 @@ from tseeder_agent.usecases.run import Run
 from tseeder_kit.errors import unavailable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import gauge
+from tseeder_kit.trace_context import TraceContext
 
 _log = get_logger(__name__)
 _running = gauge("agent_transfers", "Transfers that this agent runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """The bell for work rang at `at` (seconds since 1970), within the span `trace`."""
+
+    at: float
+    trace: TraceContext
 
 
 @dataclass(slots=True)
@@ -27,6 +37,7 @@ class Fleet:
     draining: bool = False
     claim_now: asyncio.Event = field(default_factory=asyncio.Event)
     beat_now: asyncio.Event = field(default_factory=asyncio.Event)
+    rung: Rung | None = None  # for work, since the last claim
     runs: dict[LeaseId, Run] = field(default_factory=dict)
     tasks: dict[LeaseId, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -50,6 +61,12 @@ class Fleet:
         self.runs.pop(lease, None)
         self.tasks.pop(lease, None)
         _running.set(len(self.runs))
+        self.claim_now.set()
+
+    def ring(self, trace: TraceContext | None) -> None:
+        """There may be work; `trace` is the span in which somebody said so."""
+        if trace is not None:
+            self.rung = Rung(time.time(), trace)
         self.claim_now.set()
 
     async def check(self) -> None:

@@ -20,5 +20,5 @@ async def report_stage(ctx: Context, run: Run) -> NoReturn:
         if now == told:
             await run.to_report.wait()
             continue
-        await insist(ctx, run, partial(ctx.jobs.report, run.lease, *now))
+        await insist(ctx, run, partial(ctx.jobs.report, run.lease, *now), run.spans.reports)
         told = now

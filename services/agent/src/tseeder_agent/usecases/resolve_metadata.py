@@ -13,6 +13,7 @@ from tseeder_agent.usecases.crew import Crew
 from tseeder_agent.usecases.insist import insist
 from tseeder_agent.usecases.run import GiveBack, HandOver, LeaseLost, Run
 from tseeder_kit.logging import get_logger
+from tseeder_kit.tracing import span
 
 _log = get_logger(__name__)
 
@@ -23,7 +24,8 @@ async def resolve_metadata(ctx: Context, run: Run, description: Description) -> 
     GiveBack once `metadata_timeout_seconds` are over; AppError `metadata_unusable` or what jobs refuses them for.
     """
     run.enter(Stage.RESOLVING)
-    metadata = await _fetch(ctx, run, description)
+    with span("resolve metadata"):
+        metadata = await _fetch(ctx, run, description)
     run.untroubled("swarm")
     submit = partial(ctx.jobs.submit_metadata, run.lease, metadata.info, metadata.piece_layers)
     stop = await insist(ctx, run, submit)

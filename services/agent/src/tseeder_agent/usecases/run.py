@@ -12,7 +12,9 @@ from tseeder_agent.domain.problems import Problems
 from tseeder_agent.domain.progress import Meter
 from tseeder_agent.domain.tenure import Tenure
 from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
+from tseeder_agent.usecases.run_spans import RunSpans
 from tseeder_kit.clock import boottime
+from tseeder_kit.trace_context import TraceContext
 
 
 class LeaseLost(Exception):  # noqa: N818 - it says what happened
@@ -48,6 +50,8 @@ class Run:
     lease: LeaseId
     tenure: Tenure
     disk_reserved: int = 0
+    trace: TraceContext | None = None  # of the call that made the transfer
+    spans: RunSpans = field(default_factory=RunSpans)
     stage: Stage = Stage.DOWNLOADING
     description: Description | None = None
     ledger: Ledger | None = None

@@ -20,11 +20,13 @@ from tseeder_agent.usecases.insist import insist
 from tseeder_agent.usecases.report_stage import report_stage
 from tseeder_agent.usecases.resolve_metadata import resolve_metadata
 from tseeder_agent.usecases.run import GiveBack, HandOver, LeaseLapsed, LeaseLost, Run
+from tseeder_agent.usecases.run_spans import lease_attributes
 from tseeder_agent.usecases.stage_torrent import stage_torrent
 from tseeder_agent.usecases.upload_parts import Uploads
 from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError
 from tseeder_kit.logging import get_logger, log_fields
+from tseeder_kit.tracing import span
 
 _log = get_logger(__name__)
 TENURE_LOOK_SECONDS = 1.0
@@ -35,11 +37,18 @@ NOBODY_COULD = frozenset({"metadata_unusable", "torrent_unusable", "layout_diffe
 
 async def run_transfer(ctx: Context, run: Run) -> None:
     """Run it to its end. Nothing of it is left in the session or on the scratch disk afterwards."""
-    with log_fields(transfer_id=run.lease.transfer_id, epoch=run.lease.epoch):
+    fields = log_fields(transfer_id=run.lease.transfer_id, epoch=run.lease.epoch)
+    attributes = lease_attributes(run.lease, ctx.settings.agent_id)
+    with fields, span("transfer", parent=run.trace, attributes=attributes) as whole:
         _log.info("transfer_begun")
         try:
-            _log.info("transfer_ended", how=await _live(ctx, run))
+            how = await _live(ctx, run)
+            _log.info("transfer_ended", how=how)
+            whole.set({"tseeder.outcome": how})
         finally:
+            parts = run.spans.parts
+            whole.set({"tseeder.parts": parts.seen, "tseeder.parts_recorded": parts.recorded})
+            run.spans.swarm.end(run.received.total)
             await _clean_up(ctx, run)
 
 
@@ -128,7 +137,7 @@ async def _work(ctx: Context, run: Run) -> str:
 
 
 async def _describe(ctx: Context, run: Run) -> Description:
-    description = await insist(ctx, run, partial(ctx.jobs.describe, run.lease))
+    description = await insist(ctx, run, partial(ctx.jobs.describe, run.lease), run.spans.descriptions)
     run.description = description
     run.wanted_version = description.wanted_version
     if ctx.settings.s3_bucket not in (None, description.bucket):

@@ -22,6 +22,7 @@ from tseeder_agent.usecases.read_part import read_part
 from tseeder_agent.usecases.run import Run
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
+from tseeder_kit.tracing import Role
 
 PARTS_AT_ONCE: Final = 256
 """Small files on their way at once; large ones are limited by the budget of bytes."""
@@ -119,8 +120,13 @@ class Uploads:
         bucket = description.bucket if description else ""
         target = WriteTarget(bucket, plan.object_key, plan.upload_id, part.number, plan.presigned_url)
         self._run.check_tenure()
+        operation = "UploadPart" if part.number else "PutObject"
+        attributes = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": operation}
+        facts = {"http.request.body.size": part.size, "aws.s3.part_number": part.number}
+        sending = self._run.spans.parts.span(f"S3/{operation}", role=Role.CLIENT, attributes={**attributes, **facts})
         try:
-            etag = await self._ctx.store.put(target, body)
+            with sending:
+                etag = await self._ctx.store.put(target, body)
         except UploadGone as exc:
             _log.warning("upload_gone", file_index=part.file_index)
             self._run.troubled("storage", Problem(exc.code, exc.message))
@@ -131,12 +137,15 @@ class Uploads:
 
     async def _plan(self, intents: Sequence[Intent]) -> Sequence[Plan]:
         lease = self._run.lease
-        return await insist(self._ctx, self._run, partial(self._ctx.jobs.plan_writes, lease, intents))
+        return await insist(
+            self._ctx, self._run, partial(self._ctx.jobs.plan_writes, lease, intents), self._run.spans.plans
+        )
 
     async def _confirm(self, results: Sequence[Result]) -> Sequence[bool]:
         """For each result whether its part counts."""
         lease = self._run.lease
-        reset = await insist(self._ctx, self._run, partial(self._ctx.jobs.confirm_writes, lease, results))
+        confirm = partial(self._ctx.jobs.confirm_writes, lease, results)
+        reset = await insist(self._ctx, self._run, confirm, self._run.spans.confirms)
         for file_index in reset:
             self._ledger.reset(file_index)
         return [not each.gone and each.key.file_index not in reset for each in results]

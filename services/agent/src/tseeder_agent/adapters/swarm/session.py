@@ -14,6 +14,7 @@ import libtorrent as lt
 from tseeder_agent.adapters.swarm.alerts import AlertPump
 from tseeder_agent.adapters.swarm.settings import SwarmSettings, session_params
 from tseeder_agent.adapters.swarm.torrent import Torrent, TorrentStats
+from tseeder_agent.adapters.swarm.traffic import Traffic
 from tseeder_agent.adapters.swarm.wishes import (
     Metadata,
     MetadataWish,
@@ -48,6 +49,7 @@ class Swarm:
         self._session: lt.session | None = session
         self._executor = executor
         self._torrents: dict[lt.torrent_handle, Torrent] = {}
+        self._traffic = Traffic()
         self._pump = AlertPump(session, self._handlers())
         self._ticker = asyncio.get_running_loop().create_task(self._tick(), name="swarm-stats")
 
@@ -156,10 +158,14 @@ class Swarm:
 
     async def _tick(self) -> None:
         """Ask for what changed in the torrents' figures; libtorrent answers with one alert."""
+        was_busy = False
         while True:
             await asyncio.sleep(self._settings.stats_seconds)
             if self._torrents:
                 self._live.post_torrent_updates(0)
+            if self._torrents or was_busy:  # once more after the last one has left
+                self._live.post_session_stats()
+            was_busy = bool(self._torrents)
 
     # --- alerts
 
@@ -192,6 +198,7 @@ class Swarm:
             lt.torrent_deleted_alert: to_torrent(lambda t, _: t.on_removed(deleted=True)),
             lt.torrent_delete_failed_alert: to_torrent(lambda t, _: t.on_removed(deleted=True)),
             lt.state_update_alert: self._on_stats,
+            lt.session_stats_alert: self._traffic.take_in,
             lt.alerts_dropped_alert: self._on_dropped,
             lt.listen_failed_alert: lambda a: _log.warning("listen_failed", error=a.error.message()),
         }
