@@ -124,6 +124,7 @@ def test_settings_arrive_as_they_were_written(tmp_path: Path) -> None:
     gateway = loaded("everything", "gateway", tmp_path).model_dump()
     assert gateway["cors_origins"] == ("https://a.example.org", "https://b.example.org")
     assert gateway["content_redirect"] is False
+    assert gateway["allowed_hosts"] == ("tseeder.example.org",)
 
 
 def test_a_misspelt_setting_stops_the_start(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ S3_PUBLIC_ENDPOINT: {{ $values.s3.publicEndpoint | quote }}
 {{- if and (eq .name "gateway") $values.s3.publicEndpoint }}
 CONTENT_REDIRECT: true
 {{- end }}
+{{- if and (eq .name "gateway") $values.ingress.enabled }}
+ALLOWED_HOSTS: {{ $values.ingress.host }}
+{{- end }}
 {{- if eq .name "agent" }}
 SCRATCH_DIR: /scratch
 {{- /* Below the volume's size: a pod that fills its emptyDir is evicted. */}}
