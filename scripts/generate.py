@@ -15,12 +15,13 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators import REFERENCE, ROOT, Files, errors, modules, openapi, settings, states, stubs
+from scripts.generators import REFERENCE, ROOT, Files, errors, metrics, modules, openapi, settings, states, stubs
 
 GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
     stubs.generate,
     openapi.generate,
     settings.generate,
+    metrics.generate,
     states.generate,
     modules.generate,
     errors.generate,

@@ -2,12 +2,21 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from tseeder_kit.errors import AppError
 from tseeder_kit.logging import get_logger
@@ -19,29 +28,53 @@ SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 LONG_BUCKETS: Final = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 """Of seconds, for what people wait for: from a tenth of a second to a day."""
 
+LAG_SECONDS: Final = 1.0
+
 _PREFIX: Final = "tseeder_"
 _log = get_logger(__name__)
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody reads
 
-def _full_name(name: str) -> str:
-    return name if name.startswith(_PREFIX) else _PREFIX + name
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A metric of this process, as it is exported: `kind` is counter, gauge or histogram."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help_text: str
+
+
+_definitions: list[Definition] = []
+
+
+def definitions() -> tuple[Definition, ...]:
+    """All that the modules imported so far define: docs/reference/metrics.md is made from them."""
+    return tuple(_definitions)
+
+
+def _define(name: str, kind: str, help_text: str, labels: Sequence[str], suffix: str = "") -> str:
+    full = name if name.startswith(_PREFIX) else _PREFIX + name
+    _definitions.append(Definition(full + suffix, kind, tuple(labels), help_text))
+    return full
 
 
 def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
     """Something that only rises; exported as `tseeder_<name>_total`. Made once, at module level."""
-    return Counter(_full_name(name), help_text, labels)
+    return Counter(_define(name, "counter", help_text, labels, "_total"), help_text, labels)
 
 
 def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
     """Something that rises and falls; exported as `tseeder_<name>`. Made once, at module level."""
-    return Gauge(_full_name(name), help_text, labels)
+    return Gauge(_define(name, "gauge", help_text, labels), help_text, labels)
 
 
 def histogram(
     name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = SECONDS_BUCKETS
 ) -> Histogram:
     """A distribution, by default of seconds; exported as `tseeder_<name>_bucket` etc. Made once, at module level."""
-    return Histogram(_full_name(name), help_text, labels, buckets=buckets)
+    return Histogram(_define(name, "histogram", help_text, labels), help_text, labels, buckets=buckets)
 
 
 def bounded(value: str, known: Collection[str], other: str = "other") -> str:
@@ -52,6 +85,16 @@ def bounded(value: str, known: Collection[str], other: str = "other") -> str:
 def exposition() -> bytes:
     """All metrics of this process in Prometheus' text format."""
     return generate_latest()
+
+
+_lag = histogram("event_loop_lag_seconds", "How much later than it should a timer of the event loop fires")
+
+
+async def _watch_lag() -> None:
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(LAG_SECONDS)
+        _lag.observe(max(0.0, time.perf_counter() - began - LAG_SECONDS))
 
 
 async def _failure(check: Check) -> str | None:
@@ -82,6 +125,7 @@ class OpsServer:
         self._checks = dict(checks)
         self._draining = False
         self._runner: web.AppRunner | None = None
+        self._lag: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -106,11 +150,14 @@ class OpsServer:
             raise
         self._port = int(runner.addresses[0][1])
         self._runner = runner
+        self._lag = asyncio.create_task(_watch_lag(), name="loop-lag")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._lag is not None:
+            self._lag.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

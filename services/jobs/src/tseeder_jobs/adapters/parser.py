@@ -28,7 +28,7 @@ _LARGE_ANSWER_BYTES: Final = 256 * 1024
 _TRIES: Final = 3
 _RESPAWN_PAUSES: Final = (0.0, 0.2, 1.0, 5.0)
 
-_ended = counter("parser_processes_ended", "Parser processes that were ended, and why", ("why",))
+_ended = counter("jobs_parser_processes_ended", "Parser processes that were ended, and why", ("why",))
 _log = get_logger(__name__)
 
 
