@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -108,6 +109,25 @@ def test_they_are_frozen_described_and_shown_without_secrets(service: str, tmp_p
 def test_what_depends_on_another_one(tmp_path: Path) -> None:
     env = {**right("admin", tmp_path), "TSEEDER_ADMIN_EFFECT_SECONDS": "61"}
     assert complaint("admin", env).startswith("TSEEDER_ADMIN_SETTLE_SECONDS: should be above EFFECT_SECONDS")
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        *((service, "identity_public_keys") for service in ("admin", "auth", "billing", "jobs")),
+        ("auth", "identity_private_key"),
+        ("agent", "scratch_dir"),
+    ],
+)
+async def test_a_path_that_cannot_be_used_is_named_at_the_start(service: str, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    env = {**right(service, tmp_path), variable(service, name): str(file / "below")}
+    settings = load(settings_class(service), service, env)
+    with pytest.raises(SettingsError, match=rf"^{name.upper()}\b.*Not a directory") as caught:
+        async with importlib.import_module(f"tseeder_{service}.main").build(settings):
+            raise AssertionError("it started")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -45,8 +45,6 @@ async def build(settings: Settings) -> AsyncIterator[App]:
     It starts without Postgres, auth and jobs, and is ready once Postgres answers.
     """
     verifier = load_verifier(settings)
-    if settings.settle_seconds <= settings.effect_seconds:
-        raise SettingsError("SETTLE_SECONDS must be longer than EFFECT_SECONDS")
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings.database_url.get_secret_value(), application_name="tseeder-admin")

@@ -25,6 +25,7 @@ from tseeder_agent.workers.progress import progress
 from tseeder_bus import connect
 from tseeder_kit.ids import uuid7
 from tseeder_kit.lifecycle import supervise
+from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_rpc import open_channel
 
@@ -68,7 +69,10 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 
 
 async def _context(stack: AsyncExitStack, settings: Settings, fleet: Fleet) -> Context:
-    scratch = await asyncio.to_thread(Scratch.open, settings.scratch_dir, settings.scratch_bytes)
+    try:
+        scratch = await asyncio.to_thread(Scratch.open, settings.scratch_dir, settings.scratch_bytes)
+    except OSError as exc:
+        raise SettingsError(f"SCRATCH_DIR cannot be made or written: {exc.strerror}") from None
     stack.callback(scratch.close)
     nats_url = settings.nats_url.get_secret_value()
     bus = await stack.enter_async_context(connect(nats_url, name=f"agent-{settings.agent_id}"))

@@ -91,11 +91,14 @@ def load_keys(settings: Settings) -> tuple[Signer, Verifier]:
     """The signer and a verifier that takes what it signs; raises SettingsError."""
     try:
         signer = load_signer(settings.identity_private_key)
+    except KeyFileError as exc:
+        raise SettingsError(f"IDENTITY_PRIVATE_KEY: {exc}") from None
+    try:
         keys = load_public_keys(settings.identity_public_keys)
-    except (KeyFileError, ValueError) as exc:
-        raise SettingsError(f"identity keys: {exc}") from None
+    except ValueError as exc:
+        raise SettingsError(f"IDENTITY_PUBLIC_KEYS: {exc}") from None
     except OSError as exc:
-        raise SettingsError(f"identity keys: {settings.identity_public_keys} cannot be read: {exc.strerror}") from None
+        raise SettingsError(f"IDENTITY_PUBLIC_KEYS names a file that cannot be read: {exc.strerror}") from None
     if signer.kid not in keys:
         raise SettingsError("IDENTITY_PUBLIC_KEYS does not hold the public half of IDENTITY_PRIVATE_KEY")
     return signer, Verifier(keys)
