@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,19 @@ from tseeder_cli.verbs.jobs import read_source
 
 COMMANDS = (
     *("up", "demo", "login", "logout", "add", "ls", "watch", "pause", "resume", "retry", "cancel"),
-    *("rename", "rm", "usage", "files", "get", "admin bootstrap", "admin create-user", "admin agents", "admin audit"),
+    *(
+        "whoami",
+        "key",
+        "rename",
+        "rm",
+        "usage",
+        "files",
+        "get",
+        "admin bootstrap",
+        "admin create-user",
+        "admin agents",
+        "admin audit",
+    ),
 )
 HEAVY = ("httpx", "tseeder_stack", "tseeder_kit", "rich.progress")
 
@@ -83,6 +97,55 @@ def test_a_password_is_not_asked_for_where_nobody_sits() -> None:
     assert "--password-stdin" in said
 
 
+def test_a_role_and_an_address_are_checked_before_a_password_is_asked_for() -> None:
+    for arguments, code in ((("ann@example.org", "--role", "king"), "bad_role"), (("bad",), "bad_email")):
+        status, said = run("--url", "https://a.example", "admin", "create-user", *arguments)
+        assert status == ExitCode.USAGE
+        assert f"[{code}]" in said
+        assert "assword" not in said
+
+
+def test_nothing_is_deleted_where_nobody_can_be_asked() -> None:
+    status, said = run("--url", "https://a.example", "rm", "0193a1b2", stdin="y\n")
+    assert status == ExitCode.USAGE
+    assert "nothing was done" in said
+    assert "--yes" in said
+
+
+def at_a_terminal(*arguments: str, answer: bytes) -> tuple[int, str]:
+    """How `tseeder arguments...` ends when somebody types `answer` at its first question, and what it has shown."""
+    ours, theirs = pty.openpty()
+    # In a session of its own, with this as its terminal: what is typed there becomes signals.
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "tseeder_cli", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = read_until(ours, b": ")
+        os.write(ours, answer)
+        shown += read_until(ours, None)
+        os.close(ours)
+        return process.wait(10), shown.decode()
+
+
+def read_until(terminal: int, end: bytes | None) -> bytes:
+    """What is shown up to `end`; None: up to the end of the program."""
+    shown = b""
+    while end is None or end not in shown:
+        try:
+            more = os.read(terminal, 4096)
+        except OSError:  # EIO: nobody has the other end open any more
+            return shown
+        if not more:
+            return shown
+        shown += more
+    return shown
+
+
+@pytest.mark.parametrize(("key", "code", "word"), [(b"\x03", 130, "interrupted"), (b"\x04", 1, "not answered")])
+def test_a_question_is_ended_by_ctrl_c_or_by_the_end_of_the_input(key: bytes, code: int, word: str) -> None:
+    status, shown = at_a_terminal("login", "https://a.example", answer=key)
+    assert (status, word in shown, "Traceback" in shown) == (code, True, False)
+
+
 def test_a_first_admin_elsewhere_needs_a_token() -> None:
     status, said = run("--url", "https://a.example", "admin", "bootstrap")
     assert status == ExitCode.USAGE
@@ -95,11 +158,21 @@ def test_the_version() -> None:
     assert said.startswith("tseeder 0.")
 
 
-@pytest.mark.parametrize("options", [("--torrent", "a.torrent", "--magnet", "magnet:?xt=1"), ("--s3", "minio")])
-def test_wrong_options_of_the_demo_start_nothing(options: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--torrent", "a.torrent", "--magnet", "magnet:?xt=1"), "usage"),
+        (("--s3", "minio"), "usage"),
+        (("--torrent", "nope.torrent"), "bad_source"),
+        (("--torrent", "."), "bad_source"),
+        (("--magnet", "foo"), "bad_source"),
+        (("--magnet", "magnet:?dn=film"), "bad_source"),
+    ],
+)
+def test_wrong_options_of_the_demo_start_nothing(options: tuple[str, ...], code: str, tmp_path: Path) -> None:
     status, said = run("demo", *options)
     assert status == ExitCode.USAGE
-    assert "[usage]" in said
+    assert f"[{code}]" in said
     assert not (tmp_path / ".tseeder").exists()
 
 
@@ -109,6 +182,10 @@ def test_sources_are_told_apart(tmp_path: Path) -> None:
     assert read_source(str(torrent)).torrent == b"d4:infodee"
     assert read_source("magnet:?xt=urn:btih:1").magnet == "magnet:?xt=urn:btih:1"
     assert read_source("MAGNET:?xt=1").magnet == "MAGNET:?xt=1"
+    for wrong in ("", "  ", str(tmp_path)):
+        with pytest.raises(CliError) as caught:
+            read_source(wrong)
+        assert "empty" in caught.value.message or "is a folder" in caught.value.message
     for info_hash in ("ab" * 20, "AB" * 32, "A2" * 16):
         assert read_source(info_hash).info_hash == info_hash
 

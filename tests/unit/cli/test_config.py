@@ -20,7 +20,8 @@ from tseeder_cli.target import find_target, signed_in
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty home, and a working folder without a stack."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("TSEEDER_API_KEY", raising=False)
+    for name in ("TSEEDER_API_KEY", "TSEEDER_STATE"):
+        monkeypatch.delenv(name, raising=False)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -52,7 +53,30 @@ def test_forgetting_a_server_keeps_the_others() -> None:
     for name in ("a", "b"):
         known = known.with_login(name, Login(f"https://{name}", "key"), current=True)
     left = known.without("b")
-    assert left == Config("", {"a": Login("https://a", "key")})
+    assert left == Config("b", {"a": Login("https://a", "key")})
+
+
+def test_after_a_logout_its_server_is_still_meant() -> None:
+    known = Config().with_login("https://a.example", Login("https://a.example", "key"), current=True)
+    config.save(config.config_path(), known.without("https://a.example"))
+    with pytest.raises(CliError) as caught:
+        signed_in(find_target())
+    assert (caught.value.message, caught.value.code) == ("not signed in to https://a.example", "not_signed_in")
+
+
+def test_a_stack_elsewhere_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = Path.cwd() / "elsewhere"
+    elsewhere.mkdir()
+    state = stack_runs(elsewhere, "http://127.0.0.1:1111")
+    monkeypatch.setenv("TSEEDER_STATE", str(state))
+    with pytest.raises(CliError) as caught:
+        signed_in(find_target())
+    assert caught.value.message == "not signed in to http://127.0.0.1:1111"
+    (state / "stack.json").write_text('{"status": "stopped"}')
+    with pytest.raises(CliError) as caught:
+        find_target()
+    assert caught.value.code == "stack_stopped"
+    assert str(state) in caught.value.hint
 
 
 def test_a_broken_file_is_an_error_and_not_overwritten(tmp_path: Path) -> None:
@@ -105,7 +129,10 @@ def test_right_after_a_demo_its_account_is_used() -> None:
     state = stack_runs(Path.cwd(), "http://127.0.0.1:1111")
     (state / "demo").mkdir()
     (state / "demo" / "account.json").write_text(json.dumps({"email": "d", "password": "p", "api_key": "demo-key"}))
-    assert find_target().api_key == "demo-key"
+    target = find_target()
+    assert (target.api_key, target.demo_email) == ("demo-key", "d")
+    config.save(config.config_path(), Config().with_login(target.server, Login(target.url, "own"), current=True))
+    assert (find_target().api_key, find_target().demo_email) == ("own", "")
 
 
 @pytest.mark.parametrize(("status", "code"), [("starting", "stack_starting"), ("stopped", "no_server")])

@@ -204,6 +204,35 @@ async def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) ->
     assert target.read_bytes() == DATA
 
 
+async def test_a_name_that_ends_in_a_slash_is_a_folder_also_if_it_is_not_there_yet(tmp_path: Path) -> None:
+    async with client(FileServer()) as http:
+        done = await get_file(http, FILE, tmp_path / "new", into=True)
+    assert done.path == tmp_path / "new" / "film.mkv"
+    assert done.path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [("cancelled", "tseeder retry 0193a1b2-c3d4"), ("downloading", "tseeder watch 0193a1b2-c3d4")],
+)
+async def test_what_helps_when_nothing_is_stored_depends_on_the_job(tmp_path: Path, state: str, hint: str) -> None:
+    async with a_job_of(file(state="pending")) as http:
+        with pytest.raises(CliError) as caught:
+            await get_job(http, job(state=state), tmp_path, None)
+    assert caught.value.code == "nothing_stored"
+    assert state in caught.value.message
+    assert ("yet" in caught.value.message) == (state == "downloading")
+    assert hint in caught.value.hint
+
+
+async def test_an_index_that_is_no_file_is_told(tmp_path: Path) -> None:
+    async with a_job_of(file(file_index=0), file(file_index=1), file(file_index=2)) as http:
+        with pytest.raises(CliError) as caught:
+            await get_job(http, job(), tmp_path, [1, 7])
+    assert caught.value.message == "the torrent has no file 7"
+    assert names(tmp_path) == []
+
+
 def a_job_of(*files: File) -> Client:
     """A server with these files, all of them with DATA."""
     server = FileServer()

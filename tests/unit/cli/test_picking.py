@@ -58,7 +58,7 @@ async def test_a_file_is_named_by_job_and_index() -> None:
     async with client(Script([listed(job()), listed(file())])) as http:
         with pytest.raises(CliError) as caught:
             await pick_file_or_job(http, "0193:9")
-    assert caught.value.code == "file_not_found"
+    assert (caught.value.code, caught.value.message) == ("file_not_found", "the torrent has no file 9")
 
 
 async def test_a_whole_id_may_be_a_files_or_a_jobs() -> None:
@@ -66,3 +66,10 @@ async def test_a_whole_id_may_be_a_files_or_a_jobs() -> None:
         assert "file_id" in await pick_file_or_job(http, file()["file_id"])
     async with client(Script([problem(404, "file_not_found"), httpx.Response(200, json=job())])) as http:
         assert "file_id" not in await pick_file_or_job(http, JOB_ID)
+    async with client(Script([problem(404, "file_not_found"), problem(404, "job_not_found")])) as http:
+        with pytest.raises(CliError) as caught:
+            await pick_file_or_job(http, OTHER)
+    assert (caught.value.message, caught.value.exit_code) == (
+        "you have no file and no job with this id",
+        ExitCode.NOT_FOUND,
+    )

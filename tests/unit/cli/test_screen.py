@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
-from tseeder_cli.screen import ago, clock, duration, err, of, percent, show_error, size
+from tseeder_cli.screen import ago, clock, counted, duration, err, of, percent, show_error, size
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_how_long_ago() -> None:
 def test_an_error_is_shown_with_its_code_fields_and_advice_but_not_with_markup() -> None:
     body = {
         "detail": "The request is [red]wrong\x1b[0m.",
-        "code": "invalid_request",
+        "code": "too_much",
         "errors": [{"field": "selection", "code": "too_large", "message": "at most 3"}],
     }
     with err().capture() as captured:
@@ -51,8 +51,40 @@ def test_an_error_is_shown_with_its_code_fields_and_advice_but_not_with_markup()
         show_error(CliError("it is full:\n  the end of its log", code="disk_full", hint="Make room."))
     shown = captured.get()
     assert "error: it is full: [disk_full]\n  the end of its log\n  Make room." in shown
-    assert "The request is [red]wrong\ufffd[0m. [invalid_request]" in shown
-    assert "selection: at most 3 [too_large]" in shown
+    assert "The request is [red]wrong\ufffd[0m. [too_much]\n  selection: at most 3\n" in shown
+
+
+def shown_of(status: int, **body: object) -> str:
+    """What a person sees of an answer."""
+    with err().capture() as captured:
+        show_error(ApiError(status, body))
+    return captured.get()
+
+
+def test_what_is_wrong_with_a_field_is_said_once() -> None:
+    text = "This is not an e-mail address."
+    field = {"field": "email", "code": "bad_email", "message": text}
+    assert shown_of(400, detail=text, code="bad_email", errors=[field]) == f"error: {text} [bad_email]\n"
+    jargon = "The request is not as it should be; `errors` says where."
+    one = shown_of(400, detail=jargon, code="invalid_request", errors=[field])
+    assert one == f"error: email: {text} [invalid_request]\n"
+    two = shown_of(400, detail=jargon, code="invalid_request", errors=[field, {**field, "field": "other"}])
+    assert two.splitlines() == [
+        "error: the request is refused: [invalid_request]",
+        *(f"  email: {text}", f"  other: {text}"),
+    ]
+
+
+def test_who_is_no_operator_is_told_so() -> None:
+    for body in ({"code": "scope_missing", "scope": "admin:read"}, {"code": "role_too_low", "role": "admin"}):
+        shown = shown_of(403, detail="The credential does not cover this.", **body)
+        assert "error: only operators may do this [" in shown
+        assert "tseeder whoami" in shown
+    assert "does not cover" in shown_of(403, detail="It does not cover this.", code="scope_missing", scope="jobs:read")
+
+
+def test_things_are_counted_as_people_do() -> None:
+    assert [counted(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tseeder_stack import provision
 from tseeder_stack.console import Console, readable
-from tseeder_stack.errors import StackError
+from tseeder_stack.errors import AlreadyRunningError, StackError
 from tseeder_stack.owners import Owner, can_enter, reachable_copy
 from tseeder_stack.ports import Ports, is_free
 from tseeder_stack.rclone import auth_keys
@@ -25,6 +26,15 @@ STRANGER = Owner("stranger", 54321, 54321)
 def test_a_json_log_line_is_shown_for_people() -> None:
     line = '{"ts": "2026-11-20T10:00:00Z", "level": "warning", "service": "jobs", "event": "lease lost", "epoch": 3}'
     assert readable(line) == "WARNING lease lost epoch=3"
+
+
+def test_an_exception_is_shown_in_short() -> None:
+    raised = {"exc_type": "AppError", "exc_value": "jobs is\naway", "frames": [{"filename": "a.py"}] * 20}
+    line = {"level": "warning", "event": "heartbeat_failing", "exception": [raised]}
+    assert readable(json.dumps(line)) == "WARNING heartbeat_failing exception=AppError: jobs is away"
+    line["exception"] = "Traceback ...\n  File ...\nValueError: " + "x" * 1000
+    assert readable(json.dumps(line)).startswith("WARNING heartbeat_failing exception=ValueError: xxx")
+    assert len(readable(json.dumps(line))) < 300
 
 
 @pytest.mark.parametrize("line", ["plain words", "{not json", '{"no": "event"}', "[1]", ""])
@@ -78,7 +88,7 @@ def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
 def test_a_second_launcher_is_refused(tmp_path: Path) -> None:
     with (
         locked(tmp_path),
-        pytest.raises(StackError, match=r"runs on .* already \(launcher's pid \d+\)"),
+        pytest.raises(AlreadyRunningError, match=r"runs on .* already \(launcher's pid \d+\)"),
         locked(tmp_path),
     ):
         pass

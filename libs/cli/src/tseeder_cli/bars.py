@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from tseeder_cli.names import printable
-from tseeder_cli.screen import clock, err, of, percent, say, size
+from tseeder_cli.screen import clock, counted, err, of, percent, say, size
 from tseeder_cli.wire import Job
 from tseeder_cli.wire import Progress as JobProgress
 
@@ -40,6 +40,29 @@ def _progress() -> Progress:
     return Progress(*columns, console=err(), refresh_per_second=8, transient=False)
 
 
+class SteadyEta:
+    """The agent's guesses as a clock that does not jump: told from the third on, and followed by a part at a time."""
+
+    FIRST = 3
+    SHARE = 0.3
+
+    def __init__(self) -> None:
+        self._guesses = 0
+        self._seconds = 0.0
+
+    def told(self, guess: int | None) -> int | None:
+        """What to show after one more guess, a second after the one before; None: nothing yet."""
+        if guess is None:
+            self._guesses = 0
+            return None
+        self._guesses += 1
+        if self._guesses <= self.FIRST:  # rates begin at nothing
+            self._seconds = float(guess)
+        else:
+            self._seconds += self.SHARE * (guess - (self._seconds - 1.0)) - 1.0
+        return max(round(self._seconds), 0) if self._guesses >= self.FIRST else None
+
+
 class JobBars:
     """A job's life: one bar for what came from the swarm, one for what is in the object store.
 
@@ -55,6 +78,7 @@ class JobBars:
         self._state = ""
         self._said_at = 0.0
         self._job: Job | None = None
+        self._eta = SteadyEta()
 
     def __enter__(self) -> Self:
         if self._live:
@@ -88,10 +112,11 @@ class JobBars:
         down, up = progress["downloaded_bytes"], progress["uploaded_bytes"]
         facts = [of(down, wanted), f"{size(progress['download_rate'])}/s"]
         peers = progress["peers"]
-        seeds = f" ({progress['seeds']} seeds)" if _is_wide() else ""
-        facts.append(f"{peers} peer{'' if peers == 1 else 's'}{seeds}")
-        if progress["eta_seconds"] is not None and down < wanted:
-            facts.append(f"ETA {clock(progress['eta_seconds'])}")
+        seeds = f" ({counted(progress['seeds'], 'seed')})" if _is_wide() else ""
+        facts.append(f"{counted(peers, 'peer')}{seeds}")
+        eta = self._eta.told(progress["eta_seconds"])
+        if eta is not None and down < wanted:
+            facts.append(f"ETA {clock(eta)}")
         stored = f"{size(up)} uploaded  {size(progress['upload_rate'])}/s"
         self._show(wanted, down, up, "  ".join(facts), stored)
         if not self._live:
@@ -124,7 +149,7 @@ def _told(job: Job) -> str:
     words = _WORDS.get(state)
     text = f"{state}: {words}" if words else state
     if state in ("downloading", "storing") and job["metadata_known"]:
-        text += f": {job['wanted_files']} files, {size(job['wanted_bytes'])}"
+        text += f": {counted(job['wanted_files'], 'file')}, {size(job['wanted_bytes'])}"
     if job["reason"] and state != "completed":
         text += f" - {job['reason']['message']} [{job['reason']['code']}]"
     return text

@@ -33,8 +33,8 @@ class Config:
         return replace(self, current=server if current else self.current, logins={**self.logins, server: login})
 
     def without(self, server: str) -> Config:
-        logins = {name: login for name, login in self.logins.items() if name != server}
-        return Config(current="" if self.current == server else self.current, logins=logins)
+        """Without its key. It stays the server that commands mean: they say that nobody is signed in there."""
+        return replace(self, logins={name: login for name, login in self.logins.items() if name != server})
 
 
 def config_path() -> Path:

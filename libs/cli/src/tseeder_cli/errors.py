@@ -30,6 +30,13 @@ class CliError(Exception):
         self.hint = hint
 
 
+class Interrupted(CliError):  # noqa: N818 - it is no error: somebody has pressed Ctrl-C
+    """The message tells what goes on without this command, or how to go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=ExitCode.INTERRUPTED)
+
+
 class ApiError(CliError):
     """An answer of tseeder's API that is not 2xx (RFC 9457). `code` is stable: decide by it, not by the text.
 
@@ -42,6 +49,9 @@ class ApiError(CliError):
         super().__init__(message, code=code, exit_code=exit_code_of(status))
         if status == 401 and code != "invalid_credentials":
             self.hint = "Sign in with: tseeder login"
+        elif code == "role_too_low" or (code == "scope_missing" and str(body.get("scope", "")).startswith("admin:")):
+            self.message = "only operators may do this"
+            self.hint = "Who you are, and what your key may do, tells: tseeder whoami"
         self.status = status
         self.body = body
         self.request_id = str(body.get("request_id") or "")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tseeder_cli import variables
+
 STATE_FOLDER = ".tseeder"
 STACK_PREFIX = "stack:"  # of its name in the configuration
 DEMO_ACCOUNT = "account.json"
@@ -31,16 +33,25 @@ class LocalStack:
         """Where the demo keeps its account, its samples and what it has downloaded."""
         return self.state / "demo"
 
-    def demo_key(self) -> str:
-        """The API key of the demo's account, "" if there was no demo: so that commands work right after it."""
+    def demo_account(self) -> tuple[str, str]:
+        """The e-mail and the API key of the demo's account, so that commands work right after it; else "" both."""
         try:
             said = json.loads((self.demo_folder / DEMO_ACCOUNT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return ""
-        return str(said.get("api_key", "")) if isinstance(said, dict) else ""
+            return "", ""
+        if not isinstance(said, dict):
+            return "", ""
+        return str(said.get("email", "")), str(said.get("api_key", ""))
 
 
 def default_state() -> Path:
+    """TSEEDER_STATE; without it the nearest one."""
+    if named := variables.read("TSEEDER_STATE"):
+        return Path(named)
+    return nearest_state()
+
+
+def nearest_state() -> Path:
     """`.tseeder` of the working folder or of the nearest one above that has it; else the one to make here."""
     here = Path.cwd()
     for folder in (here, *here.parents):

@@ -11,19 +11,20 @@ from typer.core import TyperGroup
 
 from tseeder_cli.commands import account, admin, files, jobs, stack
 from tseeder_cli.commands.options import Options
-from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.errors import CliError, ExitCode, Interrupted
 
 EPILOG = """
 **Start here**
 
-`tseeder demo` shows all of it, with a torrent of its own.
+`tseeder demo` shows all of it, with a torrent of its own. (In a clone: `.venv/bin/tseeder`, or `make demo`.)
 
 `tseeder up`, then in another terminal `tseeder admin bootstrap`, and `tseeder add movie.torrent --watch`.
 
 **Exit status**  0 done - 1 failed - 2 wrong usage - 3 not signed in, or not allowed - 4 not found -
 5 refused - 6 no answer, try again later - 130 interrupted.
 
-**Environment**  TSEEDER_URL, TSEEDER_API_KEY instead of `tseeder login`; NO_COLOR for plain text.
+**Environment**  TSEEDER_URL, TSEEDER_API_KEY instead of `tseeder login`; TSEEDER_STATE, the folder of a stack of
+this machine; NO_COLOR for plain text.
 """
 
 
@@ -33,14 +34,23 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except Interrupted as error:
+            sys.stderr.write(f"\n{error.message}\n")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except CliError as error:
             from tseeder_cli.screen import show_error
 
             show_error(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            sys.stderr.write("\n")
+            sys.stderr.write("\ninterrupted\n")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except typer.Abort as error:  # a prompt that got no answer: Ctrl-C, or the end of the input
+            if isinstance(error.__context__, KeyboardInterrupt):
+                sys.stderr.write("\ninterrupted\n")
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
+            sys.stderr.write("\nnot answered\n")
+            raise typer.Exit(ExitCode.FAILED) from None
         except BrokenPipeError:  # `tseeder ls | head`: nobody reads on, which is no failure
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.OK) from None

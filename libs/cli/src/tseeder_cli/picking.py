@@ -63,13 +63,22 @@ async def pick_file_or_job(client: Client, text: str) -> File | Job:
     if match:
         job = await pick_job(client, match["job"])
         return await file_of(client, job, int(match["index"]))
-    if len(text.strip()) == FULL_ID:
-        try:
-            return await client.file(text.strip().lower())
-        except ApiError as error:
-            if error.status != 404:
-                raise
-    return await pick_job(client, text)
+    full = text.strip().lower()
+    if len(full) != FULL_ID:
+        return await pick_job(client, text)
+    try:
+        return await client.file(full)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+    try:
+        return await pick_job(client, full)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise CliError(
+            "you have no file and no job with this id", code="not_found", exit_code=ExitCode.NOT_FOUND
+        ) from None
 
 
 async def file_of(client: Client, job: Job, index: int) -> File:
@@ -78,7 +87,7 @@ async def file_of(client: Client, job: Job, index: int) -> File:
         if file["file_index"] == index:
             return file
     raise CliError(
-        f"the job has no file {index}",
+        f"the torrent has no file {index}",
         code="file_not_found",
         exit_code=ExitCode.NOT_FOUND,
         hint=f"See: tseeder files {job['job_id'][:SHOWN_CHARACTERS]}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ from tseeder_cli.errors import ApiError, CliError
 from tseeder_cli.names import printable
 
 PIPE_WIDTH = 1000
+INVALID_REQUEST = "invalid_request"
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _STATE_STYLES = {
     "completed": "green",
@@ -72,29 +75,46 @@ def show_error(error: CliError) -> None:
         line.append(f" [{error.code}]", style="dim")
     err().print(line)
     say(*more)
-    if isinstance(error, ApiError):
-        for field, code, message in error.fields:
-            err().print(Text(f"  {printable(field)}: {printable(message)} [{code}]"))
-        if error.status >= 500 and error.request_id:
-            err().print(Text(f"  request {error.request_id}", style="dim"))
+    if isinstance(error, ApiError) and error.status >= 500 and error.request_id:
+        err().print(Text(f"  request {error.request_id}", style="dim"))
     if error.hint:
-        err().print(Text(f"  {error.hint}", style="cyan"))
+        err().print(Text(f"  {as_called(error.hint)}", style="cyan"))
 
 
 def _message_lines(error: CliError) -> list[str]:
-    """Our own messages may have lines, such as the end of a log; a server's may not."""
-    lines = [error.message] if isinstance(error, ApiError) else error.message.splitlines()
-    return [printable(line) for line in lines] or [""]
+    """Our own messages may have lines, such as the end of a log; a server's may not, but for its wrong fields."""
+    if not isinstance(error, ApiError):
+        return [printable(line) for line in error.message.splitlines()] or [""]
+    fields = [(field, message) for field, _, message in error.fields if message != error.message]
+    told = [printable(f"{field}: {message}") for field, message in fields]
+    if error.code == INVALID_REQUEST and told:  # its message says no more than "see the fields"
+        return told if len(told) == 1 else ["the request is refused:", *(f"  {line}" for line in told)]
+    return [printable(error.message), *(f"  {line}" for line in told)]
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:
+def as_called(text: str) -> str:
+    """`text` with each `tseeder VERB` as the command is called from here."""
+    return re.sub(r"\btseeder (?=[a-z])", lambda _: f"{command_name()} ", text)
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[str] = (), header: bool = True
+) -> None:
     """A table to stdout; the columns named in `right` are right-aligned. Cells are shown without markup."""
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_header=header)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     out().print(table)
+
+
+def shown_path(path: Path) -> str:
+    """`path` as it is typed here: relative, if it is below the working folder; quoted for a shell."""
+    try:
+        return shlex.quote(str(path.relative_to(Path.cwd())))
+    except ValueError:
+        return shlex.quote(str(path))
 
 
 @cache
@@ -123,6 +143,11 @@ def size(count: float) -> str:
         if count < 1023.95 or unit == _UNITS[-1]:
             return f"{count:.1f} {unit}"
     raise AssertionError("the last unit takes everything")
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 file`, `7 files`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def of(part: float, whole: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +14,16 @@ from tseeder_cli.local import STACK_PREFIX, LocalStack, default_state, is_starti
 
 @dataclass(frozen=True)
 class Target:
-    """`server` is its name in the configuration; `local` is set when it is a stack of this machine."""
+    """`server` is its name in the configuration; `local` is set when it is a stack of this machine.
+
+    `demo_email` is set when the key is the demo's own account's, because nobody has signed in.
+    """
 
     server: str
     url: str
     api_key: str = field(default="", repr=False)
     local: LocalStack | None = None
+    demo_email: str = ""
 
 
 def find_target(url: str = "") -> Target:
@@ -27,15 +32,18 @@ def find_target(url: str = "") -> Target:
     The key is TSEEDER_API_KEY's, that server's from the configuration, for a stack of this machine its demo's, or "".
     """
     known = config.load(config.config_path())
-    local = running_stack(default_state())
+    state = default_state()
+    local = running_stack(state)
     if url:
         target = _named(_normal(url), known, local)
     elif local is not None:
         target = _at_home(known, local)
-    elif known.current in known.logins:
+    elif known.current and not variables.read("TSEEDER_STATE"):
         target = _last_login(known)
-    elif is_starting(default_state()):
-        raise CliError("the stack here is starting", code="stack_starting", exit_code=ExitCode.UNAVAILABLE)
+    elif is_starting(state):
+        raise _starting(state)
+    elif variables.read("TSEEDER_STATE"):
+        raise _stopped(f"no stack runs in {state}", state)
     else:
         raise CliError(
             "no server: nothing runs here, and there is no login",
@@ -44,7 +52,7 @@ def find_target(url: str = "") -> Target:
             hint="Start one here with `tseeder up`, or sign in to one: tseeder login https://tseeder.example.org",
         )
     override = variables.read("TSEEDER_API_KEY")
-    return Target(target.server, target.url, override or target.api_key, target.local)
+    return replace(target, api_key=override, demo_email="") if override else target
 
 
 def signed_in(target: Target) -> Target:
@@ -64,24 +72,35 @@ def _named(url: str, known: config.Config, local: LocalStack | None) -> Target:
 
 
 def _last_login(known: config.Config) -> Target:
-    """The server of the last login. A stack of this machine may have another port by now, or be stopped."""
-    login = known.logins[known.current]
+    """The server of the last login, without a key after a logout. A stack of this machine may have another port by
+    now, or be stopped.
+    """
     if not known.current.startswith(STACK_PREFIX):
-        return Target(known.current, login.url, login.api_key)
+        return Target(known.current, known.current, _key(known, known.current))
     state = Path(known.current.removeprefix(STACK_PREFIX))
     local = running_stack(state)
     if local is not None:
         return _at_home(known, local)
-    raise CliError(
-        f"the stack of the last login, in {state}, does not run",
-        code="stack_stopped",
-        exit_code=ExitCode.UNAVAILABLE,
-        hint=f"Start it with: tseeder up --state {state}",
-    )
+    if is_starting(state):
+        raise _starting(state)
+    raise _stopped(f"the stack of the last login, in {state}, does not run", state)
+
+
+def _starting(state: Path) -> CliError:
+    return CliError(f"the stack in {state} is starting", code="stack_starting", exit_code=ExitCode.UNAVAILABLE)
+
+
+def _stopped(message: str, state: Path) -> CliError:
+    hint = f"Start it with: tseeder up --state {shlex.quote(str(state))}"
+    return CliError(message, code="stack_stopped", exit_code=ExitCode.UNAVAILABLE, hint=hint)
 
 
 def _at_home(known: config.Config, local: LocalStack) -> Target:
-    return Target(local.server, local.url, _key(known, local.server) or local.demo_key(), local)
+    own = _key(known, local.server)
+    if own:
+        return Target(local.server, local.url, own, local)
+    demo_email, demo_key = local.demo_account()
+    return Target(local.server, local.url, demo_key, local, demo_email if demo_key else "")
 
 
 def _key(known: config.Config, server: str) -> str:

@@ -21,6 +21,7 @@ class Variable:
 
 VARIABLES: Final[Mapping[str, Variable]] = {
     "TSEEDER_API_KEY": Variable("the API key to use, instead of the one that `tseeder login` made", secret=True),
+    "TSEEDER_STATE": Variable("the folder of the stack on this machine, if it is no `.tseeder` here or above"),
     "TSEEDER_STACK_POSTGRES_URL": Variable(
         "`up`, `demo`: an external Postgres; its user may create roles, and schemas in that database", secret=True
     ),

@@ -46,6 +46,9 @@ class Job(TypedDict):
     finished_at: str | None
 
 
+ROLES: tuple[str, ...] = ("user", "support", "admin", "superadmin")
+
+
 class File(TypedDict):
     file_id: str
     job_id: str
@@ -144,3 +147,5 @@ class AuditEntry(TypedDict):
     details: dict[str, Any] | None
     at: str
     request_id: str
+    actor_email: str
+    target_email: str

@@ -10,6 +10,7 @@ from typing import TextIO
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 LAUNCHER = "stack"
 KEEP_LOG_BYTES = 20_000_000
+LONGEST_EXCEPTION = 200
 _KNOWN_FIELDS = frozenset({"ts", "timestamp", "level", "service", "event", "logger"})
 
 
@@ -59,8 +60,27 @@ def readable(line: str) -> str:
         return line
     if not isinstance(fields, dict) or "event" not in fields:
         return line
-    rest = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _KNOWN_FIELDS and value is not None)
+    told = {key: value for key, value in fields.items() if key not in _KNOWN_FIELDS and value is not None}
+    if "exception" in told:
+        told["exception"] = _short(told["exception"])
+    rest = " ".join(f"{key}={value}" for key, value in told.items())
     return f"{str(fields.get('level', 'info')).upper():<7} {fields['event']} {rest}".rstrip()
+
+
+def _short(exception: object) -> str:
+    """What was raised, without its frames. (The log file keeps them.)"""
+    try:
+        raised = exception[0] if isinstance(exception, list) else exception
+        kind, value = str(raised["exc_type"]), str(raised["exc_value"])  # type: ignore[index]  # caught below
+    except (LookupError, TypeError):
+        lines = str(exception).strip().splitlines() or [""]
+        return _cut(lines[-1])
+    return _cut(f"{kind}: {value}" if value else kind)
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_EXCEPTION else line[: LONGEST_EXCEPTION - 1] + "…"
 
 
 def open_log(path: Path) -> TextIO:

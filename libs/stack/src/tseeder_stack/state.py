@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tseeder_stack.errors import StackError
+from tseeder_stack.errors import AlreadyRunningError, StackError
 
 LEFTOVER_SECONDS = 10.0
 
@@ -41,14 +41,14 @@ class StateFile:
 
 @contextmanager
 def locked(state: Path) -> Iterator[None]:
-    """Hold the state folder for one launcher; StackError if another one has it. Ends with the process at the latest."""
+    """Hold the state folder for one launcher, to the end of the process at most. AlreadyRunningError if it is held."""
     with (state / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise StackError(
+            raise AlreadyRunningError(
                 f"a stack runs on {state} already (launcher's pid {holder}): stop that one first"
             ) from None
         file.truncate(0)

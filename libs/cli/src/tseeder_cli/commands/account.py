@@ -1,4 +1,4 @@
-"""login, logout."""
+"""login, logout, whoami, key."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from tseeder_cli.commands.options import chosen_url, read_email, read_password, run
+from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run
 
 PANEL = "Account"
 
 
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
-    for command in (login, logout):
+    for command in (login, logout, whoami, key):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -52,3 +52,20 @@ def logout(ctx: typer.Context) -> None:
     from tseeder_cli.verbs import account
 
     run(account.log_out(chosen_url(ctx)))
+
+
+def whoami(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Tell which server commands talk to, as whom, and what that account may do."""
+    from tseeder_cli.verbs import account
+
+    run(account.whoami(chosen_url(ctx), as_json=as_json))
+
+
+def key(ctx: typer.Context) -> None:
+    """Print the API key that commands use, for curl and for scripts. Keep it to yourself.
+
+    **Example**  `curl -H "Authorization: Bearer $(tseeder key)" http://127.0.0.1:8080/v1/jobs`
+    """
+    from tseeder_cli.verbs import account
+
+    account.show_key(chosen_url(ctx))

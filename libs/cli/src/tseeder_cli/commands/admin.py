@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run
+from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.wire import ROLES
 
 app = typer.Typer(
     help="For operators: the first admin, users, agents, the audit log.",
@@ -70,8 +72,13 @@ def create_user(
     """
     from tseeder_cli.verbs import admin
 
+    if role not in ROLES:
+        raise CliError(
+            f"{role!r} is no role", code="bad_role", exit_code=ExitCode.USAGE, hint=f"They are: {', '.join(ROLES)}."
+        )
+    address = read_email(email)
     password = read_password(from_stdin=password_stdin, confirm=True)
-    run(admin.create_user(chosen_url(ctx), email, password, role))
+    run(admin.create_user(chosen_url(ctx), address, password, role))
 
 
 @app.command()

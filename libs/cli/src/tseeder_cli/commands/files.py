@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,16 +38,18 @@ def get(
         ),
     ],
     output: Annotated[
-        Path | None,
+        str,
         typer.Option(
             "--output",
             "-o",
             show_default=False,
-            help="Where to: the file's new name, or a folder. A job goes into a folder of its own name by default.",
+            help="Where to: the file's new name, or a folder (one that is there, or whose name ends in /). A job goes "
+            "into a folder of its own name by default.",
         ),
-    ] = None,
+    ] = "",
     select: Annotated[str, typer.Option("--select", metavar="INDEXES", help="Of a job these, as in 0,2,5-9.")] = "",
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: what was downloaded, and where to.")] = False,
 ) -> None:
     """Download a file, or all files of a job.
 
@@ -59,8 +60,10 @@ def get(
 
     `tseeder get 0193a1b2-c3d4:3 -o film.mkv`
 
+    `tseeder get 0193a1b2-c3d4:3 -o downloads/`
+
     `tseeder get 0193a1b2-c3d4 -o ~/Downloads/season`
     """
     from tseeder_cli.verbs import files
 
-    run(files.get(chosen_url(ctx), what, output=output, select=select, force=force))
+    run(files.get(chosen_url(ctx), what, output=output, select=select, force=force, as_json=as_json))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from tseeder_cli.errors import CliError, ExitCode
 
+T = TypeVar("T")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API gave it, instead of a table.")]
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", show_default=False, help="The job's id, or the beginning of it.")
 ]
+
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,25 @@ def chosen_url(ctx: typer.Context) -> str:
     return options.url if isinstance(options, Options) else ""
 
 
-def run(verb: Coroutine[Any, Any, None]) -> None:
-    """Run a verb to its end. Ctrl-C cancels it, so that it can tidy up, and then comes out as KeyboardInterrupt."""
+def run(verb: Coroutine[Any, Any, T]) -> T:
+    """Run a verb to its end. Ctrl-C cancels it, so that it can tidy up, and then comes out as KeyboardInterrupt.
+
+    A verb must not ask anything: Ctrl-C would not reach the prompt.
+    """
     import asyncio
 
-    asyncio.run(verb)
+    return asyncio.run(verb)
+
+
+def require_terminal() -> None:
+    """CliError where nobody sits who could say yes."""
+    if not sys.stdin.isatty():
+        raise CliError(
+            "there is no terminal to ask at: nothing was done",
+            code="no_terminal",
+            exit_code=ExitCode.USAGE,
+            hint="To do it without being asked, say --yes.",
+        )
 
 
 def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
@@ -56,9 +76,10 @@ def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
 
 
 def read_email(given: str) -> str:
-    """`given`, or asked for."""
-    if given:
-        return given
-    if not sys.stdin.isatty():
+    """`given`, or asked for. CliError for what cannot be an address, before a password is asked for."""
+    if not given and not sys.stdin.isatty():
         raise CliError("there is no e-mail address", code="no_email", exit_code=ExitCode.USAGE, hint="Use --email.")
-    return str(typer.prompt("E-mail", err=True)).strip()
+    email = (given or str(typer.prompt("E-mail", err=True))).strip()
+    if not _EMAIL.fullmatch(email):
+        raise CliError(f"{email!r} is not an e-mail address", code="bad_email", exit_code=ExitCode.USAGE)
+    return email

@@ -1,4 +1,4 @@
-"""The demo's own account: the stack's first admin, if there is none, with its credentials in the state folder."""
+"""The demo's own account: an ordinary user, with its credentials in the state folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from tseeder_cli.client import Client
 from tseeder_cli.config import write_private
 from tseeder_cli.errors import ApiError, CliError, ExitCode
 from tseeder_cli.local import DEMO_ACCOUNT, LocalStack
-from tseeder_cli.target import Target
 from tseeder_cli.verbs.account import make_login
-from tseeder_cli.verbs.admin import bootstrap_token, make_admin
+from tseeder_cli.verbs.admin import add_user
 
 EMAIL = "demo@tseeder.example"
 
@@ -29,9 +28,8 @@ class Account:
 
 
 async def sign_in(local: LocalStack) -> tuple[str, str]:
-    """An API key for the demo, and whose it is. Makes the stack's first admin where there is none.
-
-    CliError (code "admin_exists") if the stack has an admin that is not the demo's, and there is no login for it.
+    """An API key for the demo, and whose it is: its own user's of before, else that of the login for this stack, else
+    a new user's. That one is an ordinary user: the stack's first admin stays to be made.
     """
     path = local.demo_folder / DEMO_ACCOUNT
     account = _read(path)
@@ -40,19 +38,27 @@ async def sign_in(local: LocalStack) -> tuple[str, str]:
         if signed_in is not None:
             _write(path, signed_in)
             return signed_in.api_key, signed_in.email
-    fresh = Account(EMAIL, secrets.token_urlsafe(24))
-    target = Target(local.server, local.url, "", local)
-    try:
-        token = await bootstrap_token(local)
-    except CliError as error:
-        if error.code != "admin_exists":
-            raise
-        return _somebody_elses(local)
-    _write(path, fresh)  # first: an admin whose password nobody knows could not be made again
-    await make_admin(target, token, fresh.email, fresh.password)
+    known = await _login_of(local)
+    if known is not None:
+        return known
+    fresh = await _new_user(local)
+    _write(path, fresh)
     login = await make_login(local.url, fresh.email, fresh.password)
     _write(path, replace(fresh, api_key=login.api_key))
     return login.api_key, fresh.email
+
+
+async def _new_user(local: LocalStack) -> Account:
+    """A user with a password that nobody knows but the file; one whose file was lost keeps the usual address."""
+    fresh = Account(EMAIL, secrets.token_urlsafe(24))
+    try:
+        await add_user(local, fresh.email, fresh.password)
+    except CliError as error:
+        if error.code != "email_taken":
+            raise
+        fresh = replace(fresh, email=EMAIL.replace("@", f"-{secrets.token_hex(4)}@"))
+        await add_user(local, fresh.email, fresh.password)
+    return fresh
 
 
 async def _again(local: LocalStack, account: Account) -> Account | None:
@@ -74,19 +80,20 @@ async def _again(local: LocalStack, account: Account) -> Account | None:
     return replace(account, api_key=login.api_key)
 
 
-def _somebody_elses(local: LocalStack) -> tuple[str, str]:
-    """The key that this computer has for the stack by TSEEDER_API_KEY or `tseeder login`."""
+async def _login_of(local: LocalStack) -> tuple[str, str] | None:
+    """The key that this computer has for the stack by TSEEDER_API_KEY or `tseeder login`, if it works."""
     logins = config.load(config.config_path()).logins
     login = logins.get(local.server) or logins.get(local.url)
     key = variables.read("TSEEDER_API_KEY") or (login.api_key if login else "")
-    if key:
-        return key, login.email if login and key == login.api_key else "TSEEDER_API_KEY's account"
-    raise CliError(
-        "this stack has an admin already, who is not the demo's",
-        code="admin_exists",
-        exit_code=ExitCode.NOT_SIGNED_IN,
-        hint=f"Sign in with `tseeder login {local.url}`, or set TSEEDER_API_KEY, and start the demo again.",
-    )
+    if not key:
+        return None
+    try:
+        async with Client(local.url, key) as client:
+            return key, (await client.me())["email"]
+    except ApiError as error:
+        if error.status != 401:
+            raise
+        return None
 
 
 def _read(path: Path) -> Account | None:

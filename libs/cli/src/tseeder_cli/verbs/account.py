@@ -1,15 +1,17 @@
-"""Sign in and out."""
+"""Sign in and out, and tell who is signed in."""
 
 from __future__ import annotations
 
 import platform
+import sys
 
-from tseeder_cli import config
+from tseeder_cli import config, variables
 from tseeder_cli.client import Client
 from tseeder_cli.config import Login
-from tseeder_cli.errors import CliError
-from tseeder_cli.screen import say
-from tseeder_cli.target import Target, find_target
+from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.screen import as_called, say, show_json, show_table
+from tseeder_cli.target import Target, find_target, signed_in
+from tseeder_cli.verbs.connect import connect
 
 
 async def log_in(target: Target, email: str, password: str) -> None:
@@ -41,10 +43,46 @@ async def log_out(url: str) -> None:
     known = config.load(path)
     login = known.logins.get(target.server)
     if login is None:
-        raise CliError(f"there is no login for {target.url}", code="not_signed_in")
+        raise _no_login(target)
     config.save(path, known.without(target.server))
     if await _revoke(Login(target.url, login.api_key, login.email, login.key_id)):
         say(f"signed out of {target.url}")
+
+
+def _no_login(target: Target) -> CliError:
+    """Nothing to forget; commands may have a key all the same, which is not ours to revoke."""
+    error = CliError(f"nobody is signed in to {target.url}", code="not_signed_in", exit_code=ExitCode.NOT_SIGNED_IN)
+    if target.demo_email:
+        error.hint = f"Commands use the demo's account, {target.demo_email}, until you say: tseeder login"
+    elif target.api_key:
+        error.hint = "Commands use TSEEDER_API_KEY: unset it."
+    return error
+
+
+async def whoami(url: str, *, as_json: bool) -> None:
+    """Show the account of the key in use."""
+    target = signed_in(find_target(url))
+    async with connect(url, again=True) as client:
+        me = await client.me()
+    if as_json:
+        show_json({**me, "server": target.url, "key_from": _key_from(target)})
+        return
+    rows = [("e-mail", me["email"]), ("role", me["role"]), ("server", target.url), ("key from", _key_from(target))]
+    show_table(("", ""), [*rows, ("may", " ".join(me["scopes"]))], header=False)
+
+
+def show_key(url: str) -> None:
+    """Print the key, alone, to stdout."""
+    target = signed_in(find_target(url))
+    if target.demo_email:
+        say(as_called(f"this is the key of the demo's user, {target.demo_email}; for your own account: tseeder login"))
+    sys.stdout.write(f"{target.api_key}\n")
+
+
+def _key_from(target: Target) -> str:
+    if variables.read("TSEEDER_API_KEY"):
+        return "TSEEDER_API_KEY"
+    return "the demo's account: nobody has signed in" if target.demo_email else str(config.config_path())
 
 
 async def _revoke(login: Login) -> bool:

@@ -6,19 +6,23 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tseeder_cli.client import Client
 from tseeder_cli.errors import CliError, ExitCode
-from tseeder_cli.local import LocalStack, running_stack
+from tseeder_cli.local import DEMO_ACCOUNT, LocalStack, running_stack
 from tseeder_cli.screen import ago, say, show_json, show_table, size
 from tseeder_cli.target import Target, find_target
 from tseeder_cli.verbs.account import log_in
 from tseeder_cli.verbs.connect import connect
+from tseeder_cli.wire import Agent, AuditEntry
 
 AUTH_ENVIRONMENT = "auth-environment.json"
-TOKEN_SECONDS = 30.0
-EX_ADMIN_EXISTS = 3  # of `python -m tseeder_auth bootstrap-token`
+AUTH_SECONDS = 30.0
+EX_REFUSED = 3  # of `python -m tseeder_auth`: there is an admin, or such a user, already
+OPERATORS = ("admin", "superadmin")
+SILENT_SECONDS = 60.0  # an agent that has not been heard for so long is not there any more
 
 
 def bootstrap_target(url: str, state: Path | None, token: str) -> Target:
@@ -41,7 +45,7 @@ async def bootstrap(target: Target, email: str, password: str, token: str = "") 
     """Make the first admin and sign in as that one."""
     if not token:
         assert target.local is not None  # noqa: S101 - bootstrap_target has seen to it
-        token = await bootstrap_token(target.local)
+        token = await _first_token(target.local)
     await make_admin(target, token, email, password)
     say(f"{email} is the first admin of {target.url}")
     await log_in(target, email, password)
@@ -58,41 +62,97 @@ async def bootstrap_token(local: LocalStack) -> str:
 
     CliError (code "admin_exists") when there is an admin.
     """
-    path = local.secrets / AUTH_ENVIRONMENT
-    try:
-        environment = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    status, out, errors = await _auth_command(local, "bootstrap-token")
+    if status == 0:
+        return out.split()[-1]
+    if status == EX_REFUSED:
         raise CliError(
-            f"{path} cannot be read: only who started the stack can make its first admin", code="no_stack_secrets"
-        ) from error
-    command = (sys.executable, "-m", "tseeder_auth", "bootstrap-token")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env={**os.environ, **environment}
-    )
-    try:
-        async with asyncio.timeout(TOKEN_SECONDS):
-            out, errors = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise CliError("auth did not give a token in time", code="token_timeout") from None
-    if process.returncode == 0:
-        return out.decode().split()[-1]
-    raise _no_token(errors.decode("utf-8", "replace"), process.returncode or 0)
-
-
-def _no_token(said: str, status: int) -> CliError:
-    """Why the token command gave none: there is an admin, or the last thing it said."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    if status == EX_ADMIN_EXISTS:
-        return CliError(
             "there is an admin already: a first one cannot be made",
             code="admin_exists",
             exit_code=ExitCode.REFUSED,
             hint="Sign in with `tseeder login`; admins make more users with `tseeder admin create-user`.",
         )
-    return CliError(f"auth gave no token (exit {status}): {lines[-1] if lines else 'it said nothing'}", code="no_token")
+    raise _failed("token", status, errors)
+
+
+async def has_admin(local: LocalStack) -> bool:
+    """Whether the stack's first admin was made."""
+    status, out, errors = await _auth_command(local, "has-admin")
+    if status != 0:
+        raise _failed("answer", status, errors)
+    return out.strip() == "yes"
+
+
+async def add_user(local: LocalStack, email: str, password: str) -> None:
+    """Make an ordinary user of a stack of ours, without an admin. CliError (code "email_taken") if there is one."""
+    status, _, errors = await _auth_command(local, "add-user", email, stdin=password + "\n")
+    if status == EX_REFUSED:
+        raise CliError(f"there is a user {email} already", code="email_taken", exit_code=ExitCode.REFUSED)
+    if status != 0:
+        raise _failed("user", status, errors)
+
+
+async def _auth_command(local: LocalStack, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    """Run a verb of the auth service beside the stack's; returns its status and what it printed."""
+    path = local.secrets / AUTH_ENVIRONMENT
+    try:
+        environment = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CliError(
+            f"{path} cannot be read: only who started the stack can do this", code="no_stack_secrets"
+        ) from error
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tseeder_auth", *arguments),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env={**os.environ, **environment},
+    )
+    try:
+        async with asyncio.timeout(AUTH_SECONDS):
+            out, errors = await process.communicate(stdin.encode())
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise CliError("auth's own command did not end in time", code="auth_timeout") from None
+    return process.returncode or 0, out.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
+
+
+def _failed(what: str, status: int, said: str) -> CliError:
+    """The last thing that the command said."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return CliError(
+        f"auth gave no {what} (exit {status}): {lines[-1] if lines else 'it said nothing'}",
+        code="auth_failed",
+    )
+
+
+async def _first_token(local: LocalStack) -> str:
+    """As bootstrap_token; if the admin that there is already is the demo's user, its error says how to be that one."""
+    try:
+        return await bootstrap_token(local)
+    except CliError as error:
+        if error.code == "admin_exists" and await _is_demos(local):
+            email, _ = local.demo_account()
+            error.message = f"there is an admin already: {email}, whom an earlier demo made"
+            error.hint = (
+                f"Its password is in {local.demo_folder / DEMO_ACCOUNT}: tseeder login --email {email}\n"
+                f"  Then make your own: tseeder admin create-user me@example.org --role superadmin"
+            )
+        raise
+
+
+async def _is_demos(local: LocalStack) -> bool:
+    """Whether the demo's account is an operator's, as demos of before made it."""
+    _, key = local.demo_account()
+    if not key:
+        return False
+    try:
+        async with Client(local.url, key) as client:
+            return (await client.me())["role"] in OPERATORS
+    except CliError:
+        return False  # then it is no help to name it
 
 
 async def create_user(url: str, email: str, password: str, role: str) -> None:
@@ -115,7 +175,7 @@ async def agents(url: str, *, as_json: bool) -> None:
     rows = [
         (
             agent["agent_id"],
-            "draining" if agent["draining"] else "cordoned" if agent["cordoned"] else "ready",
+            _agent_state(agent),
             f"{agent['leases']} of {agent['transfers_capacity']}",
             f"{size(agent['disk_free_bytes'])} of {size(agent['disk_bytes'])}",
             ago(agent["last_heartbeat_at"]),
@@ -124,6 +184,13 @@ async def agents(url: str, *, as_json: bool) -> None:
         for agent in page["items"]
     ]
     show_table(("AGENT", "STATE", "TRANSFERS", "DISK FREE", "HEARTBEAT", "VERSION"), rows)
+
+
+def _agent_state(agent: Agent) -> str:
+    heard = agent["last_heartbeat_at"]
+    if heard is None or (datetime.now(UTC) - datetime.fromisoformat(heard)).total_seconds() > SILENT_SECONDS:
+        return "away"
+    return "draining" if agent["draining"] else "cordoned" if agent["cordoned"] else "ready"
 
 
 async def audit(url: str, *, limit: int, as_json: bool) -> None:
@@ -137,7 +204,23 @@ async def audit(url: str, *, limit: int, as_json: bool) -> None:
         say("nothing was done yet")
         return
     rows = [
-        (ago(entry["at"]), entry["actor_role"], entry["action"], entry["target"], entry["outcome"], entry["reason"])
+        (ago(entry["at"]), _actor(entry), entry["action"], _audited(entry), _outcome(entry), entry["reason"])
         for entry in page["items"]
     ]
-    show_table(("WHEN", "ROLE", "ACTION", "TARGET", "OUTCOME", "REASON"), rows)
+    show_table(("WHEN", "WHO", "ACTION", "TARGET", "OUTCOME", "REASON"), rows)
+
+
+def _actor(entry: AuditEntry) -> str:
+    return f"{entry.get('actor_email') or entry['actor_user_id']} ({entry['actor_role']})"
+
+
+def _audited(entry: AuditEntry) -> str:
+    """Whom or what it was done to. The log holds no address of a user who was never made."""
+    if entry["action"] == "user.create" and entry["outcome"] == "refused":
+        return "(nobody)"
+    return entry.get("target_email") or entry["target"]
+
+
+def _outcome(entry: AuditEntry) -> str:
+    code = (entry["details"] or {}).get("outcome_code")
+    return f"{entry['outcome']}: {code}" if code else entry["outcome"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -24,10 +25,10 @@ from tseeder_cli.download import CHUNK_BYTES, download
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.local import LocalStack, running_stack
 from tseeder_cli.names import printable, safe_element
-from tseeder_cli.screen import command_name, out, say, show_table, size
+from tseeder_cli.screen import command_name, counted, out, say, show_table, shown_path, size
 from tseeder_cli.signals import ending
 from tseeder_cli.torrent_file import read_torrent
-from tseeder_cli.verbs.jobs import read_source, watch_to_end
+from tseeder_cli.verbs.jobs import read_source, read_torrent_file, watch_to_end
 from tseeder_cli.verbs.stack import UpOptions, running
 from tseeder_cli.wire import File, Job
 from tseeder_cli.wire import Progress as JobProgress
@@ -38,6 +39,8 @@ SLOWEST_RATE = 16 << 20
 SHOWN_DOWNLOAD_BYTES = 64 << 20
 SHOWN_WRONG = 5
 SHOWN_FILES = 20
+SAMPLE = "sample.torrent"
+_MAGNET = re.compile(r"(?i)magnet:\?.*\bxt(\.[0-9]+)?=urn:bt[im]h:")
 SHOWN_DIGITS = 16  # of a sum that was compared; whole where it is all there is
 
 
@@ -64,12 +67,13 @@ async def demo(up: UpOptions, options: DemoOptions) -> None:
     """Run the demo. CliError if anything is not as it must be. Then stays until a signal comes, unless `once`."""
     if options.torrent and options.magnet:
         raise CliError("--torrent and --magnet exclude each other", code="usage", exit_code=ExitCode.USAGE)
+    given = _given(options)  # before the stack is started for nothing
     times = Times()
     done = False
     async with ending() as wish:
         try:
             async with _stack(up, times) as (local, is_ours):
-                await _show(local, options, times)
+                await _show(local, options, given, times)
                 done = True
                 if is_ours and not options.once:
                     _say_stays(local)
@@ -90,23 +94,40 @@ async def _stack(up: UpOptions, times: Times) -> AsyncIterator[tuple[LocalStack,
         times.mark("ready")
         yield local, False
         return
-    say(f"starting the stack in {up.folder}")
+    say(f"starting the stack in {shown_path(up.folder)}")
     async with running(up) as (stack, started):
         times.mark("ready", f"{len(stack.names)} programs, S3 is {stack.s3.kind}")
         say(f"the stack is ready: {started.url}", style="bold green")
         yield started, True
 
 
-async def _show(local: LocalStack, options: DemoOptions, times: Times) -> None:
+def _given(options: DemoOptions) -> _Wish | None:
+    """What the user brings, if he does. CliError if it is no torrent."""
+    if options.magnet:
+        if not _MAGNET.match(options.magnet):
+            raise CliError(
+                f"{options.magnet[:200]!r} is no magnet of a torrent",
+                code="bad_source",
+                exit_code=ExitCode.USAGE,
+                hint="It begins with magnet:? and has xt=urn:btih: or xt=urn:btmh: in it; put it in quotes.",
+            )
+        return _Wish(read_source(options.magnet), NoSource(), is_sample=False)
+    if options.torrent:
+        content = read_torrent_file(options.torrent)
+        return _Wish(Source(torrent=content), witness_of(read_torrent(content)), is_sample=False)
+    return None
+
+
+async def _show(local: LocalStack, options: DemoOptions, given: _Wish | None, times: Times) -> None:
     with only_demo(local.demo_folder):
         async with AsyncExitStack() as held:
             key, who = await sign_in(local)
-            wish = await _wish(local, options, held)
+            wish = given or await _sample(local, options, held)
             client = await held.enter_async_context(Client(local.url, key))
             say(f"signed in as {who}")
             gone = await delete_past_jobs(client, local.demo_folder)
             if gone:
-                say(f"deleted {gone} job(s) of earlier demos")
+                say(f"deleted the {'job' if gone == 1 else 'jobs'} of earlier demos: one sample is kept, the last one")
             times.mark("set up", "sample, tracker, seeder, account" if wish.is_sample else "account")
             job = await _submit(client, local, wish, times)
             job = await _watch(client, job, wish, times)
@@ -117,17 +138,15 @@ async def _show(local: LocalStack, options: DemoOptions, times: Times) -> None:
     _summary(job, stored, sums, wish.witness, times)
 
 
-async def _wish(local: LocalStack, options: DemoOptions, held: AsyncExitStack) -> _Wish:
-    if options.magnet:
-        return _Wish(read_source(options.magnet), NoSource(), is_sample=False)
-    if options.torrent:
-        source = read_source(str(options.torrent))
-        return _Wish(source, witness_of(read_torrent(source.torrent)), is_sample=False)
+async def _sample(local: LocalStack, options: DemoOptions, held: AsyncExitStack) -> _Wish:
     rate = max((options.mib << 20) // WATCHABLE_SECONDS, SLOWEST_RATE)
     swarm = seeding(local.demo_folder / "sample", local.state / "logs" / "demo-swarm.log", mib=options.mib, rate=rate)
     sample: Sample = await held.enter_async_context(swarm)
-    say(f"made a sample of {len(sample.sums)} files, {size(sample.size_bytes)}; seeded here at {size(rate)}/s")
-    return _Wish(Source(torrent=sample.torrent.read_bytes()), KnownSums(sample.sums), is_sample=True)
+    many = counted(len(sample.sums), "file")
+    say(f"made a sample of {many}, {size(sample.size_bytes)}; seeded here at {size(rate)}/s")
+    content = sample.torrent.read_bytes()
+    await asyncio.to_thread((local.demo_folder / SAMPLE).write_bytes, content)  # the swarm's folder is deleted
+    return _Wish(Source(torrent=content), KnownSums(sample.sums), is_sample=True)
 
 
 async def _submit(client: Client, local: LocalStack, wish: _Wish, times: Times) -> Job:
@@ -147,7 +166,7 @@ async def _watch(client: Client, job: Job, wish: _Wish, times: Times) -> Job:
 
     def seen(now: Job, progress: JobProgress | None) -> None:
         if now["metadata_known"]:
-            times.mark("metadata", f"{now['wanted_files']} files, {size(now['wanted_bytes'])}")
+            times.mark("metadata", f"{counted(now['wanted_files'], 'file')}, {size(now['wanted_bytes'])}")
         if now["stored_bytes"] or (progress and progress["uploaded_bytes"]):
             times.mark("first byte stored", "before" if was_stored else "in S3, while the download goes on")
 
@@ -156,7 +175,7 @@ async def _watch(client: Client, job: Job, wish: _Wish, times: Times) -> Job:
             job = await watch_to_end(client, job, seen=seen)
     except TimeoutError:
         raise CliError(f"the job is not completed after {SAMPLE_SECONDS:g} s", code="too_slow") from None
-    times.mark("completed", f"{job['stored_files']} files stored, {size(job['stored_bytes'])}")
+    times.mark("completed", f"{counted(job['stored_files'], 'file')} stored, {size(job['stored_bytes'])}")
     return job
 
 
@@ -171,7 +190,7 @@ async def _download_one(client: Client, local: LocalStack, stored: Sequence[File
         await download(client, file, target, bar.at)
     rate = file["size_bytes"] / max(time.monotonic() - began, 0.001)
     times.mark("downloaded", f"{printable('/'.join(file['path']))}, {size(rate)}/s")
-    say(f"downloaded one file: {target}")
+    say(f"downloaded one file: {shown_path(target)}")
 
 
 def worth_showing(stored: Sequence[File]) -> File | None:
@@ -205,7 +224,7 @@ async def verify(client: Client, stored: Sequence[File], witness: Witness, times
         shown = "; ".join(wrong[:SHOWN_WRONG])
         raise CliError(f"what is stored is not what the torrent holds: {shown}", code="verification_failed")
     how = f"equal to {witness.knows}" if witness.knows else "no source to compare with"
-    times.mark("verified", f"{len(stored)} files, {size(total)}, {how}")
+    times.mark("verified", f"{counted(len(stored), 'file')}, {size(total)}, {how}")
     return sums
 
 
@@ -219,12 +238,14 @@ def _summary(job: Job, stored: Sequence[File], sums: dict[str, str], witness: Wi
     ]
     show_table(("SIZE", "SHA-256", "SOURCE", "FILE"), rows, right=("SIZE",))
     if len(stored) > len(rows):
-        out().print(Text(f"and {len(stored) - len(rows)} more files"))
+        out().print(Text(f"and {counted(len(stored) - len(rows), 'more file')}"))
     out().print()
     show_table(("STEP", "TOOK", "AT", ""), times.rows(), right=("TOOK", "AT"))
     out().print()
     if witness.knows:
-        text = f"All {len(stored)} files of {printable(job['name'])!r} are stored, and equal to {witness.knows}."
+        which = f"All {len(stored)} files of" if len(stored) != 1 else "The one file of"
+        verb = "are" if len(stored) != 1 else "is"
+        text = f"{which} {printable(job['name'])!r} {verb} stored, and equal to {witness.knows}."
         out().print(Text(text, style="bold green"))
     else:
         out().print(Text("All files are stored. A magnet alone holds no hashes of its files: compare them yourself."))
@@ -232,9 +253,15 @@ def _summary(job: Job, stored: Sequence[File], sums: dict[str, str], witness: Wi
 
 def _say_stays(local: LocalStack) -> None:
     name = command_name()
+    sample = local.demo_folder / SAMPLE
+    again = [
+        (f"{name} add {shown_path(sample)} --watch", "the sample once more: stored already, so done at once")
+    ] * sample.is_file()
     said = (
-        (f"{name} ls", "your jobs, as the demo's user"),
+        (f"{name} ls", "the jobs; as the demo's user, until you sign in"),
         (f"{name} add FILE --watch", "your own torrent or magnet"),
+        *again,
+        (f"{name} admin bootstrap", "an account of your own: the first admin, if there is none"),
         (f"{name} --help", "all commands"),
         ("Ctrl-C", "stops it"),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -10,13 +12,13 @@ from typing import cast
 from tseeder_cli.bars import ByteBar
 from tseeder_cli.client import Client
 from tseeder_cli.download import Downloaded, download, refuse_overwrite
-from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.errors import CliError, ExitCode, Interrupted
 from tseeder_cli.names import Places, safe_element
 from tseeder_cli.picking import SHOWN_CHARACTERS, pick_file_or_job, pick_job
-from tseeder_cli.screen import say, show_json, show_table, size, state_text
+from tseeder_cli.screen import command_name, counted, say, show_json, show_table, size, state_text
 from tseeder_cli.selection import parse_selection
 from tseeder_cli.verbs.connect import connect
-from tseeder_cli.wire import File, Job
+from tseeder_cli.wire import ENDED, File, Job
 
 
 async def list_files(url: str, text: str, *, as_json: bool) -> None:
@@ -40,64 +42,106 @@ async def list_files(url: str, text: str, *, as_json: bool) -> None:
         for file in files
     ]
     show_table(("INDEX", "STATE", "SIZE", "PATH"), rows, right=("INDEX", "SIZE"))
-    say(f"download one: tseeder get {job['job_id'][:SHOWN_CHARACTERS]}:{files[0]['file_index']}")
+    stored = next((file for file in files if file["state"] == "stored"), None)
+    if stored is not None:
+        short = job["job_id"][:SHOWN_CHARACTERS]
+        say(f"download one: {command_name()} get {short}:{stored['file_index']}")
 
 
-async def get(url: str, text: str, *, output: Path | None, select: str, force: bool) -> None:
-    """Download one file, or a job's."""
-    async with connect(url) as client:
-        found = await pick_file_or_job(client, text)
-        if "file_id" in found:
-            if select:
-                raise CliError("--select goes with a job, not with a file", code="usage", exit_code=ExitCode.USAGE)
-            await get_file(client, cast(File, found), output, force=force)
-        else:
-            chosen = parse_selection(select) if select else None
-            await get_job(client, found, output, chosen, force=force)
+async def get(url: str, text: str, *, output: str, select: str, force: bool, as_json: bool = False) -> None:
+    """Download one file, or a job's. `output` as it was typed: "" for the usual place; a folder if it ends in /."""
+    place = Path(output) if output else None
+    try:
+        async with connect(url) as client:
+            found = await pick_file_or_job(client, text)
+            if "file_id" in found:
+                if select:
+                    raise CliError("--select goes with a job, not with a file", code="usage", exit_code=ExitCode.USAGE)
+                into = output.endswith(("/", "/."))
+                got = [await get_file(client, cast(File, found), place, into=into, force=force)]
+            else:
+                chosen = parse_selection(select) if select else None
+                got = await get_job(client, found, place, chosen, force=force)
+    except asyncio.CancelledError:
+        raise Interrupted("stopped; say the same again, and it goes on from here") from None
+    if as_json:
+        show_json([{**asdict(done), "path": str(done.path)} for done in got])
 
 
-async def get_file(client: Client, file: File, output: Path | None, *, force: bool = False) -> Downloaded:
-    """Download `file` to `output`: its new name, or a folder to put it into by its own name."""
+async def get_file(
+    client: Client, file: File, output: Path | None, *, into: bool = False, force: bool = False
+) -> Downloaded:
+    """Download `file` to `output`: its new name, or a folder (any, if `into`) to put it into by its own name."""
     name = safe_element(file["path"][-1] if file["path"] else "")
     target = output or Path(name)
-    if target.is_dir() or (output is not None and str(output).endswith("/")):
+    if into or target.is_dir():
         target /= name
     refuse_overwrite(target, force=force)
     with ByteBar(name, file["size_bytes"]) as bar:
         done = await download(client, file, target, bar.at)
     checked = ", CRC32 checked" if done.checked else ""
     resumed = f", continued at {size(done.resumed_at)}" if done.resumed_at else ""
-    say(f"{target}  {size(done.size_bytes)}{checked}{resumed}")
+    say(f"{'/'.join(file['path'])} -> {target}  {size(done.size_bytes)}{checked}{resumed}")
     return done
 
 
 async def get_job(
     client: Client, job: Job, output: Path | None, chosen: Sequence[int] | None, *, force: bool = False
-) -> None:
-    """Download the stored files of `job` into the folder `output`; those that are there already stay."""
+) -> list[Downloaded]:
+    """Download the stored files of `job` into the folder `output`; those that are there already stay.
+
+    Returns what was downloaded.
+    """
     folder = output or Path(safe_element(job["name"] or job["job_id"]))
     if folder.exists() and not folder.is_dir():
         raise CliError(f"{folder} is a file, not a folder", code="file_exists", exit_code=ExitCode.USAGE)
     everything = [file async for file in client.all_files(job["job_id"])]
+    wanted = _chosen(job, everything, chosen)
     places = Places(folder)
     placed = [(file, places.place(file["path"])) for file in everything]  # of all: so that numbers stay the same
-    wanted = [(file, target) for file, target in placed if chosen is None or file["file_index"] in chosen]
-    stored = [(file, target) for file, target in wanted if file["state"] == "stored"]
+    stored = [(file, target) for file, target in placed if file["file_index"] in wanted and file["state"] == "stored"]
     if not stored:
-        raise CliError("none of these files is stored yet", code="nothing_stored", hint="Watch it: tseeder watch JOB")
+        raise _nothing_stored(job, chosen)
     todo = [(file, target) for file, target in stored if force or not _is_there(file, target)]
-    await _get_all(client, folder.name, todo)
-    left = len(stored) - len(todo)
-    say(
-        f"{folder}: {len(todo)} files, {size(sum(file['size_bytes'] for file, _ in todo))}"
-        + _also(left, wanted, stored)
-    )
+    got = await _get_all(client, folder.name, todo)
+    text = f"{folder}: {counted(len(todo), 'file')}, {size(sum(file['size_bytes'] for file, _ in todo))}"
+    there, missing = len(stored) - len(todo), len(wanted) - len(stored)
+    text += f"; {there} {'was' if there == 1 else 'were'} there already" if there else ""
+    say(text + (f"; {missing} {'is' if missing == 1 else 'are'} not stored" if missing else ""))
+    return got
 
 
-def _also(there: int, wanted: Sequence[object], stored: Sequence[object]) -> str:
-    text = f"; {there} were there already" if there else ""
-    missing = len(wanted) - len(stored)
-    return text + (f"; {missing} are not stored" if missing else "")
+def _chosen(job: Job, everything: Sequence[File], chosen: Sequence[int] | None) -> set[int]:
+    """The indexes of what is wanted: `chosen`, else all that the job wants or has. CliError for one that is no file."""
+    known = {file["file_index"] for file in everything}
+    if chosen is None:
+        return {file["file_index"] for file in everything if file["selected"] or file["state"] == "stored"}
+    unknown = [index for index in chosen if index not in known]
+    if unknown and known:
+        which = ", ".join(str(index) for index in unknown[:5])
+        raise CliError(
+            f"the torrent has no file {which}",
+            code="file_not_found",
+            exit_code=ExitCode.NOT_FOUND,
+            hint=f"Its files and their indexes tells: tseeder files {job['job_id'][:SHOWN_CHARACTERS]}",
+        )
+    return set(chosen)
+
+
+def _nothing_stored(job: Job, chosen: Sequence[int] | None) -> CliError:
+    """Why there is nothing to get, and what would help."""
+    short = job["job_id"][:SHOWN_CHARACTERS]
+    if job["state"] == "completed":
+        hint = f"What there is tells: tseeder files {short}"
+    elif job["state"] in ENDED:
+        hint = f"To try it again: tseeder retry {short}"
+    elif job["state"] == "paused":
+        hint = f"Let it go on: tseeder resume {short}"
+    else:
+        hint = f"Watch it: tseeder watch {short}"
+    what = "no file of it is" if chosen is None else "of these files none is"
+    text = f"the job is {job['state']}, and {what} stored" + (" yet" if job["state"] not in ENDED else "")
+    return CliError(text, code="nothing_stored", hint=hint)
 
 
 def _is_there(file: File, target: Path) -> bool:
@@ -105,14 +149,16 @@ def _is_there(file: File, target: Path) -> bool:
     return target.is_file() and target.stat().st_size == file["size_bytes"]
 
 
-async def _get_all(client: Client, label: str, todo: Sequence[tuple[File, Path]]) -> None:
+async def _get_all(client: Client, label: str, todo: Sequence[tuple[File, Path]]) -> list[Downloaded]:
     done = 0
+    got: list[Downloaded] = []
     with ByteBar(label[:40], sum(file["size_bytes"] for file, _ in todo)) as bar:
         for file, target in todo:
             if target.is_dir():
                 raise CliError(f"{target} is a folder", code="file_exists")
-            await download(client, file, target, partial(_add, bar, done))
+            got.append(await download(client, file, target, partial(_add, bar, done)))
             done += file["size_bytes"]
+    return got
 
 
 def _add(bar: ByteBar, before: int, count: int) -> None:

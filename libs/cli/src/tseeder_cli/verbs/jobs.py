@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
-import typer
-
 from tseeder_cli.bars import JobBars
 from tseeder_cli.client import Client, Event, Source
-from tseeder_cli.errors import CliError, ExitCode
+from tseeder_cli.errors import CliError, ExitCode, Interrupted
 from tseeder_cli.follow import follow
+from tseeder_cli.glance import MOVING, glance
 from tseeder_cli.picking import SHOWN_CHARACTERS, pick_job, short_ids
 from tseeder_cli.screen import (
     ago,
+    command_name,
     percent,
     say,
     show_json,
@@ -34,33 +35,43 @@ from tseeder_cli.wire import Progress as JobProgress
 Seen = Callable[[Job, JobProgress | None], None]
 
 LARGEST_TORRENT_BYTES = 10_000_000
+SOURCES = "A source is a magnet in quotes, a .torrent file, or an info-hash."
 _INFO_HASH = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[A-Za-z2-7]{32}")
 
 
 def read_source(text: str) -> Source:
     """What `text` is: a magnet URI, a .torrent on this disk, or an info-hash. CliError if it is none of them."""
+    if not text.strip():
+        raise CliError("the source is empty", code="bad_source", exit_code=ExitCode.USAGE, hint=SOURCES)
     if text.lower().startswith("magnet:"):
         return Source(magnet=text)
     path = Path(text).expanduser()
     if not path.exists() and _INFO_HASH.fullmatch(text):
         return Source(info_hash=text)
+    return Source(torrent=read_torrent_file(path, text))
+
+
+def read_torrent_file(path: Path, text: str = "") -> bytes:
+    """The bytes of a .torrent on this disk; `text`: how it was named. CliError if it cannot be one."""
+    named = text or str(path)
+    if path.is_dir():
+        raise CliError(f"{named} is a folder", code="bad_source", exit_code=ExitCode.USAGE, hint=SOURCES)
     try:
         if path.stat().st_size > LARGEST_TORRENT_BYTES:
             raise CliError(
-                f"{text} is larger than a .torrent may be ({size(LARGEST_TORRENT_BYTES)})",
+                f"{named} is larger than a .torrent may be ({size(LARGEST_TORRENT_BYTES)})",
                 code="torrent_too_large",
                 exit_code=ExitCode.REFUSED,
             )
         content = path.read_bytes()
     except OSError as error:
+        no = f"{text[:200]!r} is no magnet, no info-hash, and" if text else named
         raise CliError(
-            f"{text[:200]!r} is no magnet, no info-hash, and cannot be read as a .torrent: {error.strerror}",
-            code="bad_source",
-            exit_code=ExitCode.USAGE,
+            f"{no} cannot be read as a .torrent: {error.strerror}", code="bad_source", exit_code=ExitCode.USAGE
         ) from error
     if not content:
-        raise CliError(f"{text} is empty", code="torrent_empty", exit_code=ExitCode.REFUSED)
-    return Source(torrent=content)
+        raise CliError(f"{named} is empty", code="torrent_empty", exit_code=ExitCode.REFUSED)
+    return content
 
 
 async def add(url: str, text: str, *, name: str, select: str, watching: bool, as_json: bool) -> None:
@@ -69,15 +80,40 @@ async def add(url: str, text: str, *, name: str, select: str, watching: bool, as
     selection = parse_selection(select) if select else None
     async with connect(url) as client:
         job, _ = await client.submit(source, name=name, selection=selection)
+        short = job["job_id"][:SHOWN_CHARACTERS]
         if as_json:
             (show_json_line if watching else show_json)(job)
         elif watching:
             say(f"job {job['job_id']}  {job['name']}")
         else:
             sys.stdout.write(f"{job['job_id']}\n")
-            say(f"{job['state']}  {job['name']}", f"watch it: tseeder watch {job['job_id'][:SHOWN_CHARACTERS]}")
+            sys.stdout.flush()
+            say(f"{job['state']}  {job['name']}", f"watch it: {command_name()} watch {short}")
+        if not as_json:
+            await _tell_twin(client, job)
         if watching:
-            await watch_to_end(client, job, as_json=as_json)
+            await _watch_while_asked(client, job, as_json=as_json)
+
+
+async def _tell_twin(client: Client, job: Job) -> None:
+    """Say if a job of before is likely of the same torrent. (Jobs do not tell which theirs is: it goes by sizes.)"""
+    if not job["metadata_known"] or not job["total_bytes"]:
+        return
+    like = (job["total_bytes"], job["file_count"], job["private"])
+    for other in (await client.jobs())["items"]:
+        if other["job_id"] != job["job_id"] and (other["total_bytes"], other["file_count"], other["private"]) == like:
+            short = other["job_id"][:SHOWN_CHARACTERS]
+            say(f"you have this torrent already, it seems: {short}  {other['state']}  {other['name']}", style="yellow")
+            return
+
+
+async def _watch_while_asked(client: Client, job: Job, *, as_json: bool) -> None:
+    """Watch to the end; Ctrl-C ends the watching, not the job."""
+    try:
+        await watch_to_end(client, job, as_json=as_json)
+    except asyncio.CancelledError:
+        short = job["job_id"][:SHOWN_CHARACTERS]
+        raise Interrupted(f"the job goes on; watch it again: {command_name()} watch {short}") from None
 
 
 async def ls(url: str, *, state: str, text: str, limit: int, as_json: bool) -> None:
@@ -95,35 +131,49 @@ async def ls(url: str, *, state: str, text: str, limit: int, as_json: bool) -> N
             jobs.append(job)
             if len(jobs) == limit:
                 break
+        progress = await glance(client, jobs)
     if as_json:
-        show_json(jobs)
+        show_json([{**job, "progress": progress.get(job["job_id"])} for job in jobs])
     elif not jobs:
         say("no jobs" if not (state or text) else "no such jobs")
     else:
-        _show_jobs(jobs)
+        _show_jobs(jobs, progress)
 
 
-def _show_jobs(jobs: Sequence[Job]) -> None:
+def _show_jobs(jobs: Sequence[Job], progress: Mapping[str, JobProgress]) -> None:
     shown = short_ids(job["job_id"] for job in jobs)
     rows = [
         (
             shown[job["job_id"]],
             state_text(job["state"]),
-            percent(job["stored_bytes"], job["wanted_bytes"]) if job["metadata_known"] else "-",
+            *_amounts(job, progress.get(job["job_id"])),
             size(job["wanted_bytes"]) if job["metadata_known"] else "?",
             ago(job["created_at"]),
             job["name"] or "(no name yet)",
         )
         for job in jobs
     ]
-    show_table(("JOB", "STATE", "STORED", "SIZE", "ADDED", "NAME"), rows, right=("STORED", "SIZE"))
+    columns = ("JOB", "STATE", "FETCHED", "STORED", "RATE", "SIZE", "ADDED", "NAME")
+    show_table(columns, rows, right=("FETCHED", "STORED", "RATE", "SIZE"))
+
+
+def _amounts(job: Job, now: JobProgress | None) -> tuple[str, str, str]:
+    """Fetched, stored, and the rate. What is on its way into the store counts as stored, as the agent tells it."""
+    if not job["metadata_known"]:
+        return "-", "-", ""
+    stored = percent(job["stored_bytes"], job["wanted_bytes"])
+    if now is None or not now["wanted_bytes"]:
+        return ("?" if job["state"] in MOVING else stored), stored, ""
+    fetched, wanted = now["downloaded_bytes"], now["wanted_bytes"]
+    rate = f"{size(now['download_rate'])}/s" if fetched < wanted else ""
+    return percent(fetched, wanted), percent(now["uploaded_bytes"], wanted), rate
 
 
 async def watch(url: str, text: str, *, as_json: bool) -> None:
     """Watch a job to its end. CliError if it ends otherwise than completed."""
     async with connect(url) as client:
         job = await pick_job(client, text)
-        await watch_to_end(client, job, as_json=as_json)
+        await _watch_while_asked(client, job, as_json=as_json)
 
 
 async def watch_to_end(client: Client, job: Job, *, as_json: bool = False, seen: Seen = lambda *_: None) -> Job:
@@ -171,35 +221,59 @@ def _ended_badly(job: Job) -> CliError:
     return CliError(text, code=reason["code"] if reason else f"job_{job['state']}")
 
 
-async def act(url: str, text: str, verb: str) -> None:
+async def act(url: str, text: str, verb: str, *, as_json: bool = False) -> None:
     """`verb`: pause, resume, retry or cancel."""
     async with connect(url) as client:
         job = await pick_job(client, text)
         job = await client.act(job["job_id"], verb)
-    say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {job['name']}")
+    if verb == "cancel" and job["state"] != "cancelled":  # an ended job is answered as it is
+        raise CliError(
+            f"the job is {job['state']} already: there is nothing to cancel",
+            code="job_ended",
+            exit_code=ExitCode.REFUSED,
+            hint=f"To delete it with its files: tseeder rm {job['job_id'][:SHOWN_CHARACTERS]}",
+        )
+    _show_changed(job, as_json=as_json)
 
 
-async def rename(url: str, text: str, name: str) -> None:
+async def rename(url: str, text: str, name: str, *, as_json: bool = False) -> None:
     """Call a job something else; "": the torrent's own name."""
     async with connect(url) as client:
         job = await pick_job(client, text)
         job = await client.rename(job["job_id"], name)
-    say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {job['name']}")
+    _show_changed(job, as_json=as_json)
 
 
-async def rm(url: str, names: Sequence[str], *, yes: bool) -> None:
-    """Delete jobs with their files."""
+def _show_changed(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        show_json(job)
+    else:
+        say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {job['name']}")
+
+
+async def find(url: str, names: Sequence[str]) -> list[Job]:
+    """The jobs of these names, each once."""
     async with connect(url) as client:
-        jobs = [await pick_job(client, name) for name in names]
-        if not yes and sys.stdin.isatty():
-            for job in jobs:
-                say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {size(job['stored_bytes'])}  {job['name']}")
-            what = "this job with its files" if len(jobs) == 1 else f"these {len(jobs)} jobs with their files"
-            if not typer.confirm(f"Delete {what}?", err=True):
-                raise CliError("nothing was deleted", code="not_confirmed")
+        found = [await pick_job(client, name) for name in names]
+    return list({job["job_id"]: job for job in found}.values())
+
+
+def deletion_question(jobs: Sequence[Job]) -> str:
+    """Show what would be deleted; returns what to ask."""
+    for job in jobs:
+        say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  {size(job['stored_bytes'])}  {job['name']}")
+    return f"Delete {'this job with its files' if len(jobs) == 1 else f'these {len(jobs)} jobs with their files'}?"
+
+
+async def delete(url: str, jobs: Sequence[Job], *, as_json: bool = False) -> None:
+    """Delete jobs with their files."""
+    async with connect(url, again=True) as client:
         for job in jobs:
             await client.delete_job(job["job_id"])
-            say(f"{job['job_id'][:SHOWN_CHARACTERS]}  deleted")
+            if not as_json:
+                say(f"{job['job_id'][:SHOWN_CHARACTERS]}  deleted")
+    if as_json:
+        show_json([{"job_id": job["job_id"], "name": job["name"]} for job in jobs])
 
 
 async def usage(url: str, *, as_json: bool) -> None:

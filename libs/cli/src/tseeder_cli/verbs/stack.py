@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +16,12 @@ from typing import Literal, TextIO, cast
 from tseeder_cli import variables
 from tseeder_cli.config import write_private
 from tseeder_cli.errors import CliError, ExitCode
-from tseeder_cli.local import LocalStack, default_state
+from tseeder_cli.local import LocalStack, default_state, nearest_state, running_stack
 from tseeder_cli.screen import command_name, duration, say
 from tseeder_cli.signals import ending
-from tseeder_cli.verbs.admin import AUTH_ENVIRONMENT
+from tseeder_cli.verbs.admin import AUTH_ENVIRONMENT, has_admin
 from tseeder_stack.console import Console
-from tseeder_stack.errors import StackError
+from tseeder_stack.errors import AlreadyRunningError, StackError
 from tseeder_stack.options import StackOptions
 from tseeder_stack.s3 import S3Keys, S3Server
 from tseeder_stack.stack import Stack
@@ -65,7 +66,7 @@ async def up(options: UpOptions) -> None:
     async with ending() as wish:
         try:
             async with running(options) as (stack, local):
-                _say_ready(stack, local, time.monotonic() - began)
+                _say_ready(stack, local, time.monotonic() - began, options, is_new=not await has_admin(local))
                 await asyncio.Event().wait()
         except asyncio.CancelledError:
             if not wish.asked:
@@ -87,6 +88,8 @@ async def running(options: UpOptions) -> AsyncIterator[tuple[Stack, LocalStack]]
             _keep_auth_environment(stack, local)
             yield stack, local
             say("stopping")
+    except AlreadyRunningError as error:
+        raise _running_already(options.folder, error) from error
     except StackError as error:
         raise CliError(str(error), code="stack_failed", exit_code=ExitCode.UNAVAILABLE) from error
     finally:
@@ -125,11 +128,23 @@ class _Readiness:
                 self._tell(f"{name} is ready{again}" + (f"  {program['url']}" if program["url"] else ""))
 
 
-def _say_ready(stack: Stack, local: LocalStack, seconds: float) -> None:
+def _running_already(folder: Path, error: AlreadyRunningError) -> CliError:
+    local = running_stack(folder)
+    hint = f"It is {local.url}: use it from here as it is." if local else "It is starting, or stopping."
+    return CliError(str(error), code="already_running", exit_code=ExitCode.REFUSED, hint=hint)
+
+
+def _say_ready(stack: Stack, local: LocalStack, seconds: float, options: UpOptions, *, is_new: bool) -> None:
     name = command_name()
+    # Commands find the stack of this folder and of those below by themselves.
+    elsewhere = options.state is not None and options.state.resolve() != nearest_state().resolve()
+    state = f" --state {shlex.quote(str(options.state))}" if elsewhere else ""
     say("", f"tseeder is up: {local.url}", style="bold green")
     say(f"  {len(stack.names)} programs in {duration(seconds)}; S3 is {stack.s3.kind} at {stack.s3.endpoint}")
-    say(f"  first admin   {name} admin bootstrap     (in another terminal, once)")
+    if is_new:
+        say(f"  first admin   {name} admin bootstrap{state}     (in another terminal, once; signs you in)")
+    else:
+        say(f"  sign in       {name} login {local.url}     (in another terminal)")
     say(f"  API           {local.url}/openapi.json")
     say(f"  logs          {local.state / 'logs'}")
     say(f"  what runs     {local.state / 'stack.json'}")
