@@ -103,7 +103,10 @@ async def _context(stack: AsyncExitStack, settings: Settings, fleet: Fleet) -> C
     )
 
 
-def _endpoint(settings: Settings) -> Endpoint:
+def _endpoint(settings: Settings) -> Endpoint | None:
+    """None: this agent holds no key, and writes where jobs presigned it."""
+    if settings.s3_endpoint is None or settings.s3_access_key is None:
+        return None
     return Endpoint(
         url=settings.s3_endpoint,
         region=settings.s3_region,

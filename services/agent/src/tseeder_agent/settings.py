@@ -9,7 +9,7 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, SecretStr, Target
@@ -26,11 +26,15 @@ class Settings(kit.Settings):
     nats_url: NatsUrl = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     join_secret: SecretStr = Field(description="the secret that agents register with")
 
-    s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server")
+    s3_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="http(s):// URL of the S3 server; needed with S3_ACCESS_KEY"
+    )
     s3_bucket: str | None = Field(None, description="the bucket that the key may write to; unset: whichever jobs names")
     s3_region: str = Field("us-east-1", description="the region that requests are signed for")
-    s3_access_key: str = Field(description="the access key that may put parts and small objects")
-    s3_secret_key: SecretStr = Field(description="the secret of S3_ACCESS_KEY")
+    s3_access_key: str | None = Field(
+        None, description="the access key that may put parts and small objects; unset: jobs presigns every write"
+    )
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="the secret of S3_ACCESS_KEY; needed with it")
     s3_sign_payload: Literal["auto", "always", "never"] = Field(
         "auto", description="whether signatures cover the bytes; auto: over plain http, not over TLS"
     )
@@ -69,6 +73,17 @@ class Settings(kit.Settings):
     stall_seconds: float = Field(60, gt=0, description="a transfer that gets nothing for so long says why")
     hand_over_seconds: float = Field(20, gt=0, description="how long a stopping agent sends what it has")
     disk_full_pause_seconds: float = Field(30, ge=0, description="nobody claims for so long what filled a disk")
+
+    @field_validator("s3_secret_key")
+    @classmethod
+    def _whole_key(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        """With an access key, a secret and an endpoint; without one, neither a secret."""
+        if info.data.get("s3_access_key") is None:
+            if value.get_secret_value():
+                raise ValueError("is set without S3_ACCESS_KEY")
+        elif not value.get_secret_value() or info.data.get("s3_endpoint") is None:
+            raise ValueError("S3_ACCESS_KEY needs S3_SECRET_KEY and S3_ENDPOINT")
+        return value
 
     @field_validator("admitted_networks", "refused_networks")
     @classmethod

@@ -141,6 +141,7 @@ async def _storage(settings: Settings) -> AsyncIterator[Storage]:
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key.get_secret_value(),
         public_url=settings.s3_public_endpoint,
+        agent_url=settings.s3_agent_endpoint,
     )
     async with open_storage(endpoint, read_timeout=settings.s3_timeout_seconds) as storage:
         yield storage

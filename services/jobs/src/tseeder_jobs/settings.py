@@ -25,12 +25,30 @@ class Settings(kit.Settings):
     s3_public_endpoint: str | None = Field(
         None, pattern=r"^https?://", description="http(s):// URL of the S3 server as users reach it; none: no redirects"
     )
+    s3_agent_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="http(s):// URL of the S3 server as agents reach it, for what is presigned to them; "
+        "none: as services do",
+    )
     s3_region: str = Field("us-east-1", description="the region that requests are signed for")
     s3_bucket: str = Field(min_length=3, description="the bucket that holds the objects, 3 characters or more")
     s3_access_key: str = Field(description="the access key that may open, complete, abort, list, read and delete")
     s3_secret_key: SecretStr = Field(description="the secret of S3_ACCESS_KEY")
     s3_timeout_seconds: float = Field(60, gt=0, description="how long one answer of the S3 server may take")
     presign_seconds: int = Field(600, ge=10, le=3600, description="how long a presigned URL is good")
+    agent_writes: Literal["key", "presigned"] = Field(
+        "key", description="how agents write to S3: with a key of their own, or by URLs that this service presigns"
+    )
+    presign_write_seconds: int = Field(
+        600, ge=1, le=600, description="how long a URL that is presigned for an agent's write is good"
+    )
+    upload_lifetime_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="the bucket itself aborts uploads after this, by a lifecycle rule that is set; 0: no rule is set",
+    )
 
     crypto_keys: Path = Field(description="path of the key file that opens what is encrypted in the database")
     crypto_generate: bool = Field(
@@ -61,6 +79,14 @@ class Settings(kit.Settings):
     sweep_seconds: float = Field(10, gt=0, description="how often what was left lying is looked for")
     completing_seconds: float = Field(30, gt=0, description="a completion without outcome is carried on after this")
     upload_grace_seconds: float = Field(3600, ge=0, description="an upload that nobody wants is aborted after this")
+    orphan_seconds: float = Field(
+        1800, gt=0, description="an object that no row owns is looked at when it is older than this"
+    )
+    delete_unknown_objects: bool = Field(
+        False,
+        description="whether objects under keys like ours that the database never heard of are deleted: "
+        "only where nothing else writes to the bucket",
+    )
     delete_again_seconds: float = Field(
         300, gt=0, description="a deleted key is deleted again so often, until no write to it can be under way"
     )

@@ -7,6 +7,7 @@ failed gives its slot back, and whoever asked for it asks again later.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -22,6 +23,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from yarl import URL
 
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
 from tseeder_kit.errors import AppError
@@ -66,12 +68,14 @@ class Endpoint:
 class PartStore:
     """Made by `open_part_store`. At most `slots` writes are under way at once; the others wait."""
 
-    def __init__(self, client: S3Client, http: aiohttp.ClientSession, endpoint: Endpoint, slots: int, timeout: float):
+    def __init__(
+        self, client: S3Client | None, http: aiohttp.ClientSession, *, signs_payload: bool, slots: int, timeout: float
+    ) -> None:
         self._s3 = client
         self._http = http
         self._slots = asyncio.Semaphore(slots)
         self._timeout = timeout
-        self.wants_sha256: Final = endpoint.signs_payload
+        self.wants_sha256: Final = signs_payload
 
     async def put(self, target: WriteTarget, body: PartBytes) -> str:
         """Write, and give the ETag without its quotes. UploadGone, StorageRefused or StorageUnavailable."""
@@ -86,6 +90,8 @@ class PartStore:
     async def _put(self, target: WriteTarget, body: _Body) -> str:
         if target.presigned_url:
             return await self._put_presigned(target.presigned_url, body)
+        if self._s3 is None:
+            raise StorageRefused("neither a key nor a presigned URL")
         stream: Any = body
         if target.upload_id:
             answer: Mapping[str, Any] = await self._s3.upload_part(
@@ -101,11 +107,22 @@ class PartStore:
 
     async def _put_presigned(self, url: str, body: _Body) -> str:
         headers = {"Content-Length": str(body.size)}
-        async with self._http.put(url, data=body, headers=headers, skip_auto_headers=["Content-Type"]) as answer:
+        if "if-none-match" in URL(url, encoded=True).query.get("X-Amz-SignedHeaders", ""):
+            headers["If-None-Match"] = "*"
+        async with self._http.put(
+            URL(url, encoded=True),
+            data=body,
+            headers=headers,
+            skip_auto_headers=["Content-Type"],
+            allow_redirects=False,
+        ) as answer:
             if answer.status < 300:
                 return _etag(answer.headers.get("ETag"))
             text = (await answer.content.read(4096)).decode("utf-8", "replace")
         code = text.partition("<Code>")[2].partition("</Code>")[0]
+        if answer.status == 412 and "If-None-Match" in headers:
+            # An earlier try, whose answer was lost, wrote it: nobody else has this key. jobs looks at it anyway.
+            return await asyncio.to_thread(body.md5_hex)
         if answer.status == 403:  # expired, or clocks differ: a fresh URL mends it
             raise StorageUnavailable(code or "presigned URL refused")
         raise _translated(code, answer.status)
@@ -119,8 +136,22 @@ def _etag(found: str | None) -> str:
 
 
 @asynccontextmanager
-async def open_part_store(endpoint: Endpoint, *, slots: int = 8, timeout: float = 60.0) -> AsyncIterator[PartStore]:
-    """A client that connects at its first write. `timeout` is for one write, in seconds."""
+async def open_part_store(
+    endpoint: Endpoint | None, *, slots: int = 8, timeout: float = 60.0
+) -> AsyncIterator[PartStore]:
+    """A client that connects at its first write. `timeout` is for one write, in seconds.
+
+    Without an endpoint it has no key, and can write only where a URL was presigned.
+    """
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(_client(endpoint, slots, timeout)) if endpoint else None
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=5)))
+        signs = endpoint is not None and endpoint.signs_payload
+        yield PartStore(client, http, signs_payload=signs, slots=slots, timeout=timeout)
+
+
+@asynccontextmanager
+async def _client(endpoint: Endpoint, slots: int, timeout: float) -> AsyncIterator[S3Client]:
     botocore.auth.AUTH_TYPE_MAPS.setdefault(_SIGNER, _ReadyHashSigner)
     session = aioboto3.Session(
         aws_access_key_id=endpoint.access_key,
@@ -137,11 +168,9 @@ async def open_part_store(endpoint: Endpoint, *, slots: int = 8, timeout: float 
         max_pool_connections=slots,
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(session.client("s3", endpoint_url=endpoint.url, config=config))
+    async with session.client("s3", endpoint_url=endpoint.url, config=config) as client:
         client.meta.events.register_first("choose-signer.s3", _choose_signer)
-        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=5)))
-        yield PartStore(client, http, endpoint, slots, timeout)
+        yield client
 
 
 class _Body(Payload):
@@ -154,6 +183,10 @@ class _Body(Payload):
         self._size = len(body.data)
         self._at = 0
         self.sha256_hex = body.sha256.hex()
+
+    def md5_hex(self) -> str:
+        """What S3 gives as the ETag of an object that was put whole."""
+        return hashlib.md5(self._value, usedforsecurity=False).hexdigest()
 
     # botocore asks a body for these
 

@@ -1,4 +1,5 @@
-"""Object storage, as jobs needs it: opens, lists, completes and aborts uploads, looks at objects, deletes, presigns.
+"""Object storage, as jobs needs it: opens, lists, completes and aborts uploads, looks at objects, deletes, presigns,
+and keeps the bucket's rule for what everybody forgot.
 
 Made for any S3: what Ceph RadosGW and `rclone serve s3` do differently from AWS is levelled here and tested on both.
 Every error is an AppError: UploadGone, PartsRejected, StorageRefused or StorageUnavailable.
@@ -7,6 +8,8 @@ Every error is an AppError: UploadGone, PartsRejected, StorageRefused or Storage
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +21,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from tseeder_jobs.domain.lifecycle import with_abort_rule
 from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import bounded, counter, histogram
@@ -53,13 +57,17 @@ _OPERATIONS: Final = {
     "head": "HeadObject",
     "delete": "DeleteObject",
     "delete_many": "DeleteObjects",
+    "list_objects": "ListObjectsV2",
+    "get_lifecycle": "GetBucketLifecycleConfiguration",
+    "put_lifecycle": "PutBucketLifecycleConfiguration",
 }
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the storage is, and as whom it is used. `public_url` is where users' own clients reach it, if they do."""
+    """Where the storage is, and as whom it is used. `public_url` is where users' own clients reach it, if they do;
+    `agent_url` where agents do, if elsewhere."""
 
     url: str
     region: str
@@ -67,6 +75,7 @@ class Endpoint:
     access_key: str
     secret_key: str = field(repr=False)
     public_url: str | None = None
+    agent_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,14 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedObject:
+    """An object in a listing."""
+
+    key: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OpenUpload:
     """A multipart upload that is neither completed nor aborted."""
 
@@ -98,9 +115,12 @@ class OpenUpload:
 class Storage:
     """One bucket. Made by `open_storage`."""
 
-    def __init__(self, client: S3Client, public_client: S3Client | None, bucket: str) -> None:
+    def __init__(
+        self, client: S3Client, bucket: str, *, public: S3Client | None = None, agents: S3Client | None = None
+    ) -> None:
         self._s3 = client
-        self._public = public_client
+        self._public = public
+        self._agents = agents or client
         self.bucket: Final = bucket
 
     @property
@@ -254,6 +274,62 @@ class Storage:
             "get_object", Params={"Bucket": self.bucket, "Key": key, **extra}, ExpiresIn=seconds
         )
 
+    async def presign_part(self, key: str, upload_id: str, number: int, *, size_bytes: int, seconds: int) -> str:
+        """A URL by which an agent may PUT this part, of exactly this size, for `seconds`."""
+        where = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
+        return await self._agents.generate_presigned_url(
+            "upload_part", Params={**where, "ContentLength": size_bytes}, ExpiresIn=seconds
+        )
+
+    async def presign_put(self, key: str, *, size_bytes: int, seconds: int) -> str:
+        """A URL by which an agent may PUT a whole object, of exactly this size, if there is none yet, for `seconds`.
+
+        `If-None-Match: *` is part of the signature, so that a URL that is still good cannot replace what is stored.
+        """
+        where = {"Bucket": self.bucket, "Key": key}
+        return await self._agents.generate_presigned_url(
+            "put_object", Params={**where, "ContentLength": size_bytes, "IfNoneMatch": "*"}, ExpiresIn=seconds
+        )
+
+    async def list_objects(self, after: str = "") -> list[ListedObject]:
+        """A page of objects, by key, beginning behind `after`; empty at the end. Up to 1,000."""
+        try:
+            with _call("list_objects"):
+                answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after)
+        except UploadGone as exc:
+            raise StorageRefused("NoSuchBucket") from exc
+        return [ListedObject(each["Key"], each["LastModified"]) for each in answer.get("Contents", ())]
+
+    async def keep_abort_rule(self, days: int) -> bool:
+        """The bucket has a lifecycle rule of ours that aborts uploads after `days`, beside all others' rules.
+
+        Whether it had to be written. StorageRefused where the server knows no lifecycles, or this key may not set one.
+        """
+        current = await self._lifecycle()
+        rules = with_abort_rule(current["Rules"], days)
+        if rules is None:
+            return False
+        kept: Any = {name: current[name] for name in ("TransitionDefaultMinimumObjectSize",) if name in current}
+        written: Any = {"Rules": rules}
+        with _call("put_lifecycle"):
+            await self._s3.put_bucket_lifecycle_configuration(
+                Bucket=self.bucket, LifecycleConfiguration=written, **kept
+            )
+        return True
+
+    async def _lifecycle(self) -> Mapping[str, Any]:
+        """As it is. What might be anything else than a lifecycle is refused, since ours is written over it."""
+        try:
+            with _call("get_lifecycle"):
+                answer: Mapping[str, Any] = await self._s3.get_bucket_lifecycle_configuration(Bucket=self.bucket)
+        except UploadGone as exc:
+            if exc.details.get("cause") == "NoSuchLifecycleConfiguration":
+                return {"Rules": []}
+            raise StorageRefused(exc.details.get("cause", "")) from exc
+        if "Rules" not in answer:  # rclone lists the bucket instead
+            raise StorageRefused("no lifecycle")
+        return answer
+
 
 @asynccontextmanager
 async def open_storage(endpoint: Endpoint, *, read_timeout: float = 60.0) -> AsyncIterator[Storage]:
@@ -276,12 +352,18 @@ async def open_storage(endpoint: Endpoint, *, read_timeout: float = 60.0) -> Asy
     )
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(session.client("s3", endpoint_url=endpoint.url, config=config))
-        public = None
-        if endpoint.public_url is not None:
-            public = await stack.enter_async_context(
-                session.client("s3", endpoint_url=endpoint.public_url, config=config)
-            )
-        yield Storage(client, public, endpoint.bucket)
+        client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _with_md5)
+        others = [
+            await stack.enter_async_context(session.client("s3", endpoint_url=url, config=config)) if url else None
+            for url in (endpoint.public_url, endpoint.agent_url)
+        ]
+        yield Storage(client, endpoint.bucket, public=others[0], agents=others[1])
+
+
+def _with_md5(params: dict[str, Any], **_kwargs: object) -> None:
+    """RadosGW wants it of a lifecycle, and knows no newer checksum."""
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _bare(etag: str) -> str:
@@ -307,7 +389,7 @@ def _counted(name: str) -> Iterator[None]:
     except ClientError as exc:
         known = _translated(exc)
         outcome = known.code
-        if not (name == "head" and isinstance(known, UploadGone)):  # that is an answer
+        if not (name in ("head", "get_lifecycle") and isinstance(known, UploadGone)):  # that is an answer
             _errors.labels(name, bounded(exc.response.get("Error", {}).get("Code", ""), _COUNTED)).inc()
         raise known from exc
     except NoCredentialsError as exc:

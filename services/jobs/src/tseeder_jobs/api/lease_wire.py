@@ -73,6 +73,7 @@ def plan_to_wire(plan: WritePlan) -> pb.WritePlan:
         verdict=WRITE_VERDICTS[plan.verdict],
         object_key=plan.object_key,
         s3_upload_id=plan.s3_upload_id,
+        presigned_url=plan.presigned_url,
     )
 
 

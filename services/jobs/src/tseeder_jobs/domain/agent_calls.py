@@ -161,13 +161,14 @@ class WriteVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """Where the bytes go; key and upload id only with GO."""
+    """Where the bytes go; key, upload id and (where agents hold no key) `presigned_url` only with GO."""
 
     file_index: int
     part_number: int
     verdict: WriteVerdict
     object_key: str = ""
     s3_upload_id: str = ""
+    presigned_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -400,6 +400,20 @@ async def strays(tx: Tx, listed: Sequence[tuple[str, str]]) -> list[tuple[str, s
     return [(row["object_key"], row["s3_upload_id"]) for row in rows]
 
 
+ORPHANS: Final = """
+SELECT k.object_key, o.object_id IS NULL AS unknown FROM unnest($1::text[]) AS k (object_key)
+LEFT JOIN objects o USING (object_key)
+WHERE o.object_id IS NULL OR (o.state = 'gone' AND o.delete_after IS NULL)
+"""
+
+
+async def orphans(tx: Tx, keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Of keys that S3 holds objects under: those given up for good, and those that no row has."""
+    rows = await tx.fetch(ORPHANS, keys)
+    late = [row["object_key"] for row in rows if not row["unknown"]]
+    return late, [row["object_key"] for row in rows if row["unknown"]]
+
+
 TO_DELETE: Final = """
 SELECT object_id, object_key FROM objects
 WHERE state IN ('deleting', 'gone') AND delete_after <= clock_timestamp() ORDER BY delete_after LIMIT $1

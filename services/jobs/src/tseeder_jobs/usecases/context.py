@@ -31,4 +31,6 @@ class Context:
     billing: Billing
     poke_relay: Callable[[], None]
     absorb_now: Event = field(default_factory=Event)
+    told: set[str] = field(default_factory=set)  # what is logged once in the life of a process
+    orphan_place: list[str] = field(default_factory=lambda: [""])  # up to which key the bucket was looked through
     completing: dict[UUID, Task[CompletedFile]] = field(default_factory=dict)  # by object: who asks S3 now

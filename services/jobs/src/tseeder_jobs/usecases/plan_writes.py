@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -45,12 +45,28 @@ async def plan_writes(
 
     drafts, openings = await retrying(record)
     opened = await _open_all(ctx, openings)
-    return [
+    plans = [
         draft
         if isinstance(draft, WritePlan)
         else WritePlan(draft[0].file_index, draft[0].part_number, WriteVerdict.GO, draft[2], opened[draft[1]])
         for draft in drafts
     ]
+    if ctx.settings.agent_writes == "key":
+        return plans
+    return [await _presigned(ctx, plan, intent) for plan, intent in zip(plans, intents, strict=True)]
+
+
+async def _presigned(ctx: Context, plan: WritePlan, intent: WriteIntent) -> WritePlan:
+    """With a URL that is good for this very write: its key, its part, its size. Nothing is asked of S3 for it."""
+    if plan.verdict is not WriteVerdict.GO:
+        return plan
+    await asyncio.sleep(0)  # signing is work for the CPU, and a call may ask for 1,000
+    how = {"size_bytes": intent.size_bytes, "seconds": ctx.settings.presign_write_seconds}
+    if plan.part_number:
+        url = await ctx.storage.presign_part(plan.object_key, plan.s3_upload_id, plan.part_number, **how)
+    else:
+        url = await ctx.storage.presign_put(plan.object_key, **how)
+    return replace(plan, presigned_url=url)
 
 
 async def _record(

@@ -13,9 +13,11 @@ from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
+from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
 from tseeder_jobs.usecases.sweep_objects import delete_objects, purge_torrents
+from tseeder_jobs.usecases.sweep_orphans import delete_orphans
 from tseeder_jobs.usecases.sweep_uploads import abort_strays, abort_unwanted, carry_completions
 from tseeder_jobs.usecases.take_measure import check_storage, count_rows
 from tseeder_jobs.usecases.trim_records import trim_records
@@ -49,6 +51,8 @@ SWEEPS: Final = (
     Sweep("unwanted_uploads", abort_unwanted),
     Sweep("stray_uploads", abort_strays, RARELY),
     Sweep("deleted_objects", delete_objects),
+    Sweep("orphans", delete_orphans, RARELY),
+    Sweep("abort_rule", keep_abort_rule, RARELY),
     Sweep("unused_torrents", purge_torrents),
     Sweep("unsettled_files", settle_leftovers),
     Sweep("stranded_jobs", end_stranded),

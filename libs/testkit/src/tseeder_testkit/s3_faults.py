@@ -1,0 +1,206 @@
+"""An HTTP proxy before an S3 server that goes wrong where it is told to: by operation, and so many times.
+
+`async with faulty_s3(endpoint) as proxy`: clients are given `proxy.url`. What they sign holds, since the Host header
+and the raw path pass unchanged: the server sees the proxy's host, as it would see that of any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, web
+from multidict import CIMultiDict
+from yarl import URL
+
+LARGEST_BODY: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The server does it; the connection breaks before its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection breaks, and the server never hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The request waits until the proxy heals, or the client has gone; then it is passed on, or broken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The server does it; of its answer's body only a half comes, though the head promised all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """This is answered, and the server never hears of it. With `after` it has done it before."""
+
+    status: int
+    text: str = ""
+    after: bool = False
+
+
+Fault: TypeAlias = Lost | Reset | Held | Cut | Answer
+
+
+def error(status: int, code: str, *, after: bool = False) -> Answer:
+    """An S3 error: `error(503, "SlowDown")`, or the 200 with an error in it that CompleteMultipartUpload may give."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}</Message></Error>'
+    return Answer(status, text, after)
+
+
+@dataclass(slots=True)
+class _Plan:
+    fault: Fault
+    left: int  # -1: for ever
+
+
+@dataclass(slots=True)
+class FaultyS3:
+    """Made by `faulty_s3`. `seen` counts requests by operation, whatever became of them."""
+
+    upstream: str
+    url: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)  # those that a fault met
+    _plans: dict[str, _Plan] = field(default_factory=dict)
+    _healed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def fail(self, fault: Fault, *operations: str, times: int = -1) -> None:
+        """The next `times` (-1: all) requests of each of these operations, by S3's names for them; none: of all."""
+        self._healed.clear()
+        for operation in operations or ("*",):
+            self._plans[operation] = _Plan(fault, times)
+
+    def heal(self) -> None:
+        """All is well, also for what is held."""
+        self._plans.clear()
+        self._healed.set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One request."""
+        operation = operation_of(request.method, request.path, request.query)
+        body = await request.read()
+        self.seen[operation] += 1
+        match self._next(operation):
+            case Reset():
+                return _broken(request)
+            case Held():
+                await self._healed.wait()
+                return await self._pass(request, body)
+            case Answer(after=False) as answer:
+                return _said(answer)
+            case None:
+                return await self._pass(request, body)
+            case fault:
+                reply = await self._pass(request, body)
+                return await _spoiled(request, reply, fault)
+
+    def _next(self, operation: str) -> Fault | None:
+        plan = self._plans.get(operation) or self._plans.get("*")
+        if plan is None or not plan.left:
+            return None
+        plan.left -= 1
+        self.struck[operation] += 1
+        return plan.fault
+
+    async def _pass(self, request: web.Request, body: bytes) -> web.Response:
+        url = URL(self.upstream + request.raw_path, encoded=True)
+        headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() != "expect")
+        try:
+            async with ClientSession(auto_decompress=False, timeout=ClientTimeout(60)) as session:
+                skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+                async with session.request(
+                    request.method,
+                    url,
+                    headers=headers,
+                    data=body or None,
+                    skip_auto_headers=skipped,
+                    allow_redirects=False,
+                ) as reply:
+                    return web.Response(status=reply.status, body=await reply.read(), headers=_end_to_end(reply))
+        except (ClientError, OSError, TimeoutError):
+            return _broken(request)
+
+
+def _end_to_end(reply: ClientResponse) -> CIMultiDict[str]:
+    dropped = {"transfer-encoding", "connection"}
+    if reply.method != "HEAD":
+        dropped.add("content-length")  # aiohttp counts by itself what it has
+    return CIMultiDict((name, value) for name, value in reply.headers.items() if name.lower() not in dropped)
+
+
+def _said(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, text=answer.text, content_type="application/xml")
+
+
+def _broken(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)  # goes nowhere
+
+
+async def _spoiled(request: web.Request, reply: web.Response, fault: Fault) -> web.StreamResponse:
+    """What becomes of the server's answer."""
+    if isinstance(fault, Answer):
+        return _said(fault)
+    if not isinstance(fault, Cut):
+        return _broken(request)
+    body = reply.body if isinstance(reply.body, bytes) else b""
+    begun = web.StreamResponse(status=reply.status, headers=reply.headers)
+    begun.content_length = len(body)
+    await begun.prepare(request)
+    await begun.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()  # what is written goes out first, unlike with abort
+    return begun
+
+
+def operation_of(method: str, path: str, query: Iterable[str] | Mapping[str, str]) -> str:
+    """S3's name for a path-style request, as far as tseeder makes such."""
+    names = set(query)
+    if "/" not in path.strip("/"):
+        return _of_bucket(method, names)
+    if "uploadId" in names:
+        on_upload = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}
+        return on_upload.get(method, "ListParts")
+    if method == "POST" and "uploads" in names:
+        return "CreateMultipartUpload"
+    return {"PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(method, "GetObject")
+
+
+def _of_bucket(method: str, names: set[str]) -> str:
+    if "uploads" in names:
+        return "ListMultipartUploads"
+    if "lifecycle" in names:
+        return "PutBucketLifecycleConfiguration" if method == "PUT" else "GetBucketLifecycleConfiguration"
+    if "delete" in names:
+        return "DeleteObjects"
+    return {"HEAD": "HeadBucket", "PUT": "CreateBucket"}.get(method, "ListObjectsV2")
+
+
+@asynccontextmanager
+async def faulty_s3(upstream: str, *, host: str = "127.0.0.1") -> AsyncIterator[FaultyS3]:
+    """A proxy before `upstream` ("http://host:port"), on a free port of `host`; well until it is told otherwise."""
+    proxy = FaultyS3(upstream)
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", proxy.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, host, 0)
+    await site.start()
+    proxy.url = f"http://{host}:{runner.addresses[0][1]}"
+    try:
+        yield proxy
+    finally:
+        proxy.heal()
+        await runner.cleanup()
