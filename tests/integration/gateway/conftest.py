@@ -20,6 +20,7 @@ from tests.integration.gateway.running import Caller, Door, Upstream, running, r
 from tests.integration.jobs.playing import Agent, agents_s3
 from tests.integration.jobs.running import running as running_jobs
 from tests.integration.jobs.running import world
+from tseeder.auth.v1 import auth_pb2
 from tseeder.jobs.v1.agents_pb2 import LeaseRef
 from tseeder_stack.provision import create_database
 from tseeder_stack.s3 import S3Server, ensure_bucket
@@ -93,6 +94,18 @@ async def user(upstream: Upstream) -> Caller:
 async def stranger(upstream: Upstream) -> Caller:
     """Somebody else."""
     return await signed_in(upstream)
+
+
+@pytest.fixture(scope="session")
+async def operator(upstream: Upstream) -> Caller:
+    """An admin."""
+    return await signed_in(upstream, auth_pb2.ROLE_ADMIN)
+
+
+@pytest.fixture(scope="session")
+async def support(upstream: Upstream) -> Caller:
+    """Somebody who looks."""
+    return await signed_in(upstream, auth_pb2.ROLE_SUPPORT)
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def operation_of(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
     """The template and the operation that a request is for; None if it is for none."""
     plain = path.partition("?")[0]
     for template, operations in document()["paths"].items():
-        if method.lower() in operations and re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]*", template), plain):
+        if method.lower() in operations and re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]+", template), plain):
             return template, operations[method.lower()]
     return None
 

@@ -115,13 +115,13 @@ class Door:
             declared.check(method, path, answer.status, answer.headers, body)
             return Reply(answer.status, answer.headers, body, answer.cookies)
 
-    async def raw(self, request: bytes) -> bytes:
-        """The answer to these very bytes, up to the end of the connection."""
+    async def raw(self, request: bytes, end: bytes | None = None) -> bytes:
+        """The answer to these very bytes, up to `end`, or to the end of the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.http_port)
         try:
             writer.write(request)
             async with asyncio.timeout(10):
-                return await reader.read()
+                return await (reader.read() if end is None else reader.readuntil(end))
         finally:
             writer.close()
 

@@ -8,23 +8,10 @@ import pytest
 
 from tests.integration.auth.running import PASSWORD, unique_email
 from tests.integration.gateway.conftest import MakeSample, submitted
-from tests.integration.gateway.running import Caller, Door, signed_in
+from tests.integration.gateway.running import Caller, Door
 from tests.integration.jobs.playing import Agent
-from tseeder.auth.v1 import auth_pb2
 
 WHY: dict[str, Any] = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
-
-
-@pytest.fixture(scope="session")
-async def operator(door: Door) -> Caller:
-    """An admin."""
-    return await signed_in(door.upstream, auth_pb2.ROLE_ADMIN)
-
-
-@pytest.fixture(scope="session")
-async def support(door: Door) -> Caller:
-    """Somebody who looks."""
-    return await signed_in(door.upstream, auth_pb2.ROLE_SUPPORT)
 
 
 async def newest(door: Door, operator: Caller, action: str) -> dict[str, Any]:

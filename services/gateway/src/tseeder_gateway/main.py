@@ -18,6 +18,8 @@ from tseeder_gateway.adapters.object_reader import open_reader
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
+from tseeder_gateway.domain.connection_limit import ConnectionLimit
+from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
@@ -80,6 +82,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),
             strangers=RateLimit(settings.anonymous_rate_per_second, settings.anonymous_rate_burst, clock=clock),
             streams=StreamSlots(settings.events_per_user),
+            memory=MemoryBudget(settings.body_memory_bytes, settings.body_memory_bytes_per_caller),
             checks={**checks, "draining": ops.check},
         )
         async with serving(
@@ -89,6 +92,9 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             head_seconds=settings.head_seconds,
             stalled_seconds=settings.stalled_reader_seconds,
             shutdown_seconds=settings.shutdown_seconds,
+            connections=ConnectionLimit(
+                settings.max_connections, settings.max_connections_per_address, settings.trusted_networks
+            ),
         ) as port:
             try:
                 yield Gateway(port, ops)

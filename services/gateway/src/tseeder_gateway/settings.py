@@ -77,6 +77,13 @@ class Settings(kit.Settings):
     anonymous_rate_per_second: float = Field(5.0, gt=0, description="the same for one address that is not signed in")
     anonymous_rate_burst: int = Field(100, ge=1, description="the same for one address that is not signed in")
 
+    body_memory_bytes: int = Field(256 * _MIB, ge=_MIB, description="bytes of bodies over 64 KiB held at once, in all")
+    body_memory_bytes_per_caller: int = Field(64 * _MIB, ge=_MIB, description="the same for one user, or one address")
+    max_connections: int = Field(10_000, ge=1, description="connections that stand at once, in all")
+    max_connections_per_address: int = Field(
+        1000, ge=1, description="the same for one address (IPv6: one /64) that is not a trusted proxy's"
+    )
+
     events_reread_seconds: float = Field(15.0, gt=0, description="event streams look at the job this often anyhow")
     events_ping_seconds: float = Field(15.0, gt=0, description="event streams send a comment this often")
     events_gap_seconds: float = Field(0.2, ge=0, description="an event stream reads its job at most this often")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tseeder_gateway.domain.credentials import Credential, cookie_name, presented
+from tseeder_auth.domain.tokens import new_api_key
+from tseeder_gateway.domain.credentials import Credential, check_api_key, cookie_name, presented
 from tseeder_kit.errors import AppError, Kind
 
 COOKIE = "__Host-tseeder"
@@ -78,3 +79,16 @@ def test_the_secret_does_not_show() -> None:
 def test_the_cookie_is_bound_to_https_unless_it_cannot_be() -> None:
     assert cookie_name(insecure_http=False) == "__Host-tseeder"
     assert cookie_name(insecure_http=True) == "tseeder"
+
+
+def test_a_key_that_auth_made_passes_and_one_with_a_wrong_letter_does_not() -> None:
+    key = new_api_key().text
+    check_api_key(key)
+    for at in range(len(key)):
+        other = key[:at] + ("x" if key[at] != "x" else "y") + key[at + 1 :]
+        with pytest.raises(AppError) as caught:
+            check_api_key(other)
+        assert caught.value.code == "api_key_invalid"
+    for text in ("", "tsk_", key + "a", key[:-1], key.upper(), key + "\n"):
+        with pytest.raises(AppError):
+            check_api_key(text)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.credentials import Credential
 from tseeder_gateway.usecases.authenticate import MAX_CACHED, Authenticate
 from tseeder_kit.clock import now
-from tseeder_kit.errors import AppError, unauthenticated
+from tseeder_kit.errors import AppError, exhausted, unauthenticated
 
 KEY = Credential("api_key", "tsk_one")
 
@@ -104,3 +106,56 @@ async def test_it_remembers_a_bounded_number() -> None:
     await authenticate(Credential("api_key", "0"))
     await authenticate(Credential("api_key", str(MAX_CACHED)))
     assert exchange.calls == calls + 1
+
+
+class Purse:
+    """A toll that can be paid a few times."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> None:
+        if not self.left:
+            raise exhausted("rate_limited", "No.")
+        self.left -= 1
+
+    def give_back(self) -> None:
+        self.left += 1
+
+
+async def test_the_toll_is_taken_before_auth_is_asked_and_kept_of_refusals_only() -> None:
+    exchange, purse = Exchange(), Purse(2)
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    await authenticate(KEY, purse)
+    assert (purse.left, exchange.calls) == (2, 1)
+    await authenticate(KEY, Purse(0))  # it is remembered: nobody is asked
+    exchange.refuses = True
+    for number in range(2):
+        with pytest.raises(AppError):
+            await authenticate(Credential("api_key", f"tsk_bad_{number}"), purse)
+    with pytest.raises(AppError) as caught:
+        await authenticate(Credential("api_key", "tsk_bad_2"), purse)
+    assert caught.value.code == "rate_limited"
+    assert (purse.left, exchange.calls) == (0, 3)
+
+
+async def test_who_waits_for_the_same_answer_pays_once() -> None:
+    exchange, purse = Exchange(), Purse(1)
+    exchange.open.clear()
+    authenticate = Authenticate(exchange, cache_seconds=60)
+    waiting = [asyncio.create_task(authenticate(KEY, purse)) for _ in range(3)]
+    await exchange.reached.wait()
+    assert purse.left == 0
+    exchange.open.set()
+    await asyncio.gather(*waiting)
+    assert (purse.left, exchange.calls) == (1, 1)
+
+
+async def test_it_is_forgotten_after_its_time() -> None:
+    exchange = Exchange()
+    authenticate = Authenticate(exchange, cache_seconds=0.05)
+    first = (await authenticate(KEY)).identity
+    async with asyncio.timeout(10):
+        while (await authenticate(KEY)).identity == first:  # noqa: ASYNC110 - what is waited for is the clock
+            await asyncio.sleep(0)
+    assert exchange.calls == 2

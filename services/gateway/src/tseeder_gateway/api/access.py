@@ -10,11 +10,15 @@ from starlette.requests import Request
 from tseeder_gateway.api.parts import Parts, parts_of
 from tseeder_gateway.api.schemas.accounts import ScopeName
 from tseeder_gateway.domain.access import Access
-from tseeder_gateway.domain.credentials import Credential, cookie_name, presented
+from tseeder_gateway.domain.addresses import subject
+from tseeder_gateway.domain.credentials import Credential, check_api_key, cookie_name, presented
 from tseeder_gateway.domain.cross_site import SAFE_METHODS, check_origin, check_token
 from tseeder_gateway.domain.forwarded import client_address, client_scheme
 from tseeder_gateway.domain.rate_limit import RateLimit
-from tseeder_kit.errors import AppError, Kind, exhausted, forbidden, unauthenticated, unsupported
+from tseeder_kit.errors import AppError, exhausted, forbidden, unauthenticated, unsupported
+
+CALLER: Final = "caller"
+"""Of a request's state: whom its memory is counted for."""
 
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 
@@ -29,6 +33,7 @@ class Needs:
         """Raises AppError: 401, 403 (cross-site, CSRF, scope), 415, 429."""
         parts = parts_of(request)
         access = await _identify(request, parts)
+        request.scope["state"][CALLER] = access.user_id
         _take(request, parts.callers, access.user_id)
         if request.method not in SAFE_METHODS:
             _check_unsafe(request, parts, access)
@@ -43,7 +48,8 @@ class Anonymous:
     async def __call__(self, request: Request) -> None:
         """Raises AppError: 403 for another site's request, 429."""
         parts = parts_of(request)
-        _take(request, parts.strangers, remote_address(request))
+        request.scope["state"][CALLER] = who = subject(remote_address(request))
+        _take(request, parts.strangers, who)
         _check_origin(request, parts)
 
 
@@ -78,11 +84,30 @@ async def _identify(request: Request, parts: Parts) -> Access:
         credential = credential_of(request)
         if credential is None:
             raise unauthenticated("unauthenticated", "Sign in, or send an API key.")
-        return await parts.authenticate(credential)
-    except AppError as exc:
-        if exc.kind is Kind.UNAUTHENTICATED:
-            _take(request, parts.strangers, remote_address(request))
+        if credential.kind == "api_key":
+            check_api_key(credential.secret)
+    except AppError:
+        _Toll(request, parts).take()
         raise
+    return await parts.authenticate(credential, _Toll(request, parts))
+
+
+class _Toll:
+    """One request of an address without a good credential: taken before auth is asked, so that no flood of bad ones
+    reaches it."""
+
+    def __init__(self, request: Request, parts: Parts) -> None:
+        self._request = request
+        self._strangers = parts.strangers
+        self._who = subject(remote_address(request))
+
+    def take(self) -> None:
+        """Raises AppError EXHAUSTED `rate_limited`."""
+        _take(self._request, self._strangers, self._who)
+
+    def give_back(self) -> None:
+        """The credential was good, or auth could not say."""
+        self._strangers.give_back(self._who)
 
 
 def _take(request: Request, limit: RateLimit, who: str) -> None:

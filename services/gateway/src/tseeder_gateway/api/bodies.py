@@ -11,11 +11,13 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from tseeder_gateway.api.access import media_type
+from tseeder_gateway.api.access import CALLER, media_type
+from tseeder_gateway.api.context import AT_END
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problems import validation_error
 from tseeder_gateway.api.server import ClientGoneError, close_after_answer
 from tseeder_gateway.domain import strict_json
+from tseeder_gateway.domain.memory_budget import Held
 from tseeder_kit.errors import AppError, FieldError, invalid, too_large, unsupported
 
 M = TypeVar("M", bound=BaseModel)
@@ -23,6 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 DRAIN_BYTES: Final = 32 * 1024 * 1024
 DRAIN_SECONDS: Final = 5.0
 MAX_FIELDS: Final = 8
+FREE_BYTES: Final = 64 * 1024
+"""Smaller bodies are not counted: the rate of requests bounds what they take."""
 
 
 class JsonBody(Generic[M]):
@@ -60,6 +64,8 @@ async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         await _refuse(request)
         raise _too_large(limit)
     deadline = asyncio.get_running_loop().time() + parts_of(request).settings.body_seconds
+    held = _held(request)
+    await _hold(request, held, int(named) if named.isdigit() else 0)
     received = 0
     more = True
     while more:
@@ -69,7 +75,27 @@ async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
             if more:
                 await _refuse(request)
             raise _too_large(limit)
+        await _hold(request, held, received, more=more)
         yield chunk
+
+
+def _held(request: Request) -> Held:
+    """What this request holds until it is answered: a body is copied on, into the call that it is for."""
+    state = request.scope["state"]
+    held = parts_of(request).memory.hold(str(state[CALLER]))
+    state.setdefault(AT_END, []).append(held.release)
+    return held
+
+
+async def _hold(request: Request, held: Held, size: int, *, more: bool = True) -> None:
+    if size <= FREE_BYTES:
+        return
+    try:
+        held.reach(size)
+    except AppError:
+        if more:
+            await _refuse(request)
+        raise
 
 
 async def _receive(request: Request, deadline: float) -> tuple[bytes, bool]:

@@ -20,6 +20,8 @@ from tseeder_kit.tracing import Span
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 100
+AT_END: Final = "at_end"
+"""Of a request's state: what is called when it is answered, however that went."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz"})
@@ -53,6 +55,8 @@ class RequestContext:
                 await self._serve(scope, receive, answer)
             finally:
                 _running.dec()
+                for end in scope["state"].get(AT_END, ()):
+                    end()
                 _report(scope, method, answer, span, time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:

@@ -13,6 +13,7 @@ from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.object_reader import ObjectReader
+from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
@@ -35,6 +36,7 @@ class Parts:
     callers: RateLimit
     strangers: RateLimit
     streams: StreamSlots
+    memory: MemoryBudget
     checks: Mapping[str, Check]
 
 

@@ -70,12 +70,18 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
 
 STATUS: Final[Mapping[str, int]] = {
     **{code: KINDS[kind].http_status for kind, codes in _BY_KIND.items() for code in codes.split()},
-    "headers_too_large": 431,
     "host_not_allowed": 421,
+    "headers_too_large": 431,
 }
 """Status of every code that an operation may answer."""
 
-EVERYWHERE: Final = ("http_invalid", "host_not_allowed", "headers_too_large", "too_many_connections", "internal")
+EVERYWHERE: Final = (
+    "http_invalid",
+    "host_not_allowed",
+    "headers_too_large",
+    "too_many_connections",
+    "internal",
+)
 CALLS: Final = ("service_unavailable", "database_unavailable", "database_conflict", "deadline_exceeded")
 """Of an operation that asks another service."""
 CREDENTIAL: Final = (
@@ -113,8 +119,10 @@ JSON_BODY: Final = (
     "body_too_large",
     "unsupported_media_type",
     "unsupported_content_encoding",
+    "too_many_uploads",
+    "uploads_busy",
 )
-UPLOAD: Final = (*JSON_BODY, "multipart_invalid", "multipart_duplicate_field", "too_many_uploads", "uploads_busy")
+UPLOAD: Final = (*JSON_BODY, "multipart_invalid", "multipart_duplicate_field")
 QUERY: Final = ("invalid_request", "text_not_storable")
 IDEMPOTENT: Final = ("idempotency_key_invalid", "idempotency_key_reused")
 LISTED: Final = ("bad_cursor",)

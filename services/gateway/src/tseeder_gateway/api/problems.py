@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tseeder_gateway.api.schemas.problem import FieldProblem, Problem
+from tseeder_gateway.api.server import ClientGoneError
 from tseeder_kit.errors import AppError, FieldError, Kind, internal, invalid
 from tseeder_kit.logging import get_logger
 from tseeder_kit.trace_context import current_trace
@@ -121,6 +122,8 @@ def install(app: FastAPI) -> None:
                 return await on_defect(request, exc)
 
     async def on_defect(request: Request, exc: Exception) -> Response:
+        if isinstance(exc, ClientGoneError):
+            return Response(status_code=_CLIENT_CLOSED)  # nobody hears it; what is around us gets the exception
         _log.error("request_failed", exc_info=exc)
         return of_app_error(internal(), request_id_of(request))
 

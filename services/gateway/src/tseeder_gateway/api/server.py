@@ -15,9 +15,14 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tseeder_gateway.domain.connection_limit import ConnectionLimit
+from tseeder_kit.ids import uuid7
+
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy in front keeps its connections, or it writes into closed ones
 MAX_OPEN_HEAD_BYTES: Final = 64 * 1024
+REFUSED_SECONDS: Final = 1.0
+CRLF: Final = "\r\n"
 
 _CONNECTION: Final = "connection"
 
@@ -68,9 +73,13 @@ class Server(uvicorn.Server):
 
 
 class Protocol(HttpToolsProtocol):
-    """Gives each request its connection, refuses a head without end, and errors of HTTP itself as problems."""
+    """Gives each request its connection, refuses a head without end, a connection too many, and errors of HTTP itself,
+    as problems."""
 
     head_seconds = 20.0
+    limit: ConnectionLimit
+    _admitted = False
+    _address = ""
     _open_head_bytes = 0  # of the head that is coming in; -1 while there is none to come
     _head_timer: asyncio.TimerHandle | None = None
     _tail_timer: asyncio.TimerHandle | None = None
@@ -78,9 +87,17 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._connection = Connection(transport)
-        self._await_head()
+        self._address = self.client[0] if self.client else ""
+        self._admitted = self.limit.admit(self._address)
+        if self._admitted:
+            self._await_head()
+        else:
+            # It asks first, or it would not hear the answer; but not for long.
+            self._head_timer = self.loop.call_later(REFUSED_SECONDS, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._admitted:
+            self.limit.release(self._address)
         self._head_came()
         self._tail_came()
         super().connection_lost(exc)
@@ -109,6 +126,15 @@ class Protocol(HttpToolsProtocol):
             self._tail_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
+        if not self._admitted:
+            self._refuse(
+                503,
+                "Service Unavailable",
+                "too_many_connections",
+                "Too many connections stand; try again.",
+                retry=True,
+            )
+            return
         if self._open_head_bytes >= 0:
             self._open_head_bytes += len(data)
         super().data_received(data)
@@ -139,7 +165,9 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "Bad Request", "http_invalid", "This is not HTTP/1.1 as RFC 9112 has it.")
 
-    def _refuse(self, status: int, phrase: str, code: str, detail: str) -> None:
+    def _refuse(self, status: int, phrase: str, code: str, detail: str, *, retry: bool = False) -> None:
+        """An answer outside of any request; then the connection ends."""
+        number = str(uuid7())
         body = json.dumps(
             {
                 "type": f"urn:tseeder:problem:{code}",
@@ -147,14 +175,15 @@ class Protocol(HttpToolsProtocol):
                 "status": status,
                 "detail": detail,
                 "code": code,
-                "request_id": "",
+                "request_id": number,
                 "errors": [],
                 "details": {},
             }
         ).encode()
         head = (
             f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {number}\r\ncache-control: no-store\r\n"
+            f"x-content-type-options: nosniff\r\n{'retry-after: 1' + CRLF if retry else ''}connection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
@@ -162,14 +191,21 @@ class Protocol(HttpToolsProtocol):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, head_seconds: float, stalled_seconds: float, shutdown_seconds: float
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    head_seconds: float,
+    stalled_seconds: float,
+    shutdown_seconds: float,
+    connections: ConnectionLimit,
 ) -> AsyncIterator[int]:
     """Serves `app` while inside; gives the port. On leaving, running answers have `shutdown_seconds` to end."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listener = _listen(host, port, stalled_seconds)
     config = uvicorn.Config(
         cast("Any", app),
-        http=type("BoundProtocol", (Protocol,), {"head_seconds": head_seconds}),
+        http=type("BoundProtocol", (Protocol,), {"head_seconds": head_seconds, "limit": connections}),
         ws="none",
         lifespan="off",
         loop="none",

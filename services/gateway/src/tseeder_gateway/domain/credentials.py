@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -13,6 +16,8 @@ SECURE_COOKIE: Final = "__Host-tseeder"
 PLAIN_COOKIE: Final = "tseeder"
 
 _MAX_SECRET_CHARS: Final = 512
+# As auth makes them: `tsk_<prefix>_<secret>_<checksum>`.
+_API_KEY: Final = re.compile(r"(tsk_[a-z2-7]{8}_[0-9A-Za-z]{32})_([a-z2-7]{7})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,19 @@ class Credential:
     def fingerprint(self) -> bytes:
         """What tells two credentials apart without holding either."""
         return hashlib.sha256(f"{self.kind}:{self.secret}".encode()).digest()
+
+
+def check_api_key(text: str) -> None:
+    """Raises AppError UNAUTHENTICATED `api_key_invalid` for what cannot be a key: its shape or its checksum is wrong.
+
+    Nobody needs to be asked for that; so a guess has to be made with some care before it costs anything.
+    """
+    match = _API_KEY.fullmatch(text)
+    if match is not None:
+        checksum = base64.b32encode(zlib.crc32(match[1].encode()).to_bytes(4, "big")).decode().rstrip("=").lower()
+        if checksum == match[2]:
+            return
+    raise unauthenticated("api_key_invalid", "The API key is not valid.")
 
 
 def cookie_name(*, insecure_http: bool) -> str:

@@ -48,5 +48,12 @@ class RateLimit:
         wait = 0 if taken else max(1, math.ceil((1.0 - left) / self._rate))
         return Verdict(taken, self._burst, int(left), wait)
 
+    def give_back(self, caller: str) -> None:
+        """Takes back a request that `take` took: it turned out to be none that is to be limited."""
+        found = self._buckets.get(caller)
+        if found is not None:
+            tokens, since = found
+            self._buckets[caller] = (min(float(self._burst), tokens + 1.0), since)
+
     def __len__(self) -> int:
         return len(self._buckets)

@@ -7,11 +7,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.credentials import Credential
 from tseeder_kit.clock import now
+from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.telemetry import counter
 
 MAX_CACHED: Final = 10_000
@@ -19,6 +20,19 @@ MARGIN: Final = timedelta(seconds=15)
 """An identity that is nearer to its end than this is not given out: the call that it is for must fit in."""
 
 _exchanges = counter("gateway_identity_lookups", "Identities asked for, by where they came from", ("source",))
+
+_REFUSALS: Final = frozenset({Kind.UNAUTHENTICATED, Kind.FORBIDDEN})
+
+
+class Toll(Protocol):
+    """What asking auth costs the one who asks for nothing."""
+
+    def take(self) -> None:
+        """Raises AppError if he has nothing left."""
+
+    def give_back(self) -> None:
+        """He did not ask for nothing."""
+
 
 Exchange = Callable[[Credential], Awaitable[Access]]
 
@@ -35,10 +49,12 @@ class Authenticate:
         self._cached: OrderedDict[bytes, tuple[Access, float]] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[Access]] = {}
 
-    async def __call__(self, credential: Credential) -> Access:
+    async def __call__(self, credential: Credential, toll: Toll | None = None) -> Access:
         """The access that the credential gives, as it was at most `cache_seconds` ago.
 
-        Raises AppError UNAUTHENTICATED for a credential that is not, or no longer, good; and UNAVAILABLE.
+        `toll` is taken before auth is asked, and given back unless auth refuses; whoever waits for the same answer
+        pays nothing. Raises AppError UNAUTHENTICATED for a credential that is not, or no longer, good; UNAVAILABLE;
+        and what the toll raises.
         """
         key = credential.fingerprint
         cached = self._cached.get(key)
@@ -48,7 +64,9 @@ class Authenticate:
             return cached[0]
         task = self._running.get(key)
         if task is None:
-            task = asyncio.create_task(self._ask(key, credential), name="exchange")
+            if toll is not None:
+                toll.take()
+            task = asyncio.create_task(self._ask(key, credential, toll), name="exchange")
             self._running[key] = task
             task.add_done_callback(partial(self._has_ended, key))
         # One waiter that gives up must not take the answer from the others.
@@ -71,11 +89,19 @@ class Authenticate:
         age = asyncio.get_running_loop().time() - cached_at
         return age < self._cache_seconds and access.expires_at - now() > MARGIN
 
-    async def _ask(self, key: bytes, credential: Credential) -> Access:
+    async def _ask(self, key: bytes, credential: Credential, toll: Toll | None) -> Access:
         _exchanges.labels("auth").inc()
         asked_at = asyncio.get_running_loop().time()
         self._cached.pop(key, None)
-        access = await self._exchange(credential)
+        refused = False
+        try:
+            access = await self._exchange(credential)
+        except AppError as exc:
+            refused = exc.kind in _REFUSALS
+            raise
+        finally:
+            if toll is not None and not refused:
+                toll.give_back()
         if self._is_newest(key, asyncio.current_task()):
             self._cached[key] = (access, asked_at)
             if len(self._cached) > MAX_CACHED:
