@@ -32,6 +32,10 @@ _ALTERS: Final = re.compile(rf"ALTER TABLE {_TABLE}(.*)", re.IGNORECASE | re.DOT
 _INDEXES: Final = re.compile(
     r"CREATE (UNIQUE )?INDEX (CONCURRENTLY )?(?:IF NOT EXISTS )?(?:\w+ )?ON (?:ONLY )?\"?(\w+)\"?", re.IGNORECASE
 )
+_ALONE: Final = "-- no-transaction:"
+_RUNS_ALONE: Final = re.compile(
+    r"CREATE (UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS |DROP INDEX CONCURRENTLY IF EXISTS ", re.IGNORECASE
+)
 _TRANSACTION: Final = re.compile(
     r"(BEGIN|COMMIT|ROLLBACK|ABORT|END|SAVEPOINT|RELEASE|START TRANSACTION|PREPARE TRANSACTION)\b", re.IGNORECASE
 )
@@ -89,9 +93,12 @@ def statements(sql: str) -> Iterator[Statement]:
 def complaints(others: frozenset[str], sql: str) -> Iterator[tuple[int, str]]:
     """(line, what is wrong) for each rule that a file breaks; `others`: the schemas that are not its own."""
     ours: set[str] = set()
+    alone = sql.startswith(_ALONE)
+    if alone:
+        yield from ((1, what) for what in _alone(sql))
     for each in statements(sql):
         ours.update(name.lower() for name in _MAKES.findall(each.text))
-        found = [*_anywhere(each, others), *_marked(each, ours)]
+        found = [*_anywhere(each, others), *_marked(each, ours, alone)]
         yield from ((each.line, what) for what in found)
 
 
@@ -105,23 +112,33 @@ def _anywhere(each: Statement, others: frozenset[str]) -> Iterator[str]:
             yield f"names the schema {schema}, which is not its own"
 
 
-def _marked(each: Statement, ours: set[str]) -> Iterator[str]:
+def _alone(sql: str) -> Iterator[str]:
+    """What is wrong with a file that wants no transaction."""
+    if len(sql.partition("\n")[0].removeprefix(_ALONE).strip()) < SHORTEST_REASON:
+        yield f"say why: `{_ALONE} <reason>`"
+    if [bool(_RUNS_ALONE.match(each.text)) for each in statements(sql)] != [True]:
+        yield "without a transaction a file is one CREATE INDEX CONCURRENTLY IF NOT EXISTS, or one DROP INDEX so"
+
+
+def _marked(each: Statement, ours: set[str], alone: bool) -> Iterator[str]:
     """What needs a marker with a reason, and has none."""
-    for marker, what in _needed(each.text, ours):
+    for marker, what in _needed(each.text, ours, alone):
         if marker == "":
             yield what
         elif len(each.markers.get(marker, "")) < SHORTEST_REASON:
             yield f"{what}: say why that is right now, with `-- {marker}: <reason>` before it"
 
 
-def _needed(text: str, ours: set[str]) -> Iterator[tuple[str, str]]:
+def _needed(text: str, ours: set[str], alone: bool) -> Iterator[tuple[str, str]]:
     """(marker, what the statement does); the marker is "" for what is never right."""
     index, alter = _INDEXES.match(text), _ALTERS.match(text)
     if index:
-        if index[2]:
-            yield "", "CONCURRENTLY cannot run in a transaction, and a file is one"
-        elif index[3].lower() not in ours:
-            yield ("contract", "makes something unique") if index[1] else ("locks", "stops writes while it indexes")
+        if index[2] and not alone:
+            yield "", f"CONCURRENTLY cannot run in a transaction, and a file is one unless it begins with `{_ALONE}`"
+        elif index[1] and index[3].lower() not in ours:
+            yield "contract", "makes something unique"
+        elif not index[2] and index[3].lower() not in ours:
+            yield "locks", "stops writes while it indexes"
         return
     if alter and alter[1].lower() in ours:
         return

@@ -79,6 +79,30 @@ def test_an_index_on_a_table_that_is_in_use_needs_a_reason() -> None:
     assert wrong("-- locks: a row a user, some thousands\nCREATE INDEX ON things (name);") == []
 
 
+ALONE = "-- no-transaction: things is large\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        (f"{ALONE}CREATE INDEX CONCURRENTLY a ON things (name);", "IF NOT EXISTS"),
+        (f"{ALONE}ALTER TABLE things ADD COLUMN name text;", "is one CREATE INDEX"),
+        (f"{ALONE}CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON things (name); SELECT 1;", "is one CREATE INDEX"),
+        ("-- no-transaction:\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a ON things (name);", "say why"),
+        (f"{ALONE}CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a ON things (name);", "makes something unique"),
+        (f"{ALONE}DROP INDEX CONCURRENTLY IF EXISTS a;", "drops something"),
+    ],
+)
+def test_what_may_not_go_without_a_transaction(sql: str, what: str) -> None:
+    (found,) = wrong(sql)
+    assert what in found
+
+
+def test_an_index_of_a_large_table() -> None:
+    assert wrong(f"{ALONE}CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON things (name);") == []
+    assert wrong(f"{ALONE}-- contract: the one above replaced it\nDROP INDEX CONCURRENTLY IF EXISTS a;") == []
+
+
 @pytest.mark.parametrize("sql", FINE)
 def test_what_is_fine(sql: str) -> None:
     assert wrong(sql) == []

@@ -124,6 +124,46 @@ async def test_a_statement_that_takes_too_long_is_given_up(
     assert await tables(pool) == {"things", "schema_migrations"}
 
 
+INDEX = "-- no-transaction: things is large\nCREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS things_id ON things (id);"
+
+
+async def test_an_index_is_built_while_others_write(dsn: str, pool: Pool, folder: Path) -> None:
+    await migrate(dsn, "jobs", folder)
+    write(folder, m0003_index=INDEX.format(unique=""))
+    async with transaction(pool) as tx:
+        await tx.execute("INSERT INTO jobs.things VALUES (2)")
+        running = asyncio.gather(*(migrate(dsn, "jobs", folder) for _ in range(3)))  # the others must not hold it up
+        async with asyncio.timeout(20):
+            while not await waits_for_lock(pool):
+                assert not running.done()
+        async with transaction(pool) as other:
+            await other.execute("INSERT INTO jobs.things VALUES (3)")
+    assert sorted(await asyncio.wait_for(running, 30)) == [[], [], ["0003_index"]]
+    async with connection(pool) as con:
+        assert await con.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'jobs.things_id'::regclass")
+
+
+async def test_what_a_failed_index_left_is_cleared(dsn: str, pool: Pool, folder: Path) -> None:
+    await migrate(dsn, "jobs", folder)
+    write(folder, m0003_index=INDEX.format(unique="UNIQUE "))
+    async with connection(pool) as con:
+        await con.execute("INSERT INTO jobs.things VALUES (1)")  # twice now
+        with pytest.raises(MigrationError, match="0003_index failed: could not create unique index"):
+            await migrate(dsn, "jobs", folder)
+        assert not await con.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'jobs.things_id'::regclass")
+        await con.execute("DELETE FROM jobs.things WHERE ctid = (SELECT min(ctid) FROM jobs.things)")
+        assert await migrate(dsn, "jobs", folder) == ["0003_index"]
+        assert await con.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'jobs.things_id'::regclass")
+
+
+async def test_several_statements_without_a_transaction_are_refused(dsn: str, pool: Pool, folder: Path) -> None:
+    write(folder, m0003_two="-- no-transaction: so it says\nCREATE INDEX CONCURRENTLY a ON things (id); SELECT 1;")
+    with pytest.raises(MigrationError, match="0003_two failed: CREATE INDEX CONCURRENTLY cannot"):
+        await migrate(dsn, "jobs", folder)
+    async with connection(pool) as con:
+        assert await con.fetchval("SELECT count(*) FROM jobs.schema_migrations") == 2
+
+
 async def waits_for_lock(pool: Pool) -> bool:
     async with connection(pool) as con:
         found: bool = await con.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")

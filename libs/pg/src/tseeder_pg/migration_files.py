@@ -24,6 +24,12 @@ class Migration:
     sha256: str
 
     @property
+    def alone(self) -> bool:
+        """Whether it says `-- no-transaction: <reason>` on its first line: one statement, such as an index of a large
+        table, that no transaction may hold."""
+        return self.sql.startswith("-- no-transaction:")
+
+    @property
     def file_name(self) -> str:
         """`0001_name`."""
         return f"{self.version:04}_{self.name}"

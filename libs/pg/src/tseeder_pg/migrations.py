@@ -25,6 +25,8 @@ else:
 
 LOCK_TIMEOUT_MS: Final = 5_000
 STATEMENT_TIMEOUT_MS: Final = 60_000
+ALONE_TIMEOUT_MS: Final = 3_600_000
+LOCK_PAUSE_SECONDS: Final = 0.1
 _LOCK_ATTEMPTS: Final = 5
 LOCKED: Final = "migration_locked"
 
@@ -36,6 +38,14 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
+
+# What a CREATE INDEX CONCURRENTLY that did not come to its end has left. We hold the migrations' lock: none is ongoing.
+_INVALID_INDEXES: Final = """
+SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND NOT i.indisvalid AND c.relkind = 'i'
+"""
+
+_SET_TIMEOUTS: Final = "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)"
 
 _HOLDER: Final = """
 SELECT 'pid ' || a.pid || ', ' || a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -84,13 +94,8 @@ async def _turn(dsn: str, schema: str, wait_seconds: float) -> AsyncIterator[_Co
     try:
         with as_app_errors():
             await _lock(con, schema, max(0.1, deadline - loop.time()))
-            await con.execute(
-                "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false), "
-                "set_config('search_path', $3, false)",
-                str(LOCK_TIMEOUT_MS),
-                str(STATEMENT_TIMEOUT_MS),
-                schema,
-            )
+            await con.execute(_SET_TIMEOUTS, str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS))
+            await con.execute("SELECT set_config('search_path', $1, false)", schema)
         yield con
     finally:
         await _hang_up(con)
@@ -99,16 +104,19 @@ async def _turn(dsn: str, schema: str, wait_seconds: float) -> AsyncIterator[_Co
 async def _lock(con: _Connection, schema: str, seconds: float) -> None:
     """Takes the schema's migration lock. UNAVAILABLE `migration_locked` if somebody holds it for longer."""
     key = f"tseeder.migrate.{schema}"
-    try:
-        # Session level: it has to span the transactions of all files. It goes with the connection.
-        await con.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key, timeout=seconds)
-    except TimeoutError as exc:
-        holder = await con.fetchval(_HOLDER, key)
-        raise unavailable(
-            LOCKED,
-            f"Another process ({holder or 'gone by now'}) holds the migration lock of the schema {schema}; "
-            f"given up after {seconds:.0f} s.",
-        ) from exc
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    # Session level: it has to span the transactions of all files. It goes with the connection. Asked for again and
+    # again: a session that waits in pg_advisory_lock has a snapshot, for whose end a CREATE INDEX CONCURRENTLY waits.
+    while not await con.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key):
+        if loop.time() > deadline:
+            holder = await con.fetchval(_HOLDER, key)
+            raise unavailable(
+                LOCKED,
+                f"Another process ({holder or 'gone by now'}) holds the migration lock of the schema {schema}; "
+                f"given up after {seconds:.0f} s.",
+            )
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
 
 
 async def _connect(dsn: str, schema: str, deadline: float) -> _Connection:
@@ -165,10 +173,11 @@ async def _apply(con: _Connection, schema: str, migration: Migration) -> None:
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
         try:
             with as_app_errors():
-                await _run(con, migration)
+                await (_run_alone if migration.alone else _run)(con, migration)
         except AppError as exc:
             if isinstance(exc.__cause__, asyncpg.QueryCanceledError):
-                raise _gave_up(migration, f"a statement took longer than {STATEMENT_TIMEOUT_MS / 1000:g} s") from exc
+                limit = ALONE_TIMEOUT_MS if migration.alone else STATEMENT_TIMEOUT_MS
+                raise _gave_up(migration, f"a statement took longer than {limit / 1000:g} s") from exc
             if exc.code != CONFLICT:
                 raise
             if attempt == _LOCK_ATTEMPTS:
@@ -193,12 +202,25 @@ async def _run(con: _Connection, migration: Migration) -> None:
         await con.execute(migration.sql)
         if await con.fetchval("SELECT pg_current_xact_id()::text") != ours:
             raise MigrationError(f"{migration.file_name} ends its transaction; it must not say COMMIT or ROLLBACK")
-        await con.execute(
-            "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
-            migration.version,
-            migration.name,
-            migration.sha256,
-        )
+        await _record(con, migration)
+
+
+async def _run_alone(con: _Connection, migration: Migration) -> None:
+    """Outside of a transaction, and with time: it stops nobody. Half of it may stay, so it begins by clearing that."""
+    for row in await con.fetch(_INVALID_INDEXES):
+        await con.execute(f'DROP INDEX "{row["relname"]}"')
+    await con.execute(_SET_TIMEOUTS, "0", str(ALONE_TIMEOUT_MS))
+    try:
+        await con.execute(migration.sql)  # one statement: of several, Postgres makes a transaction
+    finally:
+        if not con.is_closed():
+            await con.execute(_SET_TIMEOUTS, str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS))
+    await _record(con, migration)
+
+
+async def _record(con: _Connection, migration: Migration) -> None:
+    sql = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)"
+    await con.execute(sql, migration.version, migration.name, migration.sha256)
 
 
 async def _hang_up(con: _Connection) -> None:
