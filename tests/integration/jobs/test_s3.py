@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from tests.integration.jobs.playing import agents_s3
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, StoredObject, open_storage
+from tseeder_jobs.domain.lifecycle import ABORT_RULE_ID
 from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
 from tseeder_stack.s3 import S3Server, signed
 
@@ -39,6 +46,47 @@ async def put_part(server: S3Server, key: str, upload_id: str, number: int, body
 async def fetch(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
         return answer.status, await answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+
+
+async def put_by(url: str, body: bytes, **headers: str) -> int:
+    """The status of a PUT by a presigned URL."""
+    async with aiohttp.ClientSession() as session:
+        async with session.put(
+            URL(url, encoded=True), data=body, headers=headers, skip_auto_headers=["Content-Type"]
+        ) as answer:
+            return answer.status
+
+
+async def rules_of(server: S3Server) -> list[dict[str, Any]]:
+    """The bucket's lifecycle."""
+    async with agents_s3(replace(server, agent=server.jobs)) as client:
+        answer = await client.get_bucket_lifecycle_configuration(Bucket=server.bucket)
+        return list(answer["Rules"])
+
+
+def _with_md5(params: dict[str, Any], **_: object) -> None:
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+@asynccontextmanager
+async def tampering(upstream: str, old: bytes, new: bytes) -> AsyncIterator[str]:
+    """The URL of a proxy before `upstream` that changes what clients send; `old` and `new` have one length."""
+    host, port = upstream.removeprefix("http://").split(":")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, changed: bool) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data.replace(old, new) if changed else data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pump(reader, far_writer, changed=True), pump(far_reader, writer, changed=False))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 class StorageTests:
@@ -156,14 +204,118 @@ class TestOnRadosGW(StorageTests):
         past = url.replace("X-Amz-Expires=60", "X-Amz-Expires=1")
         assert (await fetch(past))[0] == 403
 
-    async def test_more_parts_than_one_page_are_listed(self, server: S3Server, storage: Storage) -> None:
+    async def test_more_than_one_page_is_listed(self, server: S3Server) -> None:
+        """Of parts, of uploads (some of the same key), and of objects."""
+        async with open_storage(endpoint_of(server), page=3) as storage:
+            upload_id = await storage.create_upload("key")
+            for number in range(1, 11):
+                await put_part(server, "key", upload_id, number, b"x")
+            assert [part.number for part in await storage.list_parts("key", upload_id)] == list(range(1, 11))
+
+            opened = {(key, await storage.create_upload(key)) for key in ("key", "key", "key", "other", "third") * 2}
+            listed = [(each.key, each.upload_id) async for each in storage.list_uploads()]
+            assert len(listed) == 11
+            assert set(listed) == {*opened, ("key", upload_id)}
+
+            keys = [f"k/{number}" for number in range(7)]
+            for key in keys:
+                await put(server, key, b"x")
+            found: list[str] = []
+            while page := await storage.list_objects(found[-1] if found else ""):
+                assert len(page) <= 3
+                found += [each.key for each in page]
+            assert found == keys
+
+    async def test_a_request_at_a_wrong_time_is_refused(
+        self, server: S3Server, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await storage.check()
+        late = datetime.now(UTC) + timedelta(minutes=20)
+        monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: late)
+        with pytest.raises(StorageRefused) as caught:
+            await storage.create_upload("key")
+        assert caught.value.details == {"cause": "RequestTimeTooSkewed"}
+
+    async def test_what_is_signed_cannot_be_changed(self, server: S3Server, storage: Storage) -> None:
+        """The object, the way it is answered, and the host."""
+        for key in ("key", "other"):
+            await put(server, key, b"0123456789")
+        headers = {"content-type": "video/mp4", "content-disposition": "attachment"}
+        url = await storage.presign_get("key", seconds=60, answer_headers=headers)
+        assert (await fetch(url))[0] == 200
+        assert (await fetch(url, Host="storage.example.org"))[0] == 403
+        assert (await fetch(url.replace("127.0.0.1", "localhost")))[0] == 403
+        for old, new in (("/key?", "/other?"), ("video%2Fmp4", "text%2Fhtml"), ("attachment", "inline")):
+            assert old in url
+            assert (await fetch(url.replace(old, new)))[0] == 403, new
+        assert (await fetch(url.replace("X-Amz-Signature=", "X-Amz-Signature=0")))[0] == 403
+
+    async def test_a_body_that_is_not_the_signed_one_is_refused(self, server: S3Server, storage: Storage) -> None:
+        """On its way from jobs: here, a list of parts that somebody changed."""
         upload_id = await storage.create_upload("key")
-        for start in range(1, 1050, 50):
-            await asyncio.gather(
-                *(put_part(server, "key", upload_id, number, b"x") for number in range(start, start + 50))
+        await put_part(server, "key", upload_id, 1, b"x")
+        etag = (await storage.list_parts("key", upload_id))[0].etag
+        async with tampering(server.endpoint, b"<PartNumber>1<", b"<PartNumber>2<") as url:
+            async with open_storage(replace(endpoint_of(server), url=url)) as tampered:
+                with pytest.raises(StorageRefused):
+                    await tampered.complete_upload("key", upload_id, [(1, etag)])
+        assert await storage.head("key") is None
+
+    async def test_our_lifecycle_rule_stands_beside_others(self, server: S3Server, storage: Storage) -> None:
+        theirs: Any = [
+            {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}},
+            {
+                "ID": "their-own",
+                "Status": "Disabled",
+                "Filter": {"Prefix": "tmp/"},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            },
+        ]
+        assert await storage.keep_abort_rule(30)
+        assert not await storage.keep_abort_rule(30)
+        assert [rule["ID"] for rule in await rules_of(server)] == [ABORT_RULE_ID]
+        async with agents_s3(replace(server, agent=server.jobs)) as client:
+            client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _with_md5)
+            await client.put_bucket_lifecycle_configuration(
+                Bucket=server.bucket, LifecycleConfiguration={"Rules": theirs}
             )
-        listed = await storage.list_parts("key", upload_id)
-        assert [part.number for part in listed] == list(range(1, 1051))
+        before = await rules_of(server)
+        assert len(before) == 2
+        assert await storage.keep_abort_rule(45)
+        after = await rules_of(server)
+        assert [rule for rule in after if rule["ID"] != ABORT_RULE_ID] == before
+        ours = next(rule for rule in after if rule["ID"] == ABORT_RULE_ID)
+        assert ours["Status"] == "Enabled"
+        assert ours["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 45}
+        assert not await storage.keep_abort_rule(45)
+
+    async def test_a_url_for_a_write_is_good_for_that_write_only(self, server: S3Server, storage: Storage) -> None:
+        upload_id = await storage.create_upload("parts")
+        part = await storage.presign_part("parts", upload_id, 1, size_bytes=5, seconds=60)
+        assert await put_by(part, b"longer") == 403
+        assert await put_by(part.replace("partNumber=1", "partNumber=2"), b"12345") == 403
+        assert await put_by(part.replace("/parts?", "/other?"), b"12345") == 403
+        assert await put_by(part.replace("X-Amz-Expires=60", "X-Amz-Expires=600"), b"12345") == 403
+        assert await put_by(part, b"12345") == 200
+        await storage.abort_upload("parts", upload_id)
+        assert await put_by(part, b"12345") == 404
+
+        whole = await storage.presign_put("whole", size_bytes=5, seconds=60)
+        once = {"If-None-Match": "*"}
+        assert await put_by(whole, b"longer", **once) == 403
+        assert await put_by(whole, b"12345") == 403, "the condition is signed"
+        assert await put_by(whole, b"12345", **once) == 200
+        assert await put_by(whole, b"54321", **once) == 412, "what is stored cannot be replaced"
+        assert (await fetch(await storage.presign_get("whole", seconds=60)))[1] == b"12345"
+
+
+async def test_a_server_without_lifecycles_is_left_alone(s3: S3Server) -> None:
+    """rclone answers both calls with something else: a list, and that the bucket exists already."""
+    await put(s3, "key", b"x")
+    async with open_storage(endpoint_of(s3)) as storage:
+        with pytest.raises(StorageRefused):
+            await storage.keep_abort_rule(30)
+        assert await storage.head("key") is not None
 
 
 async def test_a_public_endpoint_signs_for_users(s3: S3Server) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 DELETE_BATCH: Final = 1000
+LARGEST_PAGE: Final = 1000
 _DELETES_AT_ONCE: Final = 8
 _UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
 _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
@@ -116,9 +117,16 @@ class Storage:
     """One bucket. Made by `open_storage`."""
 
     def __init__(
-        self, client: S3Client, bucket: str, *, public: S3Client | None = None, agents: S3Client | None = None
+        self,
+        client: S3Client,
+        bucket: str,
+        *,
+        public: S3Client | None = None,
+        agents: S3Client | None = None,
+        page: int = LARGEST_PAGE,
     ) -> None:
         self._s3 = client
+        self._page = page
         self._public = public
         self._agents = agents or client
         self.bucket: Final = bucket
@@ -145,7 +153,9 @@ class Storage:
         """What S3 holds of an upload, by number. UploadGone if there is no such upload."""
         found: list[StoredPart] = []
         with _call("list_parts"):
-            pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+            pages = self._s3.get_paginator("list_parts").paginate(
+                Bucket=self.bucket, Key=key, UploadId=upload_id, PaginationConfig={"PageSize": self._page}
+            )
             async for page in pages:
                 for part in page.get("Parts", ()):
                     found.append(StoredPart(part["PartNumber"], part["Size"], _bare(part["ETag"])))
@@ -153,7 +163,9 @@ class Storage:
 
     async def list_uploads(self, prefix: str = "") -> AsyncIterator[OpenUpload]:
         """All open uploads of keys that begin with `prefix`."""
-        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page}
+        )
         iterator = aiter(pages)
         while True:
             try:
@@ -292,10 +304,10 @@ class Storage:
         )
 
     async def list_objects(self, after: str = "") -> list[ListedObject]:
-        """A page of objects, by key, beginning behind `after`; empty at the end. Up to 1,000."""
+        """A page of objects, by key, beginning behind `after`; empty at the end."""
         try:
             with _call("list_objects"):
-                answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after)
+                answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after, MaxKeys=self._page)
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
         return [ListedObject(each["Key"], each["LastModified"]) for each in answer.get("Contents", ())]
@@ -332,8 +344,10 @@ class Storage:
 
 
 @asynccontextmanager
-async def open_storage(endpoint: Endpoint, *, read_timeout: float = 60.0) -> AsyncIterator[Storage]:
-    """A client of one bucket. Connects at its first call."""
+async def open_storage(
+    endpoint: Endpoint, *, read_timeout: float = 60.0, page: int = LARGEST_PAGE
+) -> AsyncIterator[Storage]:
+    """A client of one bucket, which lists `page` things a call. Connects at its first call."""
     session = aioboto3.Session(
         aws_access_key_id=endpoint.access_key,
         aws_secret_access_key=endpoint.secret_key,
@@ -357,7 +371,7 @@ async def open_storage(endpoint: Endpoint, *, read_timeout: float = 60.0) -> Asy
             await stack.enter_async_context(session.client("s3", endpoint_url=url, config=config)) if url else None
             for url in (endpoint.public_url, endpoint.agent_url)
         ]
-        yield Storage(client, endpoint.bucket, public=others[0], agents=others[1])
+        yield Storage(client, endpoint.bucket, public=others[0], agents=others[1], page=page)
 
 
 def _with_md5(params: dict[str, Any], **_kwargs: object) -> None:
