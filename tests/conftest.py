@@ -45,6 +45,7 @@ NEEDS = {
 # left over at the end. What is not named here runs file by file.
 TOGETHER = (
     "e2e/cli",
+    "e2e/observed",
     "e2e",
     "integration/jobs",
     "integration/agent",

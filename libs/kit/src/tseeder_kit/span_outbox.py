@@ -11,6 +11,8 @@ from tseeder_kit.telemetry import counter
 MAX_WAITING: Final = 4096
 BATCH: Final = 512
 SEND_EVERY_SECONDS: Final = 1.0
+ABANDON_SECONDS: Final = 0.5
+"""How long a batch that is given up may take to be counted."""
 
 _spans = counter(
     "trace_spans",
@@ -74,6 +76,7 @@ class SpanOutbox:
             left = len(self._waiting)
             self._waiting.clear()
         self._abandon()
+        self._thread.join(ABANDON_SECONDS)
         if left:
             _spans.labels("dropped_late").inc(left)
             _log.warning("spans_dropped", count=left)

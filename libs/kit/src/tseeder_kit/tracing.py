@@ -243,7 +243,7 @@ def span(
 
 class Sparse:
     """Spans of something that may be done very often within one trace: the first 64 of them are recorded, then 32 of
-    every doubling (340 of 25,600). What is done inside one that is left out makes no spans either, in no service.
+    every doubling (338 of 25,600). What is done inside one that is left out makes no spans either, in no service.
     """
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ class SwarmSpan:
 
 @dataclass(slots=True)
 class RunSpans:
-    """What is thinned is counted each for itself: a transfer of 25,600 parts shows 340 of them, and its last calls."""
+    """What is thinned is counted each for itself: a transfer of 25,600 parts shows 338 of them, and its last calls."""
 
     parts: Sparse = field(default_factory=Sparse)
     plans: Sparse = field(default_factory=Sparse)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -30,6 +31,15 @@ _ROUTERS: Final = (
     admin.router,
 )
 
+# The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
 
 def routes() -> list[BaseRoute]:
     """All routes. Flat, not nested: each router names its whole paths, and a request is matched in one pass."""
@@ -39,7 +49,7 @@ def routes() -> list[BaseRoute]:
 
 def create_app(parts: Parts) -> ASGIApp:
     """The application that serves `parts`."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_NO_TELEMETRY)
     app.state.parts = parts
     problems.install(app)
     app.router.routes.extend(front_page.router.routes)
