@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli import config
 from tseeder_cli.client import Client
 from tseeder_cli.main import app
@@ -36,22 +37,26 @@ USER = "ann@example.org"
 
 @dataclass
 class Computer:
-    """A home folder and a working folder of somebody who uses `tseeder`. `jobs` holds ids by name."""
+    """A home folder and a working folder of somebody who uses `tseeder`.
+
+    `jobs` holds ids by name, `console` what `up` has said.
+    """
 
     folder: Path
     state: Path
     jobs: dict[str, str] = field(default_factory=dict)
+    console: list[str] = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
         return {**kept, "XDG_CONFIG_HOME": str(self.folder / "config"), "NO_COLOR": "1"}
 
-    def run(self, *arguments: str, stdin: str = "") -> Done:
+    def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
         """Run `tseeder arguments...`, in this process: that is quicker by half a second."""
         foreign = {name: None for name in os.environ if name.startswith("TSEEDER_")}
         with contextlib.chdir(self.folder):
-            done = CliRunner().invoke(app, list(arguments), input=stdin, env={**foreign, **self.env})
+            done = CliRunner().invoke(app, list(arguments), input=stdin, env={**foreign, **self.env, **(env or {})})
         return Done(done.exit_code, done.stdout, done.stderr)
 
     def json(self, *arguments: str) -> Any:
@@ -76,7 +81,7 @@ def running_up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state), "--s3", "rclone"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
         assert process.stderr is not None
-        said = []
+        said = computer.console
         for line in process.stderr:
             said.append(line)
             if "stop          Ctrl-C" in line:
@@ -129,6 +134,47 @@ def _stack_runs(up: subprocess.Popen[str]) -> None:
     assert up.poll() is None
 
 
+def test_the_console_says_what_to_do_and_warns_of_nothing_usual(computer: Computer) -> None:
+    said = "".join(computer.console)
+    assert "admin bootstrap     (in another terminal, once" in said
+    assert "heartbeat" not in said  # jobs may start later than an agent
+    assert "exc_type" not in said
+
+
+def test_a_second_up_is_refused_and_says_where_the_first_is(computer: Computer) -> None:
+    refused = computer.run("up", "--state", str(computer.state))
+    assert refused.status == 5
+    assert "[already_running]" in refused.errors
+    assert "http://127.0.0.1:" in refused.errors
+
+
+def test_without_an_account_it_says_so_wherever_the_stack_is(computer: Computer, folder: Path) -> None:
+    assert "not signed in to http://127.0.0.1:" in computer.run("ls").errors
+    away = Computer(folder / "away", computer.state)
+    away.folder.mkdir()
+    assert "no_server" in Computer(Path("/"), computer.state).run("ls").errors
+    named = away.run("ls", env={"TSEEDER_STATE": str(computer.state)})
+    assert (named.status, "not signed in to http://127.0.0.1:" in named.errors) == (3, True)
+
+
+def test_the_demos_user_is_an_ordinary_one_and_nobody_is_it_unawares(computer: Computer) -> None:
+    done = computer.run("demo", "--once", "--mib", "8", "--state", str(computer.state))
+    assert done.status == 0, done.errors
+    assert "verified" in done.out
+    assert "a stack runs already" in done.errors
+    listed = computer.run("ls")
+    assert "completed" in listed.out
+    assert "as the demo's user, demo@tseeder.example" in listed.errors
+    assert computer.json("whoami")["role"] == "user"
+    operating = computer.run("admin", "agents")
+    assert operating.status == 3
+    assert "only operators may do this" in operating.errors, operating.errors
+    out = computer.run("logout")
+    assert (out.status, "demo@tseeder.example" in out.errors) == (3, True)
+    again = computer.run("add", str(computer.state / "demo" / "sample.torrent"), "--watch")
+    assert (again.status, "you have this torrent already" in again.errors) == (0, True)
+
+
 def test_the_first_admin_is_made_once(computer: Computer) -> None:
     made = computer.run("admin", "bootstrap", "--email", ADMIN, "--password-stdin", stdin=PASSWORD)
     assert made.status == 0, made.errors
@@ -137,6 +183,10 @@ def test_the_first_admin_is_made_once(computer: Computer) -> None:
     again = computer.run("admin", "bootstrap", "--email", "b@example.org", "--password-stdin", stdin=PASSWORD)
     assert again.status == 5
     assert "admin_exists" in again.errors
+    assert computer.json("whoami")["email"] == ADMIN
+    assert "demo" not in computer.run("ls").errors  # who has signed in is that one
+    key = computer.run("key").out.strip()
+    assert computer.run("ls", env={"TSEEDER_API_KEY": key}).status == 0
 
 
 def test_a_torrent_is_watched_to_its_end(computer: Computer, swarm: dict[str, Any]) -> None:
@@ -146,6 +196,7 @@ def test_a_torrent_is_watched_to_its_end(computer: Computer, swarm: dict[str, An
     listed = computer.json("ls")
     assert [(job["name"], job["state"]) for job in listed] == [("My film", "completed")]
     computer.jobs["film"] = listed[0]["job_id"]
+    assert listed[0]["progress"] is None  # it moves no more
     assert computer.jobs["film"][:13] in computer.run("ls").out
     assert computer.json("ls", "--state", "failed") == []
 
@@ -162,6 +213,29 @@ def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str
     for path, (size, digest) in expected.items():
         data = (computer.folder / "film" / path).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest)
+
+
+def test_a_file_goes_into_a_folder_that_is_named_with_a_slash(computer: Computer) -> None:
+    files = computer.json("files", computer.jobs["film"])
+    said = computer.run("files", computer.jobs["film"]).errors
+    assert f"get {computer.jobs['film'][:13]}:{files[0]['file_index']}" in said
+    small = min(files, key=lambda file: file["size_bytes"])
+    job = computer.jobs["film"][:13]
+    got = computer.json("get", f"{job}:{small['file_index']}", "-o", "new folder/")
+    assert [item["path"] for item in got] == [f"new folder/{small['path'][-1]}"]
+    assert (computer.folder / got[0]["path"]).stat().st_size == small["size_bytes"]
+    wrong = computer.run("get", job, "--select", "77", "-o", "elsewhere")
+    assert (wrong.status, "the torrent has no file 77" in wrong.errors) == (4, True)
+
+
+def test_what_has_completed_cannot_be_cancelled_and_is_not_deleted_unasked(computer: Computer) -> None:
+    job = computer.jobs["film"]
+    cancelled = computer.run("cancel", job)
+    assert (cancelled.status, "completed already" in cancelled.errors) == (5, True)
+    assert computer.run("rm", job).status == 2  # nobody sits there
+    status, shown = at_a_terminal("rm", job, answer=b"\x03", ends=b"?", env=computer.env, cwd=computer.folder)
+    assert (status, "interrupted" in shown) == (130, True)
+    assert [listed["job_id"] for listed in computer.json("ls")] == [job]
 
 
 def test_an_interrupted_download_goes_on(computer: Computer) -> None:
@@ -213,10 +287,12 @@ def test_another_user_sees_nothing_of_it(computer: Computer, folder: Path) -> No
     assert wrong.status == 3
     assert ann.json("ls") == []
     assert ann.run("watch", computer.jobs["film"]).status == 4
+    theirs = ann.run("get", computer.json("files", computer.jobs["film"])[0]["file_id"])
+    assert (theirs.status, "no file and no job with this id" in theirs.errors) == (4, True)
     assert ann.run("get", computer.jobs["film"]).status == 4
     assert ann.run("admin", "agents").status == 3
     assert ann.run("logout").status == 0
-    assert ann.run("--url", url, "ls").status == 3
+    assert "as the demo's user" in ann.run("ls").errors
 
 
 def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:
@@ -224,17 +300,25 @@ def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:
     assert [agent["agent_id"] for agent in agents] == ["agent-1"]
     actions = [entry["action"] for entry in computer.json("admin", "audit")]
     assert "user.create" in actions
+    assert computer.run("admin", "create-user", USER, "--password-stdin", stdin=PASSWORD).status == 5
+    refused, made, *_ = (line for line in computer.run("admin", "audit").out.splitlines() if "user.create" in line)
+    assert ADMIN in refused
+    assert "(nobody)" in refused
+    assert "refused: email_taken" in refused
+    assert USER in made
     assert "agent-1" in computer.run("admin", "agents").out
 
 
 def interrupted_watch(computer: Computer, job: str) -> int:
     """The exit status of `tseeder watch` after Ctrl-C."""
     command = [sys.executable, "-m", "tseeder_cli", "watch", job, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=computer.env, cwd=computer.folder) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         assert json.loads(process.stdout.readline())["event"] == "snapshot"
         process.send_signal(signal.SIGINT)
         process.stdout.read()
+        assert "the job goes on" in process.stderr.read()
         return process.wait(30)
 
 
@@ -261,15 +345,6 @@ def test_bad_sources_are_refused_with_their_code(computer: Computer) -> None:
         assert refused.status == 5, refused.errors
         assert refused.errors.startswith("error: ")
         assert refused.errors.rstrip().endswith("]") or "[" in refused.errors
-
-
-def test_the_demo_uses_the_stack_that_runs_and_the_login_that_there_is(computer: Computer) -> None:
-    done = computer.run("demo", "--once", "--mib", "8", "--state", str(computer.state))
-    assert done.status == 0, done.errors
-    assert "verified" in done.out
-    assert "a stack runs already" in done.errors
-    used = computer.json("usage")
-    assert used["live_jobs"] == 0
 
 
 def test_ctrl_c_stops_everything(computer: Computer, up: subprocess.Popen[str]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.main import app
 from tseeder_cli.verbs.jobs import read_source
@@ -110,34 +109,6 @@ def test_nothing_is_deleted_where_nobody_can_be_asked() -> None:
     assert status == ExitCode.USAGE
     assert "nothing was done" in said
     assert "--yes" in said
-
-
-def at_a_terminal(*arguments: str, answer: bytes) -> tuple[int, str]:
-    """How `tseeder arguments...` ends when somebody types `answer` at its first question, and what it has shown."""
-    ours, theirs = pty.openpty()
-    # In a session of its own, with this as its terminal: what is typed there becomes signals.
-    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "tseeder_cli", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown = read_until(ours, b": ")
-        os.write(ours, answer)
-        shown += read_until(ours, None)
-        os.close(ours)
-        return process.wait(10), shown.decode()
-
-
-def read_until(terminal: int, end: bytes | None) -> bytes:
-    """What is shown up to `end`; None: up to the end of the program."""
-    shown = b""
-    while end is None or end not in shown:
-        try:
-            more = os.read(terminal, 4096)
-        except OSError:  # EIO: nobody has the other end open any more
-            return shown
-        if not more:
-            return shown
-        shown += more
-    return shown
 
 
 @pytest.mark.parametrize(("key", "code", "word"), [(b"\x03", 130, "interrupted"), (b"\x04", 1, "not answered")])

@@ -48,7 +48,7 @@ class Silent(httpx.AsyncByteStream):
 async def test_a_list_is_shown_without_what_is_not_heard_or_refused() -> None:
     silent = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Silent())
     for answer in (silent, problem(429, "too_many_streams")):
-        transport = httpx.MockTransport(lambda _, answer=answer: answer)  # type: ignore[misc]
+        transport = httpx.MockTransport(lambda _, answer=answer: answer)
         async with Client(URL, "key", transport=transport, tries=1) as http:
             assert await glance(http, [job()], wait_seconds=0.01) == {}
 

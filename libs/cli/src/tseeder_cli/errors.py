@@ -49,7 +49,7 @@ class ApiError(CliError):
         super().__init__(message, code=code, exit_code=exit_code_of(status))
         if status == 401 and code != "invalid_credentials":
             self.hint = "Sign in with: tseeder login"
-        elif code == "role_too_low" or (code == "scope_missing" and str(body.get("scope", "")).startswith("admin:")):
+        elif code == "role_too_low" or (code == "scope_missing" and _scope_of(body).startswith("admin:")):
             self.message = "only operators may do this"
             self.hint = "Who you are, and what your key may do, tells: tseeder whoami"
         self.status = status
@@ -61,6 +61,11 @@ class ApiError(CliError):
             for item in body.get("errors") or []
             if isinstance(item, dict)
         ]
+
+
+def _scope_of(body: dict[str, Any]) -> str:
+    details = body.get("details")
+    return str(details.get("scope", "")) if isinstance(details, dict) else ""
 
 
 def exit_code_of(status: int) -> ExitCode:
