@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+
+from tseeder_kit.tracing import exporting
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,15 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def recorded(service: str) -> AsyncIterator[Receiver]:
+    """The spans that this process makes, as `service`; complete once it is left."""
+    async with receiving() as receiver:
+        opened = ExitStack()
+        opened.enter_context(exporting(service, receiver.url))
+        try:
+            yield receiver
+        finally:
+            await asyncio.to_thread(opened.close)  # it waits for the receiver, which lives on this loop

@@ -12,6 +12,7 @@ import pytest
 import tseeder_pg
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.ids import uuid7
+from tseeder_kit.telemetry import exposition
 from tseeder_pg import Pool, connection, feed, transaction
 
 LONG, NEVER = timedelta(0), timedelta(days=1)
@@ -220,3 +221,23 @@ async def test_every_statement_can_be_prepared(pool: Pool) -> None:
     async with connection(pool) as con:
         for sql in statements.values():
             await con.prepare(sql)
+
+
+async def test_it_is_measured_what_waits_and_who_is_behind(pool: Pool) -> None:
+    await tell(pool, 1, 2, 3)
+    await feed.stamp(pool)
+    await numbers(pool, "billing", 2)
+    await tell(pool, 4)
+    await feed.measure(pool)
+    found = exposition().decode()
+    assert "tseeder_feed_unstamped_events 1.0\n" in found
+    assert 'tseeder_feed_reader_lag_events{reader="billing"} 1.0\n' in found
+    assert 'tseeder_feed_reader_lag_events{reader="admin"} 3.0\n' in found
+    assert "tseeder_feed_unstamped_age_seconds 0.0\n" not in found
+    await feed.stamp(pool)
+    await feed.register_readers(pool, ["billing"])
+    await feed.measure(pool)
+    found = exposition().decode()
+    assert "tseeder_feed_unstamped_events 0.0\n" in found
+    assert "tseeder_feed_unstamped_age_seconds 0.0\n" in found
+    assert 'reader="admin"' not in found
