@@ -97,13 +97,14 @@ async def set_put(tx: Tx, object_id: UUID, crc32: int) -> None:
 
 
 CONFIRM_PUT: Final = """
-UPDATE objects SET confirmed = true, etag = $3
+UPDATE objects o SET confirmed = true, etag = $3
 WHERE entry_id = $1 AND object_key = $2 AND state = 'writing' AND epoch = $4
+  AND NOT EXISTS (SELECT FROM uploads u WHERE u.object_id = o.object_id)
 """
 
 
 async def confirm_put(tx: Tx, entry_id: UUID, key: str, etag: str, epoch: int) -> None:
-    """The agent says that it went up. Another epoch's key is left alone."""
+    """The agent says that it went up. Another epoch's key, and one that goes up in parts, are left alone."""
     await tx.execute(CONFIRM_PUT, entry_id, key, etag, epoch)
 
 
