@@ -1,198 +1,243 @@
-"""What the storage adapter makes of answers that are lost, late or lies: a proxy that misbehaves, before rclone."""
+"""What the storage adapter makes of answers that are lost, late or lies: a proxy that goes wrong, before a server."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-import aiohttp
 import pytest
-from aiohttp import web
-from yarl import URL
 
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, open_storage
-from tseeder_jobs.domain.storage import StorageUnavailable, UploadGone
+from tseeder_jobs.domain.storage import StorageRefused, StorageUnavailable, UploadGone
+from tseeder_stack import backing
 from tseeder_stack.s3 import S3Server, signed
+from tseeder_testkit.s3_faults import Answer, Cut, Fault, FaultyS3, Held, Lost, Reset, error, faulty_s3
 
-Fault = Callable[[web.Request, bytes], Awaitable[web.StreamResponse | None]]
 BODY = b"x" * 1000
+TRIES = 2  # of the adapter, for what may pass
 
 
-@dataclass
-class Proxy:
-    """Passes requests on to `upstream`; `fault` may answer instead, or after it saw the true answer."""
+@dataclass(frozen=True)
+class Ground:
+    """A bucket, and jobs' client of it, which comes through the proxy."""
 
-    upstream: str
-    before: Fault | None = None
-    after: Fault | None = None
-    seen: list[str] = field(default_factory=list)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        self.seen.append(f"{request.method} {request.path_qs}")
-        if self.before is not None and (answer := await self.before(request, body)) is not None:
-            return answer
-        url = URL(self.upstream + request.raw_path, encoded=True)
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
-        async with aiohttp.ClientSession(auto_decompress=False) as session:
-            async with session.request(request.method, url, headers=headers, data=body or None) as reply:
-                content = await reply.read()
-                passed = web.Response(status=reply.status, body=content, headers=_end_to_end(reply))
-        if self.after is not None and (answer := await self.after(request, content)) is not None:
-            return answer
-        return passed
+    server: S3Server
+    proxy: FaultyS3
+    storage: Storage
 
 
-def _end_to_end(reply: aiohttp.ClientResponse) -> dict[str, str]:
-    dropped = {"transfer-encoding", "connection", "content-encoding"}
-    if reply.method != "HEAD":
-        dropped.add("content-length")  # aiohttp counts by itself what it has
-    return {name: value for name, value in reply.headers.items() if name.lower() not in dropped}
+@pytest.fixture(scope="module", params=["rclone", pytest.param("radosgw", marks=pytest.mark.radosgw)])
+def each_server(request: pytest.FixtureRequest) -> S3Server:
+    """Each S3 server in turn."""
+    found = request.getfixturevalue(f"{request.param}_server")
+    assert isinstance(found, S3Server)
+    return found
 
 
-@asynccontextmanager
-async def proxied(server: S3Server) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy before `server`, and its URL."""
-    proxy = Proxy(server.endpoint)
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield proxy, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        proxy.over.set()
-        await runner.cleanup()
+@pytest.fixture(scope="module", autouse=True)
+def impatient() -> Iterator[None]:
+    """The client's pause before its second try is up to a second, by chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+async def ground(each_server: S3Server) -> AsyncIterator[Ground]:
+    server = replace(each_server, bucket="lost-answers")
+    await backing.make_bucket(server)
+    async with faulty_s3(server.endpoint) as proxy:
+        endpoint = Endpoint(proxy.url, server.region, server.bucket, server.jobs.access, server.jobs.secret)
+        async with open_storage(endpoint, read_timeout=0.3) as storage:
+            yield Ground(server, proxy, storage)
 
 
 @pytest.fixture
-async def proxy_and_url(s3: S3Server) -> AsyncIterator[tuple[Proxy, str]]:
-    async with proxied(s3) as both:
-        yield both
+def server(ground: Ground) -> S3Server:
+    return ground.server
 
 
 @pytest.fixture
-def proxy(proxy_and_url: tuple[Proxy, str]) -> Proxy:
-    return proxy_and_url[0]
+def storage(ground: Ground) -> Storage:
+    return ground.storage
 
 
 @pytest.fixture
-async def storage(s3: S3Server, proxy_and_url: tuple[Proxy, str]) -> AsyncIterator[Storage]:
-    endpoint = Endpoint(proxy_and_url[1], s3.region, s3.bucket, s3.jobs.access, s3.jobs.secret)
-    async with open_storage(endpoint, read_timeout=1.0) as storage:
-        yield storage
+def proxy(ground: Ground) -> FaultyS3:
+    """The proxy, well, and counting from 0."""
+    ground.proxy.heal()
+    ground.proxy.seen.clear()
+    ground.proxy.struck.clear()
+    return ground.proxy
 
 
-async def _upload(s3: S3Server, storage: Storage) -> tuple[str, list[tuple[int, str]]]:
-    upload_id = await storage.create_upload("key")
+@pytest.fixture
+def key() -> str:
+    """A key of the test's own."""
+    return uuid.uuid4().hex
+
+
+async def upload(server: S3Server, storage: Storage, key: str) -> tuple[str, list[tuple[int, str]]]:
+    """An upload with one part that S3 holds."""
+    upload_id = await storage.create_upload(key)
     query = {"partNumber": "1", "uploadId": upload_id}
-    await asyncio.to_thread(signed, s3, "PUT", f"/{s3.bucket}/key", query=query, body=BODY)
-    return upload_id, [(part.number, part.etag) for part in await storage.list_parts("key", upload_id)]
+    await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", query=query, body=BODY)
+    return upload_id, [(part.number, part.etag) for part in await storage.list_parts(key, upload_id)]
 
 
-def _is_completion(request: web.Request) -> bool:
-    return request.method == "POST" and "uploadId" in request.query
-
-
-ERROR_IN_200 = """<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"""
-
-
-async def test_a_completion_that_answers_200_with_an_error_is_an_error(
-    s3: S3Server, storage: Storage, proxy: Proxy
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(error(200, "InternalError"), id="200 with an error in it"),
+        pytest.param(error(503, "SlowDown"), id="SlowDown"),
+        pytest.param(Answer(500), id="500 without words"),
+        pytest.param(Answer(200), id="200 without words"),
+        pytest.param(Reset(), id="reset"),
+        pytest.param(Held(), id="no answer"),
+    ],
+)
+async def test_a_completion_that_was_not_done_is_unavailable_and_can_be_repeated(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str, fault: Fault
 ) -> None:
-    upload_id, parts = await _upload(s3, storage)
-
-    async def lie(request: web.Request, _: bytes) -> web.Response | None:
-        return web.Response(text=ERROR_IN_200, content_type="application/xml") if _is_completion(request) else None
-
-    proxy.before = lie
+    upload_id, parts = await upload(server, storage, key)
+    proxy.fail(fault, "CompleteMultipartUpload")
     with pytest.raises(StorageUnavailable):
-        await storage.complete_upload("key", upload_id, parts)
-    assert await storage.head("key") is None
+        await storage.complete_upload(key, upload_id, parts)
+    assert 1 <= proxy.struck["CompleteMultipartUpload"] <= TRIES
+    assert await storage.head(key) is None
 
-    proxy.before = None
-    assert (await storage.complete_upload("key", upload_id, parts)).size_bytes == len(BODY)
-
-
-async def test_a_completion_whose_answer_is_lost_can_be_found_out(s3: S3Server, storage: Storage, proxy: Proxy) -> None:
-    upload_id, parts = await _upload(s3, storage)
-
-    async def drop(request: web.Request, _: bytes) -> web.Response | None:
-        if _is_completion(request) and request.transport is not None:
-            request.transport.abort()
-        return None
-
-    proxy.after = drop
-    with pytest.raises((UploadGone, StorageUnavailable)):
-        await storage.complete_upload("key", upload_id, parts)
-
-    proxy.after = None
-    with pytest.raises(UploadGone):
-        await storage.complete_upload("key", upload_id, parts)
-    found = await storage.head("key")
+    proxy.heal()
+    try:
+        assert (await storage.complete_upload(key, upload_id, parts)).size_bytes == len(BODY)
+    except UploadGone:  # what was held until now was passed on first
+        assert isinstance(fault, Held)
+    found = await storage.head(key)
     assert found is not None
     assert found.size_bytes == len(BODY)
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
-async def test_an_overloaded_server_is_unavailable(storage: Storage, proxy: Proxy, status: int) -> None:
-    async def refuse(_request: web.Request, _body: bytes) -> web.Response:
-        return web.Response(status=status)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Lost(), id="no answer"),
+        pytest.param(Cut(), id="half of it"),
+        pytest.param(error(200, "InternalError", after=True), id="200 with an error in it"),
+        pytest.param(error(503, "SlowDown", after=True), id="SlowDown"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, TRIES], ids=["once", "always"])
+async def test_a_completion_whose_answer_is_lost_can_be_found_out(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str, fault: Fault, times: int
+) -> None:
+    upload_id, parts = await upload(server, storage, key)
+    proxy.fail(fault, "CompleteMultipartUpload", times=times)
+    with suppress(UploadGone, StorageUnavailable):  # not PartsRejected: the parts would go up again
+        await storage.complete_upload(key, upload_id, parts)
+    assert proxy.struck["CompleteMultipartUpload"] >= 1
+    proxy.heal()
+    try:
+        again = await storage.complete_upload(key, upload_id, parts)
+    except UploadGone:
+        again = None
+    found = await storage.head(key)
+    assert found is not None
+    assert found.size_bytes == len(BODY)
+    assert again in (None, found)
 
-    proxy.before = refuse
+
+@pytest.mark.parametrize("fault", [Lost(), Reset(), Cut(), error(503, "SlowDown"), Answer(200)], ids=repr)
+async def test_an_open_whose_answer_is_lost_leaves_an_upload_that_can_be_listed(
+    storage: Storage, proxy: FaultyS3, key: str, fault: Fault
+) -> None:
+    proxy.fail(fault, "CreateMultipartUpload")
+    with pytest.raises(StorageUnavailable):
+        await storage.create_upload(key)
+    tried = proxy.struck["CreateMultipartUpload"]
+    opened = [each.upload_id async for each in storage.list_uploads(key)]
+    assert len(opened) == (tried if isinstance(fault, Lost | Cut) else 0)
+    for upload_id in opened:
+        await storage.abort_upload(key, upload_id)
+    assert [each async for each in storage.list_uploads(key)] == []
+
+
+@pytest.mark.parametrize("fault", [Lost(), Reset(), error(503, "SlowDown")], ids=repr)
+async def test_what_is_lost_once_is_asked_again(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str, fault: Fault
+) -> None:
+    """Aborts, deletes and looks may be repeated; nobody above hears of one that failed once."""
+    upload_id, _ = await upload(server, storage, key)
+    await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}-a", body=BODY)
+    once = ("ListParts", "AbortMultipartUpload", "HeadObject", "DeleteObject", "ListMultipartUploads", "DeleteObjects")
+    proxy.fail(fault, *once, times=1)
+    assert len(await storage.list_parts(key, upload_id)) == 1
+    await storage.abort_upload(key, upload_id)
+    assert [each async for each in storage.list_uploads(key)] == []
+    assert await storage.head(f"{key}-a") is not None
+    await storage.delete(f"{key}-a")
+    assert await storage.head(f"{key}-a") is None
+    assert await storage.delete_many(["a", "b"]) == {"a", "b"}
+    assert [proxy.struck[name] for name in once] == [1] * len(once)
+
+
+@pytest.mark.parametrize("fault", [Cut(), Answer(200), Answer(200, "<html>hello</html>")], ids=repr)
+async def test_a_list_that_is_no_list_says_nothing(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str, fault: Fault
+) -> None:
+    """Parts that S3 holds would go up twice, or uploads be taken for gone."""
+    upload_id, _ = await upload(server, storage, key)
+    proxy.fail(fault, "ListParts", "ListMultipartUploads", "ListObjectsV2")
+    with pytest.raises(StorageUnavailable):
+        await storage.list_parts(key, upload_id)
+    with pytest.raises(StorageUnavailable):
+        await anext(storage.list_uploads())
+    with pytest.raises(StorageUnavailable):
+        await storage.list_objects()
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_an_overloaded_server_is_unavailable(storage: Storage, proxy: FaultyS3, status: int) -> None:
+    proxy.fail(Answer(status))
     for call in (storage.create_upload("k"), storage.head("k")):
         with pytest.raises(StorageUnavailable):
             await call
 
 
-async def test_slow_down_is_unavailable(storage: Storage, proxy: Proxy) -> None:
-    async def slow_down(_request: web.Request, _body: bytes) -> web.Response:
-        return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>", content_type="application/xml")
-
-    proxy.before = slow_down
-    with pytest.raises(StorageUnavailable):
-        await storage.create_upload("k")
-
-
-async def test_a_server_that_does_not_answer_is_unavailable(storage: Storage, proxy: Proxy) -> None:
-    async def stall(_request: web.Request, _body: bytes) -> web.Response:
-        await proxy.over.wait()
-        return web.Response(status=503)
-
-    proxy.before = stall
+async def test_a_server_that_does_not_answer_is_asked_once_more_and_no_oftener(
+    storage: Storage, proxy: FaultyS3
+) -> None:
+    proxy.fail(Held())
     with pytest.raises(StorageUnavailable):
         await storage.head("k")
-    assert len(proxy.seen) == 2  # once more, and no oftener
+    assert proxy.seen["HeadObject"] == TRIES
 
 
-async def test_a_server_without_batch_deletes_is_asked_one_by_one(s3: S3Server, storage: Storage, proxy: Proxy) -> None:
+async def test_a_server_without_batch_deletes_is_asked_one_by_one(
+    server: S3Server, storage: Storage, proxy: FaultyS3
+) -> None:
     for key in ("a", "b"):
-        await asyncio.to_thread(signed, s3, "PUT", f"/{s3.bucket}/{key}", body=BODY)
-
-    async def unknown(request: web.Request, _: bytes) -> web.Response | None:
-        refusal = web.Response(
-            status=501, text="<Error><Code>NotImplemented</Code></Error>", content_type="application/xml"
-        )
-        return refusal if request.method == "POST" else None
-
-    proxy.before = unknown
+        await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", body=BODY)
+    proxy.fail(error(501, "NotImplemented"), "DeleteObjects")
     assert await storage.delete_many(["a", "b"]) == {"a", "b"}
     assert await storage.head("a") is None
 
 
-async def test_a_batch_delete_tells_what_is_left(storage: Storage, proxy: Proxy) -> None:
-    async def partly(request: web.Request, _: bytes) -> web.Response | None:
-        text = "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>"
-        return web.Response(text=text, content_type="application/xml") if request.method == "POST" else None
-
-    proxy.before = partly
+async def test_a_batch_delete_tells_what_is_left(storage: Storage, proxy: FaultyS3) -> None:
+    text = "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>"
+    proxy.fail(Answer(200, text), "DeleteObjects")
     assert await storage.delete_many(["a", "b"]) == {"a"}
+
+
+@pytest.mark.parametrize("answer", [Answer(200), Answer(200, "<html/>"), Answer(404), error(403, "AccessDenied")])
+async def test_a_lifecycle_that_cannot_be_read_is_not_written_over(
+    storage: Storage, proxy: FaultyS3, answer: Answer
+) -> None:
+    proxy.fail(answer, "GetBucketLifecycleConfiguration")
+    with pytest.raises((StorageRefused, StorageUnavailable)):
+        await storage.keep_abort_rule(30)
+    assert proxy.seen["PutBucketLifecycleConfiguration"] == 0
 
 
 def test_the_endpoint_keeps_its_secret_out_of_sight() -> None:

@@ -147,7 +147,8 @@ class Storage:
     async def create_upload(self, key: str) -> str:
         """Open a multipart upload; gives its id."""
         with _call("create_upload"):
-            return (await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key))["UploadId"]
+            answer = await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key)
+            return _told(answer, "UploadId")
 
     async def list_parts(self, key: str, upload_id: str) -> list[StoredPart]:
         """What S3 holds of an upload, by number. UploadGone if there is no such upload."""
@@ -157,6 +158,7 @@ class Storage:
                 Bucket=self.bucket, Key=key, UploadId=upload_id, PaginationConfig={"PageSize": self._page}
             )
             async for page in pages:
+                _told(page, "UploadId")
                 for part in page.get("Parts", ()):
                     found.append(StoredPart(part["PartNumber"], part["Size"], _bare(part["ETag"])))
         return sorted(found, key=lambda part: part.number)
@@ -171,6 +173,8 @@ class Storage:
             try:
                 with _call("list_uploads"):
                     page = await anext(iterator, None)
+                    if page is not None:
+                        _told(page, "Bucket")
             except UploadGone:  # rclone, while no upload was opened since it started
                 return
             if page is None:
@@ -308,6 +312,7 @@ class Storage:
         try:
             with _call("list_objects"):
                 answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after, MaxKeys=self._page)
+                _told(answer, "Name")
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
         return [ListedObject(each["Key"], each["LastModified"]) for each in answer.get("Contents", ())]
@@ -380,6 +385,14 @@ def _with_md5(params: dict[str, Any], **_kwargs: object) -> None:
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
+def _told(answer: Mapping[str, Any], name: str) -> str:
+    """What every true answer has. One of status 200 without it is none: something between answered."""
+    value = answer.get(name)
+    if not value:
+        raise StorageUnavailable(f"no {name}")
+    return str(value)
+
+
 def _bare(etag: str) -> str:
     return etag.strip('"')
 
@@ -406,6 +419,10 @@ def _counted(name: str) -> Iterator[None]:
         if not (name in ("head", "get_lifecycle") and isinstance(known, UploadGone)):  # that is an answer
             _errors.labels(name, bounded(exc.response.get("Error", {}).get("Code", ""), _COUNTED)).inc()
         raise known from exc
+    except StorageUnavailable as exc:
+        outcome = exc.code
+        _errors.labels(name, "no_answer").inc()
+        raise
     except NoCredentialsError as exc:
         outcome = "storage_refused"
         raise StorageRefused("no credentials") from exc
