@@ -164,6 +164,8 @@ async def test_what_is_no_progress_of_this_job_is_not_passed_on(door: Door, user
         await stream.until("snapshot")
         await bus.ring(subjects.job_progress(job), b"\xff\xff\xff")
         await bus.ring(subjects.job_progress(job), progress("00000000-0000-0000-0000-000000000000", 1))
+        await bus.ring(subjects.job_progress(job), progress(job, 11_001))
+        await bus.ring(subjects.job_progress(job), progress(job, -1))
         await bus.ring(subjects.job_progress(job), progress(job, 2))
         assert (await stream.until("progress")).data["downloaded_bytes"] == 2
 

@@ -11,11 +11,12 @@ from google.protobuf.message import DecodeError
 from tseeder import subjects
 from tseeder.agent.v1.progress_pb2 import Progress
 from tseeder_bus import Bus, Messages
+from tseeder_gateway.domain.believable import is_believable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 
 _log = get_logger(__name__)
-_unreadable = counter("gateway_progress_unreadable", "Progress messages that could not be read")
+_unreadable = counter("gateway_progress_unreadable", "Progress messages that could not be read, or be true")
 
 
 class Watcher:
@@ -123,7 +124,7 @@ async def _hear_progress(messages: Messages, topic: _Topic, job_id: str) -> None
         except DecodeError:
             _unreadable.inc()
             continue
-        if progress.job_id != job_id:
+        if progress.job_id != job_id or not is_believable(progress, topic.last):
             _unreadable.inc()
             continue
         topic.last = progress
