@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint types hooks generate verify clean
+.PHONY: help setup up demo test fuzz lint types hooks generate verify clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -24,6 +24,9 @@ demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORR
 
 test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 	@$(BIN)/python -m pytest tests -n 3
+
+fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
+	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP
 
 lint: setup ## ruff and the import rules
 	@$(BIN)/ruff check

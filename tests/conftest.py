@@ -38,6 +38,7 @@ EMPTY, MIGRATED = "template_empty", "template_migrated"
 NEEDS = {
     "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
     "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
+    "images": (("podman",), "apt-get install --no-install-recommends podman buildah runc netavark"),
 }
 
 
@@ -47,6 +48,7 @@ TOGETHER = (
     "e2e/cli",
     "e2e/observed",
     "e2e",
+    "fuzz",
     "integration/jobs",
     "integration/agent",
     "faults",

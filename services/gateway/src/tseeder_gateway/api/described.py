@@ -101,29 +101,49 @@ TAGS: Final = [
     {"name": "admin", "description": "Operators' views and verbs; verbs are audited."},
 ]
 
-EVENTS: Final[Json] = {
-    "description": """Server-sent events (UTF-8, `event`, `data`, and `id` where it names a version of the job).
 
-- `snapshot`: first, unless Last-Event-ID names the job's present version. Data: SnapshotView. Id: the version.
-- `job`: the job has a newer version. Data: JobView. Id: the version.
-- `progress`: how far it is, about once a second while it moves. Data: ProgressView. No id: it may be missed.
-- `end`: nothing more will come; do not open the stream again. Data: EndView.
+def _event(name: str, view: str, *, has_id: bool) -> Json:
+    """The fields of one event."""
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{view}"},
+    }
+    number = {
+        "type": "string",
+        "pattern": "^[0-9]+$",
+        "description": "the job's version" if has_id else "not sent: readers keep that of the event before",
+    }
+    return {
+        "type": "object",
+        "properties": {"event": {"type": "string", "const": name}, "data": data, "id": number},
+        "required": ["event", "data", *(("id",) if has_id else ())],
+        "additionalProperties": False,
+    }
+
+
+EVENTS: Final[Json] = {
+    "description": """Server-sent events; the schema is that of each event.
+
+- `snapshot`: first, unless Last-Event-ID names the job's present version.
+- `job`: the job has a newer version.
+- `progress`: how far it is, about once a second while it moves. It has no id, and may be missed.
+- `end`: nothing more will come; do not open the stream again.
 
 Comments (`: ping`) come every 15 s. A stream that ends without `end` (a restart, a lost connection) is to be opened
-again, after `retry` milliseconds. Each data is one line of JSON; `x-events` names the schemas.""",
+again, after `retry` milliseconds. Each data is one line of JSON.""",
     "content": {
         "text/event-stream": {
-            "schema": {"type": "string"},
-            "x-events": {
-                name: {"$ref": f"#/components/schemas/{view}"}
-                for name, view in {
-                    "snapshot": "SnapshotView",
-                    "job": "JobView",
-                    "progress": "ProgressView",
-                    "end": "EndView",
-                }.items()
+            "schema": {
+                "type": "object",
+                "oneOf": [
+                    _event("snapshot", "SnapshotView", has_id=True),
+                    _event("job", "JobView", has_id=True),
+                    _event("progress", "ProgressView", has_id=False),
+                    _event("end", "EndView", has_id=False),
+                ],
             },
-            "example": 'retry: 1000\n\nevent: end\ndata: {"reason":"completed"}\n\n',
+            "example": {"event": "end", "data": '{"reason":"completed"}'},
         }
     },
 }

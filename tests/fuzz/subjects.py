@@ -1,0 +1,103 @@
+"""What requests are about: ids that exist, of things in many states, one's own and others'."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.integration.gateway.conftest import lease_of, submitted
+from tests.integration.gateway.running import Caller, Door
+from tests.integration.jobs.playing import Agent
+from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
+
+KIB: Final = 1 << 10
+_serial = itertools.count(5_000_000)
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Ids by the name of their path parameter: `kept` stay what they are; `spent` may be changed and deleted."""
+
+    root: Caller
+    other: Caller
+    agent_id: str
+    torrent: bytes
+    kept: dict[str, tuple[str, ...]]
+    spent: dict[str, deque[str]]
+
+    def choose(self, operation_id: str, parameter: str, number: int) -> str | None:
+        """An id for a parameter of an operation; None where there is none."""
+        pool: Iterable[str]
+        if parameter == "agent_id":
+            pool = (self.agent_id,)
+        elif operation_id == "job_events":
+            pool = self.kept["ended"]  # others' streams would not end
+        elif operation_id in _LOOKING:
+            pool = (*self.kept[parameter], *self.spent[parameter])
+        else:
+            pool = (*self.spent[parameter], *self.kept["other_" + parameter])
+        found = tuple(pool)
+        return found[number % len(found)] if found else None
+
+    def forget(self, gone: Mapping[str, str]) -> None:
+        """These are deleted."""
+        for parameter, value in gone.items():
+            if value in self.spent[parameter]:
+                self.spent[parameter].remove(value)
+
+
+_LOOKING: Final = frozenset(
+    f"{prefix}{name}" for name in ("job", "file", "content", "list_job_files") for prefix in ("get_", "head_", "")
+)
+
+
+async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder: Path) -> Subjects:
+    """A stored job, a cancelled one, and some that are queued, of `root`; some of `other`; keys."""
+    stored = await _torrent(folder, 3)
+    stored_job = await submitted(door, root, stored)
+    await agent.run(await lease_of(agent, stored_job), stored)
+    ended = await submitted(door, root, await _torrent(folder, 1))
+    await door.call("POST", f"/v1/jobs/{ended}/cancel", user=root)
+    queued = [await submitted(door, root, await _torrent(folder, 3)) for _ in range(6)]
+    others = [await submitted(door, other, await _torrent(folder, 2)) for _ in range(2)]
+    stored_files = await _files(door, root, stored_job)
+    keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
+    other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
+    queued_files = [each for job in queued for each in await _files(door, root, job)]
+    return Subjects(
+        root=root,
+        other=other,
+        agent_id=agent.agent_id,
+        torrent=stored.torrent.read_bytes(),
+        kept={
+            "job_id": (stored_job, ended, *others),
+            "file_id": (*stored_files, *await _files(door, other, others[0])),
+            "key_id": (),
+            "ended": (stored_job, ended, others[0]),
+            "other_job_id": tuple(others),
+            "other_file_id": tuple(await _files(door, other, others[0])),
+            "other_key_id": (other_key["key"]["key_id"],),
+        },
+        spent={
+            "job_id": deque(queued, maxlen=20),
+            "file_id": deque(queued_files, maxlen=60),
+            "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
+        },
+    )
+
+
+async def _files(door: Door, user: Caller, job_id: str) -> list[str]:
+    answer = await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)
+    return [file["file_id"] for file in answer.json["items"]]
+
+
+async def _torrent(folder: Path, files: int) -> Sample:
+    serial = next(_serial)
+    specs = tuple(FileSpec(f"file {number}.txt", 100 * (number + 1)) for number in range(files))
+    spec = TorrentSpec(specs, name=f"fuzz {serial}", seed=serial, piece_length=16 * KIB)
+    return await asyncio.to_thread(write_torrent, folder / str(serial), spec)
