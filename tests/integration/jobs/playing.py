@@ -3,15 +3,18 @@ from the torrent's content on disk instead of from a swarm."""
 
 from __future__ import annotations
 
+import io
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aioboto3
+import aiohttp
 from botocore.config import Config
+from yarl import URL
 
 from tests.integration.jobs.running import JOIN_SECRET, Service, eventually
 from tseeder.jobs.v1 import agents_pb2 as pb
@@ -171,7 +174,11 @@ class Agent:
         """The bytes of one plan, to S3."""
         assert plan.verdict == pb.WRITE_VERDICT_GO
         where = {"Bucket": self.service.world.s3.bucket, "Key": plan.object_key, "Body": body}
-        if plan.part_number:
+        answer: Mapping[str, str]
+        if plan.presigned_url:
+            status, answer = await put_by(plan.presigned_url, body)
+            assert status == 200
+        elif plan.part_number:
             answer = await self.s3.upload_part(**where, PartNumber=plan.part_number, UploadId=plan.s3_upload_id)
         else:
             answer = await self.s3.put_object(**where)
@@ -236,6 +243,16 @@ def pieces(sample: Sample, entry: pb.Entry) -> list[Piece]:
 def intent(file_index: int, number: int, body: bytes) -> pb.WriteIntent:
     """What is about to go up."""
     return pb.WriteIntent(file_index=file_index, part_number=number, size_bytes=len(body), crc32=zlib.crc32(body))
+
+
+async def put_by(url: str, body: bytes) -> tuple[int, Mapping[str, str]]:
+    """Status and headers of a PUT by a presigned URL, with the condition that is signed into it, if one is."""
+    headers = {"If-None-Match": "*"} if "if-none-match" in url else {}
+    async with aiohttp.ClientSession() as http:
+        async with http.put(
+            URL(url, encoded=True), data=io.BytesIO(body), headers=headers, skip_auto_headers=["Content-Type"]
+        ) as answer:
+            return answer.status, answer.headers
 
 
 async def _metadata(

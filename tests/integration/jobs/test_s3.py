@@ -16,6 +16,7 @@ import pytest
 from yarl import URL
 
 from tests.integration.jobs.playing import agents_s3
+from tests.integration.jobs.running import eventually
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, StoredObject, open_storage
 from tseeder_jobs.domain.lifecycle import ABORT_RULE_ID
 from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
@@ -200,9 +201,16 @@ class TestOnRadosGW(StorageTests):
 
     async def test_an_expired_url_is_refused(self, server: S3Server, storage: Storage) -> None:
         await put(server, "key", b"x")
-        url = await storage.presign_get("key", seconds=60)
-        past = url.replace("X-Amz-Expires=60", "X-Amz-Expires=1")
-        assert (await fetch(past))[0] == 403
+        read = await storage.presign_get("key", seconds=1)
+        write = await storage.presign_put("other", size_bytes=1, seconds=1)
+        assert (await fetch(read))[0] == 200
+
+        async def expired() -> bool:
+            return (await fetch(read))[0] == 403
+
+        await eventually(expired)
+        assert await put_by(write, b"x", **{"If-None-Match": "*"}) == 403
+        assert await storage.head("other") is None
 
     async def test_more_than_one_page_is_listed(self, server: S3Server) -> None:
         """Of parts, of uploads (some of the same key), and of objects."""

@@ -7,6 +7,7 @@ and the raw path pass unchanged: the server sees the proxy's host, as it would s
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -123,7 +124,7 @@ class FaultyS3:
                     request.method,
                     url,
                     headers=headers,
-                    data=body or None,
+                    data=io.BytesIO(body) if body else None,
                     skip_auto_headers=skipped,
                     allow_redirects=False,
                 ) as reply:

@@ -222,7 +222,7 @@ class Storage:
             return None
         if "ContentLength" not in answer:
             raise StorageUnavailable("HEAD tells no size")
-        return StoredObject(answer["ContentLength"], _bare(answer.get("ETag", "")))
+        return StoredObject(answer["ContentLength"], _bare(_told(answer, "ETag")))
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""

@@ -171,6 +171,11 @@ async def _effect(ctx: Context, intent: Intent) -> _Seen:
             found = await ctx.storage.complete_upload(live.object_key, live.s3_upload_id, etags)
         except UploadGone:
             _log.info("upload_gone_at_complete")
+        except StorageUnavailable:
+            # Perhaps only the answer was lost. No key is used twice, so an object that is there is this one.
+            found = await ctx.storage.head(live.object_key)
+            if found is None:
+                raise
         except PartsRejected:
             # S3 holds other parts than were confirmed: they all go up again, into a new upload.
             _log.warning("parts_rejected_at_complete")
