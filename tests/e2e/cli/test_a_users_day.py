@@ -189,6 +189,18 @@ def test_the_first_admin_is_made_once(computer: Computer) -> None:
     assert computer.run("ls", env={"TSEEDER_API_KEY": key}).status == 0
 
 
+def test_an_admin_whom_an_earlier_demo_made_is_named(computer: Computer) -> None:
+    """Demos of before made their user the first admin."""
+    path = computer.state / "demo" / "account.json"
+    ordinary = path.read_text()
+    path.write_text(json.dumps({"email": ADMIN, "password": PASSWORD, "api_key": computer.run("key").out.strip()}))
+    refused = computer.run("admin", "bootstrap", "--email", "b@example.org", "--password-stdin", stdin=PASSWORD)
+    path.write_text(ordinary)
+    assert refused.status == 5
+    assert f"{ADMIN}, whom an earlier demo made" in refused.errors
+    assert str(path) in refused.errors
+
+
 def test_a_torrent_is_watched_to_its_end(computer: Computer, swarm: dict[str, Any]) -> None:
     done = computer.run("add", swarm["torrent"], "--watch", "--name", "My film")
     assert done.status == 0, done.errors

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.cli.terminals import at_a_terminal
+from tests.unit.cli.wires import JOB_ID
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.main import app
 from tseeder_cli.verbs.jobs import read_source
@@ -115,6 +119,21 @@ def test_nothing_is_deleted_where_nobody_can_be_asked() -> None:
 def test_a_question_is_ended_by_ctrl_c_or_by_the_end_of_the_input(key: bytes, code: int, word: str) -> None:
     status, shown = at_a_terminal("login", "https://a.example", answer=key)
     assert (status, word in shown, "Traceback" in shown) == (code, True, False)
+
+
+def test_ctrl_c_in_a_download_says_how_to_go_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "tseeder_cli", "--url", url, "get", JOB_ID]
+        env = {**os.environ, "TSEEDER_API_KEY": "key"}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
+            connection, _ = silent.accept()  # it waits for an answer from now on
+            with connection:
+                connection.recv(1)
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=30)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert said == "\nstopped; say the same again, and it goes on from here\n"
 
 
 def test_a_first_admin_elsewhere_needs_a_token() -> None:
