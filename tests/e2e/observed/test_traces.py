@@ -38,7 +38,8 @@ class Trace:
 
 
 @pytest.fixture
-def trace(day: Day) -> Trace:
+async def trace(day: Day) -> Trace:
+    await day.spans()
     return Trace(day.receiver.of(day.trace))
 
 
@@ -120,8 +121,8 @@ def test_the_completion(trace: Trace) -> None:
     assert complete.ended <= trace.one("transfer").ended
 
 
-def test_a_magnets_metadata_is_resolved_in_a_trace_of_its_own(day: Day) -> None:
-    resolved = [span for span in day.receiver.spans if span.name == "resolve metadata" and span.trace != day.trace]
+async def test_a_magnets_metadata_is_resolved_in_a_trace_of_its_own(day: Day) -> None:
+    resolved = [span for span in await day.spans() if span.name == "resolve metadata" and span.trace != day.trace]
     ours = [Trace(day.receiver.of(span.trace)) for span in resolved]
     told = [trace for trace in ours if trace.all(f"{AGENTS}SubmitMetadata", "SERVER")]
     assert [trace.path(trace.one("resolve metadata")) for trace in told] == [
@@ -129,10 +130,10 @@ def test_a_magnets_metadata_is_resolved_in_a_trace_of_its_own(day: Day) -> None:
     ]
 
 
-def test_polls_and_heartbeats_make_no_traces(day: Day) -> None:
-    roots = {(span.service, span.kind) for span in day.receiver.spans if not span.parent}
-    assert roots == {("tseeder-gateway", "SERVER")}
-    assert [span for span in day.receiver.spans if span.name.endswith(("/Heartbeat", "/Claim", "/Register"))] == []
+async def test_polls_and_heartbeats_make_no_traces(day: Day) -> None:
+    spans = await day.spans()
+    assert {(span.service, span.kind) for span in spans if not span.parent} == {("tseeder-gateway", "SERVER")}
+    assert [span for span in spans if span.name.endswith(("/Heartbeat", "/Claim", "/Register"))] == []
 
 
 def test_log_lines_name_their_trace(day: Day) -> None:
@@ -140,6 +141,7 @@ def test_log_lines_name_their_trace(day: Day) -> None:
         assert f'"trace_id": "{day.trace}"' in day.logs[name], name
 
 
-def test_no_span_says_what_it_may_not(day: Day) -> None:
-    assert len(day.receiver.spans) > 100
-    assert {span.name: leaks for span in day.receiver.spans if (leaks := day.leaks(span.text))} == {}
+async def test_no_span_says_what_it_may_not(day: Day) -> None:
+    spans = await day.spans()
+    assert len(spans) > 100
+    assert {span.name: leaks for span in spans if (leaks := day.leaks(span.text))} == {}
