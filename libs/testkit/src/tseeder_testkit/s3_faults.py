@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, web
@@ -67,13 +68,16 @@ class _Plan:
 
 @dataclass(slots=True)
 class FaultyS3:
-    """Made by `faulty_s3`. `seen` counts requests by operation, whatever became of them."""
+    """Made by `faulty_s3`. By operation: `seen` counts requests, whatever became of them, `struck` those that a fault
+    met, `refused` those that the server itself answered with 403."""
 
     upstream: str
     url: str = ""
     seen: Counter[str] = field(default_factory=Counter)
-    struck: Counter[str] = field(default_factory=Counter)  # those that a fault met
+    struck: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     _plans: dict[str, _Plan] = field(default_factory=dict)
+    _turns: dict[str, list[Fault]] = field(default_factory=dict)
     _healed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, fault: Fault, *operations: str, times: int = -1) -> None:
@@ -82,9 +86,15 @@ class FaultyS3:
         for operation in operations or ("*",):
             self._plans[operation] = _Plan(fault, times)
 
+    def fail_in_turn(self, operation: str, *faults: Fault) -> None:
+        """The next requests of this operation meet these, one each."""
+        self._healed.clear()
+        self._turns[operation] = list(faults)
+
     def heal(self) -> None:
         """All is well, also for what is held."""
         self._plans.clear()
+        self._turns.clear()
         self._healed.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -107,6 +117,9 @@ class FaultyS3:
                 return await _spoiled(request, reply, fault)
 
     def _next(self, operation: str) -> Fault | None:
+        if turns := self._turns.get(operation):
+            self.struck[operation] += 1
+            return turns.pop(0)
         plan = self._plans.get(operation) or self._plans.get("*")
         if plan is None or not plan.left:
             return None
@@ -128,6 +141,8 @@ class FaultyS3:
                     skip_auto_headers=skipped,
                     allow_redirects=False,
                 ) as reply:
+                    if reply.status == HTTPStatus.FORBIDDEN:
+                        self.refused[operation_of(request.method, request.path, request.query)] += 1
                     return web.Response(status=reply.status, body=await reply.read(), headers=_end_to_end(reply))
         except (ClientError, OSError, TimeoutError):
             return _broken(request)
