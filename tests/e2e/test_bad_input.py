@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
 
+from tests.e2e.unchanged import everything
 from tests.e2e.world import World
-from tests.faults.invariants import object_keys, open_uploads
 from tseeder_testkit.bad_inputs import BAD_INFO_HASHES, BAD_MAGNETS, BAD_TORRENTS, BadText, BadTorrent
-
-# What agents and loops write by themselves, whoever asks for what.
-RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations")
 
 STATUS: Final = {"magnet_too_large": 413, "torrent_too_large": 413}
 
@@ -31,30 +27,9 @@ async def strict(package_world: World) -> AsyncIterator[World]:
 @pytest.fixture
 async def unchanged(strict: World) -> AsyncIterator[World]:
     """Jobs, usage, S3 and every row are afterwards what they were before."""
-    before = await everything(strict)
+    before = await everything(strict, {})
     yield strict
-    assert await everything(strict) == before
-
-
-async def everything(world: World) -> dict[str, Any]:
-    """All that a refused request must leave alone."""
-    jobs = [job async for job in world.ann.client.all_jobs()]
-    s3 = await asyncio.to_thread(lambda: (object_keys(world.stack.s3), open_uploads(world.stack.s3)))
-    return {"jobs": jobs, "usage": await world.ann.client.usage(), "s3": s3, "rows": await rows(world)}
-
-
-async def rows(world: World) -> dict[str, tuple[int, str]]:
-    """Count and digest of the rows of each table of jobs."""
-    tables = await world.fetch(
-        """SELECT table_name FROM information_schema.tables
-           WHERE table_schema = 'jobs' AND table_name <> ALL($1::text[])""",
-        list(RESTLESS),
-    )
-    union = " UNION ALL ".join(
-        f"SELECT '{name}', count(*), COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} t"  # noqa: S608
-        for (name,) in tables
-    )
-    return {name: (count, digest) for name, count, digest in await world.fetch(union)}
+    assert await everything(strict, {}) == before
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.faults.invariants import object_keys, open_uploads
+from tseeder_pg import Pool, Record, connection
+
+if TYPE_CHECKING:
+    from tests.e2e.world import World
 
 Fetch = Callable[..., Awaitable[Sequence[Any]]]
+
+# What agents and loops write by themselves, whoever asks for what.
+RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations")
+# Tries are counted, and acts that were refused are audited, by design.
+COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations")
 
 
 async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str, tuple[int, str]]:
@@ -22,3 +35,24 @@ async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str
         for (name,) in tables
     )
     return {name: (count, digest) for name, count, digest in await fetch(union)}
+
+
+async def everything(world: World, others: Mapping[str, Pool]) -> dict[str, Any]:
+    """All that a refused request must leave alone; of `others` the numbers of rows, since sessions note their use."""
+    s3 = await asyncio.to_thread(lambda: (object_keys(world.stack.s3), open_uploads(world.stack.s3)))
+    counts = {}
+    for schema, pool in others.items():
+        found = await rows(partial(_fetch, pool), schema, COUNTING)
+        counts[schema] = {table: count for table, (count, _) in found.items()}
+    return {
+        "jobs": [job async for job in world.ann.client.all_jobs()],
+        "usage": await world.ann.client.usage(),
+        "s3": s3,
+        "rows": await rows(world.fetch, "jobs", RESTLESS),
+        "others": counts,
+    }
+
+
+async def _fetch(pool: Pool, sql: str, *values: Any) -> list[Record]:
+    async with connection(pool) as held:
+        return await held.fetch(sql, *values)
