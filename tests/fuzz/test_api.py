@@ -91,6 +91,9 @@ def _order(name: str) -> tuple[int, str]:
     return (-1 if name in _MAKING else _ENDING.index(name) + 1 if name in _ENDING else 0), name
 
 
+NAMES: Final = sorted(OPERATIONS, key=_order)
+
+
 class Run:
     """The cases of one operation."""
 
@@ -155,7 +158,7 @@ class Run:
 
 # The services run in this process, beside hypothesis, and spread their loops by `random`.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
-@pytest.mark.parametrize("name", sorted(OPERATIONS, key=_order))
+@pytest.mark.parametrize("name", NAMES)
 async def test_an_operation_is_what_it_says(door: Door, subjects: Subjects, name: str) -> None:
     run = Run(door, subjects, name)
     await asyncio.to_thread(run.all)

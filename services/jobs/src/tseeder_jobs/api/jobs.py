@@ -123,7 +123,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: Any) -> pb.Usage:
         """What the caller holds, and may hold."""
-        view = await get_usage(self._ctx, user("jobs:read"))
+        view = await get_usage(self._ctx, user("me:read"))
         return pb.Usage(
             live_jobs=view.live_jobs,
             reserved_bytes=view.reserved_bytes,

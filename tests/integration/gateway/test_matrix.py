@@ -1,0 +1,187 @@
+"""Who may do what: every operation of the description, for every role, for a key of each single scope, about one's own
+things and somebody else's. A route that is not built here, or is not described, fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from tests.integration.auth.running import unique_email
+from tests.integration.gateway.conftest import MakeSample, submitted
+from tests.integration.gateway.running import Caller, Door, browsing, unique
+from tests.integration.jobs.playing import Agent
+from tseeder.auth.v1 import auth_pb2
+
+ROLES: Final = ("user", "support", "admin", "superadmin")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+GATE: Final = frozenset({"scope_missing", "role_too_low"})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who tries everything. `owner` is whose things are his own."""
+
+    name: str
+    headers: dict[str, str]
+    role: str = ""
+    scope: str = ""
+    owner: str = ""
+
+    def may(self, operation: dict[str, Any]) -> bool:
+        """What the description says."""
+        if self.scope:
+            return bool(self.scope == operation["x-scope"])
+        return bool(self.role) and ROLES.index(self.role) >= ROLES.index(operation["x-least-role"])
+
+
+@dataclass
+class Things:
+    """Ids by owner and path parameter; a deleted one is made anew."""
+
+    make: dict[str, Callable[[str], Awaitable[str]]]
+    known: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    async def of(self, owner: str, parameter: str) -> str:
+        """An id of this owner's. Fails for a parameter that nobody has said how to make."""
+        assert parameter in self.make, f"say here how a {parameter} is made"
+        if (owner, parameter) not in self.known:
+            self.known[owner, parameter] = await self.make[parameter](owner)
+        return self.known[owner, parameter]
+
+    def gone(self, owner: str) -> None:
+        """One was deleted, and with a job its files."""
+        for known in [key for key in self.known if key[0] == owner]:
+            del self.known[known]
+
+
+@pytest.fixture
+async def principals(door: Door) -> dict[str, Principal]:
+    """One of each, and a stranger whose things are nobody's here."""
+    made = {"anonymous": Principal("anonymous", {})}
+    people: dict[str, Caller] = {}
+    for role in (*ROLES, "stranger"):
+        kind = auth_pb2.Role.Value(f"ROLE_{(role if role in ROLES else 'user').upper()}")
+        email = (await door.upstream.auth.new_user(kind, unique_email())).email
+        people[role] = await browsing(door, email)
+        made[role] = Principal(role, dict(people[role].headers), role if role in ROLES else "user", owner=role)
+    scopes = (await door.call("GET", "/v1/me", user=people["superadmin"])).json["scopes"]
+    assert {"admin:read", "admin:write", "me:write"} <= set(scopes)
+    for scope in scopes:
+        body = {"name": scope, "scopes": [scope]}
+        key = await door.call("POST", "/v1/me/api-keys", user=people["superadmin"], json=body)
+        made[scope] = Principal(f"key of {scope}", {"X-API-Key": key.json["secret"]}, scope=scope, owner="superadmin")
+    return made
+
+
+@pytest.fixture
+def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: MakeSample) -> Things:
+    """How each kind of id comes to be."""
+
+    def caller(owner: str) -> Caller:
+        return Caller("", "", principals[owner].headers)
+
+    async def job(owner: str) -> str:
+        return await submitted(door, caller(owner), await sample({"a.txt": 10}))
+
+    async def file(owner: str) -> str:
+        files = await door.call("GET", f"/v1/jobs/{await job(owner)}/files", user=caller(owner))
+        return str(files.json["items"][0]["file_id"])
+
+    async def key(owner: str) -> str:
+        made = await door.call("POST", "/v1/me/api-keys", user=caller(owner), json={"name": unique()})
+        return str(made.json["key"]["key_id"])
+
+    async def the_agent(_owner: str) -> str:
+        return agent.agent_id
+
+    return Things({"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent})
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """What to send: the example. Fails for an operation that wants a body, a header or a query and shows none."""
+    for parameter in operation["parameters"]:
+        assert parameter["in"] == "path" or not parameter.get("required"), parameter
+    if "requestBody" not in operation:
+        return {}
+    return {"json": operation["requestBody"]["content"]["application/json"]["example"]}
+
+
+async def outcome(door: Door, method: str, path: str, headers: dict[str, str], body: dict[str, Any]) -> str:
+    """`anonymous`, `denied`, `missing` or `allowed`: how far the request came."""
+    async with door.http.request(method, door.url + path, headers=headers, allow_redirects=False, **body) as answer:
+        is_problem = answer.content_type == "application/problem+json" and method != "HEAD"
+        code = str((await answer.json(content_type=None))["code"]) if is_problem else ""
+        status = answer.status
+    if status == 401 and code in ("", "unauthenticated"):
+        return "anonymous"
+    if status == 403 and (code in GATE or method == "HEAD"):
+        return "denied"
+    if status == 404 and (code.endswith("_not_found") or method == "HEAD"):
+        return "missing"
+    return "allowed" if status < 500 else f"{status} {code}"
+
+
+def expected(principal: Principal, operation: dict[str, Any], whose: str) -> str:
+    """What the description says of this cell."""
+    if "x-scope" not in operation:
+        return "allowed"
+    if principal.name == "anonymous":
+        return "anonymous"
+    if not principal.may(operation):
+        return "denied"
+    is_operators = operation["x-scope"].startswith("admin:")  # they act on anybody's
+    return "missing" if whose == "other" and not is_operators else "allowed"
+
+
+async def test_everybody_may_what_the_description_says_and_nothing_else(
+    door: Door, principals: dict[str, Principal], things: Things
+) -> None:
+    document = (await door.call("GET", "/openapi.json")).json
+    cells, wrong = 0, []
+    for method, path, operation in operations(document):
+        names = re.findall(r"\{([a-z_]+)\}", path)
+        body = body_of(operation)
+        for principal in principals.values():
+            if principal.name == "stranger":
+                continue
+            for whose in ("own", "other") if names else ("own",):
+                owner = "stranger" if whose == "other" or not principal.owner else principal.owner
+                url = path.format(**{name: await things.of(owner, name) for name in names})
+                headers = principal.headers
+                if operation["operationId"] == "log_out" and principal.role:
+                    email = (await door.call("GET", "/v1/me", headers=headers)).json["email"]
+                    headers = dict((await browsing(door, email)).headers)  # a session of its own to end
+                seen = await outcome(door, method, url, headers, body)
+                cells += 1
+                if seen != expected(principal, operation, whose):
+                    wrong.append(f"{principal.name}: {method} {path} ({whose}): {seen}")
+                if method == "DELETE" and seen == "allowed":
+                    things.gone(owner)
+    assert not wrong, "\n".join(wrong)
+    print(f"the matrix has {cells} cells")
+    assert cells > 10 * len(list(operations(document)))
+
+
+async def test_the_description_knows_every_route_and_every_other_method_is_refused(door: Door) -> None:
+    document = (await door.call("GET", "/openapi.json")).json
+    for path, described in document["paths"].items():
+        url = re.sub(r"\{[a-z_]+\}", "01a1f8b5-2825-728a-81b6-9320f137115c", path)
+        known = {method.upper() for method in described}
+        for method in METHODS:
+            answer = await door.call(method, url)
+            if method in known:
+                assert answer.status != 405, (method, path)
+                continue
+            assert answer.status == 405, (method, path)
+            assert method == "HEAD" or answer.code == "method_not_allowed"
+            assert set(answer.headers["Allow"].split(", ")) == known, (method, path)
