@@ -129,7 +129,7 @@ async def _jobs(world: World, swarm: Swarm, private: Sample, public: Sample) -> 
 
 def _digest(sample: Sample) -> bytes:
     """A hash like the sample's, which nobody seeds."""
-    return bytes(byte ^ 0x55 for byte in bytes.fromhex(sample.info_hash_v1))
+    return bytes(byte ^ 0x55 for byte in bytes.fromhex(sample.info_hash))
 
 
 async def _errors(world: World, sample: Sample, done: Job) -> None:
@@ -143,7 +143,7 @@ async def _errors(world: World, sample: Sample, done: Job) -> None:
             await http.post("/v1/jobs", json={"magnet": magnet + "&xt=urn:btih:zz"}),
             await http.post("/v1/jobs", json={"magnet": 7, "info_hash": sample.info_hash_v1}),
             await http.post("/v1/jobs", content=magnet, headers={"Content-Type": "text/plain"}),
-            await http.post("/v1/jobs", json={"magnet": "magnet:?" + sample.info_hash_v1 * 100_000}),
+            await http.post("/v1/jobs", json={"magnet": "magnet:?" + sample.info_hash * 100_000}),
             await http.post("/v1/jobs", files={"torrent": ("Strictly Private.mkv.torrent", b"d4:infoi1ee")}),
             await http.post("/v1/jobs", json={"info_hash": "ff" * 20}, headers=key),
             await http.post("/v1/jobs", json={"info_hash": "ee" * 20}, headers=key),

@@ -36,5 +36,5 @@ def test_nothing_secret_is_in_them(day: Day) -> None:
 
 def test_the_search_finds_what_is_there(day: Day) -> None:
     """The same search, on what services would have said."""
-    said = f"peer asked for {day.private.info_hash_v1.upper()} of {day.world.ann.email} by {day.world.ann.key}"
+    said = f"peer asked for {day.private.info_hash.upper()} of {day.world.ann.email} by {day.world.ann.key}"
     assert len(day.leaks(said)) >= 4

@@ -114,3 +114,19 @@ def test_secrets_stay_hidden(lines: Lines) -> None:
 def test_a_newline_does_not_break_the_line(lines: Lines) -> None:
     log.info("first\nsecond", text="a\r\nb")
     assert len(lines.all()) == 1
+
+
+def test_what_stands_in_a_row_that_postgres_complains_of_is_not_told(lines: Lines) -> None:
+    text = "duplicate key value\nDETAIL:  Key (email)=(ann@example.org) already exists."
+    try:
+        try:
+            raise ValueError(text)
+        except ValueError as exc:
+            raise RuntimeError("could not write") from exc
+    except RuntimeError as exc:
+        log.exception("failed")
+        log.warning("failed_in_a_group", exc_info=ExceptionGroup("several", [exc]))
+    alone, grouped = lines.all()
+    assert [each["exc_value"] for each in alone["exception"]] == ["could not write", "duplicate key value"]
+    assert "duplicate key value" in json.dumps(grouped)
+    assert "ann@example.org" not in json.dumps([alone, grouped])

@@ -117,6 +117,22 @@ def get_logger(name: str) -> Logger:
     )
 
 
+def _without_row_values(_logger: object, _method: str, event: _Event) -> _Event:
+    """Postgres says in its DETAIL what stands in the row that it complains of: an e-mail address, a name."""
+    _cut_details(event.get("exception"))
+    return event
+
+
+def _cut_details(raised: object) -> None:
+    """In structlog's list of an exception and its causes; one that is a group has such lists of its own."""
+    for each in raised if isinstance(raised, list) else ():
+        if isinstance(each, list):
+            _cut_details(each)
+        elif isinstance(each, dict):
+            each["exc_value"] = str(each.get("exc_value", "")).partition("\nDETAIL:")[0]
+            _cut_details(each.get("exceptions"))
+
+
 def formatter(service: str) -> logging.Formatter:
     """Turns any record into one JSON line; exceptions become structured frames, without local variables."""
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
@@ -125,6 +141,7 @@ def formatter(service: str) -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.ExceptionRenderer(frames),
+            _without_row_values,
             structlog.processors.UnicodeDecoder(),
             _ordered(service),
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),

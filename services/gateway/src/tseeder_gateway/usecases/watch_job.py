@@ -15,6 +15,7 @@ from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.domain.access import Access
 from tseeder_kit.clock import now
 from tseeder_kit.errors import AppError, Kind, not_found
+from tseeder_kit.tracing import Sparse
 
 ENDED: Final = frozenset(
     {
@@ -103,6 +104,7 @@ class WatchJob:
         self._watcher = watcher
         self._timing = timing
         self._access = access
+        self._reads = Sparse()
         self._time = asyncio.get_running_loop().time
         self._read_at = self._authorized_at = self._time()
         self._next_reread = self._read_at + self._reread_pause()
@@ -161,8 +163,9 @@ class WatchJob:
         if due:
             self._next_reread = self._time() + self._reread_pause()
         try:
-            await self._renew(due=due)
-            return await self._jobs.get_job(self._access.identity, known.job_id)
+            with self._reads.turn():  # a stream may live for days, and its trace must not grow with it
+                await self._renew(due=due)
+                return await self._jobs.get_job(self._access.identity, known.job_id)
         except AppError as exc:
             if exc.kind in _GONE:
                 return Ended(_GONE[exc.kind])
