@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 from argon2 import PasswordHasher
 
@@ -133,6 +135,24 @@ async def test_unknown_accounts_and_wrong_passwords_get_the_same_answer(auth: Au
         answers.append((error.kind, error.code, error.message, error.details, error.fields))
     assert set(map(str, answers)) == {str(answers[0])}
     assert answers[0][1] == "invalid_credentials"
+
+
+async def test_unknown_accounts_cost_the_same_work(auth: Auth) -> None:
+    """One hash each: nobody's clock tells who has an account."""
+    user = await auth.new_user()
+    for email in (user.email, unique_email(), "not an address"):
+        before = await hashes(auth)
+        with pytest.raises(AppError):
+            await auth.log_in(email, "not the password")
+        assert await hashes(auth) == before + 1
+
+
+async def hashes(auth: Auth) -> int:
+    """Passwords that were hashed or verified by now."""
+    async with aiohttp.request("GET", f"http://127.0.0.1:{auth.ops_port}/metrics") as answer:
+        found = re.search(r"auth_password_hash_seconds_count ([0-9.]+)", await answer.text())
+    assert found is not None
+    return int(float(found[1]))
 
 
 async def test_a_megabyte_of_password_is_refused_before_hashing(auth: Auth) -> None:
