@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test fuzz lint types hooks generate verify clean
+.PHONY: help setup up demo test fuzz lint types hooks generate verify images images-test clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -8,7 +8,7 @@ SOURCES := $(subst $(empty) $(empty),:,$(wildcard libs/*/src services/*/src))
 MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
 help: ## Print what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.ready ## Create .venv and install everything into it (from uv.lock)
 
@@ -23,7 +23,7 @@ demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORR
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
 
 test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
-	@$(BIN)/python -m pytest tests -n 3
+	@$(BIN)/python -m pytest tests -n 3 -m "not images"
 
 fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
 	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP
@@ -47,6 +47,12 @@ generate: setup ## Write the stubs in libs/proto/src from proto/
 
 verify: setup ## Fail if what is generated and committed is stale
 	@$(BIN)/python scripts/generate.py --check
+
+images: setup ## Build the services' images, and print their sizes (IMAGES="gateway jobs", BASE=image@digest, TAG=tag, PUSH=registry)
+	@$(BIN)/python scripts/images.py $(IMAGES) $(if $(BASE),--base '$(BASE)') $(if $(TAG),--tag '$(TAG)') $(if $(PUSH),--push '$(PUSH)')
+
+images-test: images ## Run the images as they run in a cluster, on real Postgres, NATS, S3 and a torrent peer (needs podman)
+	@$(BIN)/python -m pytest tests/images $(if $(TAG),--images-tag '$(TAG)')
 
 clean: ## Remove .venv and caches; the stack's data in .tseeder stays
 	rm -rf .venv .tseeder/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

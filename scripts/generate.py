@@ -1,4 +1,5 @@
-"""Generate what is committed and made from other sources: the stubs of proto/, and all of docs/reference.
+"""Generate what is committed and made from other sources: the stubs of proto/, all of docs/reference, and the
+services' Dockerfiles.
 
 `generate.py` writes them; `generate.py --check` writes nothing, and exits 1 naming each file that differs from what is
 committed. Run through `make generate` and `make verify`.
@@ -15,7 +16,19 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators import REFERENCE, ROOT, Files, errors, metrics, modules, openapi, settings, states, stubs
+from scripts.generators import (
+    REFERENCE,
+    ROOT,
+    Files,
+    dockerfiles,
+    errors,
+    metrics,
+    modules,
+    openapi,
+    settings,
+    states,
+    stubs,
+)
 
 GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
     stubs.generate,
@@ -25,6 +38,7 @@ GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
     states.generate,
     modules.generate,
     errors.generate,
+    dockerfiles.generate,
 )
 
 
@@ -32,6 +46,7 @@ def committed() -> set[str]:
     """The generated files that are there now. Hand-written neighbours of the stubs (subjects.py) are none of them."""
     made = [path for path in (ROOT / stubs.STUBS).rglob("*") if path.name.endswith(stubs.SUFFIXES)]
     made += [path for path in (ROOT / REFERENCE).rglob("*") if path.is_file()]
+    made += (ROOT / "services").glob("*/Dockerfile")
     return {str(path.relative_to(ROOT)) for path in made}
 
 

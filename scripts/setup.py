@@ -6,6 +6,7 @@ it: only a first run has to fetch it with pip, into a virtual environment made b
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import subprocess
@@ -41,10 +42,10 @@ def locked_uv() -> str:
     return " \\\n    ".join([f"uv=={package['version']}", *(f"--hash={value}" for value in hashes)])
 
 
-def make_venv() -> None:
-    """Make .venv with pip in it, and uv by pip."""
+def make_venv(place: Path) -> None:
+    """Make a virtual environment with pip in it, and uv by pip."""
     try:
-        venv.create(VENV, with_pip=True, clear=VENV.exists())
+        venv.create(place, with_pip=True, clear=place.exists())
     except (subprocess.CalledProcessError, ModuleNotFoundError) as error:
         raise SetupError(
             "this Python cannot make a virtual environment with pip (Debian, Ubuntu: apt install python3-venv)"
@@ -52,7 +53,7 @@ def make_venv() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(locked_uv() + "\n")
         requirements.flush()
-        pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, "--only-binary=:all:", "--require-hashes", "--requirement", requirements.name])
 
 
@@ -68,11 +69,17 @@ def main() -> int:
         sys.stderr.write(f"tseeder needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).\n")
         sys.stderr.write("Name another one: make setup PYTHON=python3.13\n")
         return 1
+    parser = argparse.ArgumentParser(description="Make .venv and install everything into it (make setup).")
+    parser.add_argument("--uv-only", metavar="FOLDER", type=Path, help="only uv, into an environment of its own there")
+    uv_only = parser.parse_args().uv_only
     try:
+        if uv_only:  # for the images' builds
+            make_venv(uv_only)
+            return 0
         take_turns()
         if not (VENV / "bin" / "uv").exists():
             sys.stderr.write("setup: making .venv\n")
-            make_venv()
+            make_venv(VENV)
         sys.stderr.write("setup: installing what uv.lock names\n")
         uv = [str(VENV / "bin" / "uv"), "sync", "--frozen", "--all-packages", "--quiet"]
         run([*uv, "--no-python-downloads", "--python", str(VENV / "bin" / "python")])

@@ -150,6 +150,7 @@ def test_skaffold_builds_every_service_from_its_dockerfile() -> None:
         artifact = artifacts[f"tseeder/{name}"]
         assert artifact["context"] == "."
         assert artifact["docker"]["dockerfile"] == f"services/{name}/Dockerfile"
+        assert (ROOT / f"services/{name}/Dockerfile").is_file()
 
 
 def test_skaffold_gives_the_chart_its_images() -> None:

@@ -20,6 +20,7 @@ from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
 from tseeder_cli.client import Client
 from tseeder_pg import Pool, Record, connection, open_pool
 from tseeder_stack.options import S3Kind, StackOptions
+from tseeder_stack.service import MakeProgram, program
 from tseeder_stack.stack import Stack
 
 PASSWORD: Final = "correct horse battery staple"
@@ -115,14 +116,18 @@ class World:
 
 @asynccontextmanager
 async def running(
-    *, s3: S3Kind = "rclone", agents: int = 1, env: Mapping[str, Mapping[str, str]] | None = None
+    *,
+    s3: S3Kind = "rclone",
+    agents: int = 1,
+    env: Mapping[str, Mapping[str, str]] | None = None,
+    make_program: MakeProgram = program,
 ) -> AsyncIterator[World]:
     """A stack of its own, with quick timers and without fsync; `env` goes over that, by service."""
     settings = {name: {**QUICK.get(name, {}), **(env or {}).get(name, {})} for name in {*QUICK, *(env or {})}}
     async with AsyncExitStack() as opened:
         folder = Path(opened.enter_context(_folder()))
         options = StackOptions(state=folder, agents=agents, s3=s3, env=settings, safe=False)
-        stack = await opened.enter_async_context(Stack(options))
+        stack = await opened.enter_async_context(Stack(options, make_program))
         log = Log()
         admin = await _first_admin(stack, log, opened)
         ann, ben = [await _user(admin, name, opened) for name in ("ann", "ben")]

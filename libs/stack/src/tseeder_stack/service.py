@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeAlias
 
 from tseeder_stack.environment import HOST
 from tseeder_stack.options import kind_of
 from tseeder_stack.program import Program, http_status
+
+# What `program` is: from a service's name, environment, ports, working folder and log file.
+MakeProgram: TypeAlias = Callable[[str, Mapping[str, str], Mapping[str, int], Path, Path], Program]
 
 GRACE_SECONDS = 15.0  # an agent gives its leases back, the gateway lets its streams end
 

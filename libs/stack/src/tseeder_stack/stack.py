@@ -28,8 +28,9 @@ class Stack:
     one): the programs die with the thread that has started them.
     """
 
-    def __init__(self, options: StackOptions) -> None:
+    def __init__(self, options: StackOptions, make_program: service.MakeProgram = service.program) -> None:
         self.options = options
+        self._make_program = make_program
         self._site = Site(options)
         self._opened = AsyncExitStack()
         self._parts: Parts | None = None
@@ -81,7 +82,7 @@ class Stack:
         ports = {key.split(".")[1]: port for key, port in self.parts.ports.items() if key.split(".")[0] == name}
         extra = self._extra.get(kind_of(name), {}) | self._extra.get(name, {})
         env = of_service(name, self.parts) | extra
-        return service.program(name, env, ports, self._site.state, self._site.log(name))
+        return self._make_program(name, env, ports, self._site.state, self._site.log(name))
 
     def _service_ports(self) -> dict[str, int]:
         wanted = {"gateway.http": self.options.gateway_port}
