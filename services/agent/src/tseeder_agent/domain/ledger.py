@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -144,6 +145,27 @@ class Ledger:
                 pieces = pieces_of(row.part.offset, row.part.size, self.piece_length)
                 wanted[pieces.start : pieces.stop] = [PRIORITY] * len(pieces)
         return wanted
+
+    @property
+    def have(self) -> list[bool]:
+        """One per piece: whether it is here, and verified."""
+        return [bool(held) for held in self._have]
+
+    @property
+    def unsent(self) -> bool:
+        """Whether some wanted part is not in S3."""
+        return any(row.state < PartState.HELD for row in self._rows)
+
+    def lacks(self, piece: int) -> bool:
+        """Whether some part waits for this piece."""
+        return not self._have[piece] and any(
+            self._rows[index].state is PartState.ABSENT for index in self._overlapping(piece)
+        )
+
+    def standing(self) -> dict[str, int]:
+        """How many parts are in which state."""
+        counted = Counter(row.state for row in self._rows)
+        return {f"parts_{state.name.lower()}": counted[state] for state in PartState}
 
     def needs_pieces(self) -> bool:
         """Whether some part is still to be fetched from the swarm."""

@@ -11,6 +11,7 @@ from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL, NO_PEERS, NOBO
 from tseeder_agent.domain.transfer import Stage
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.run import HandOver, Run
+from tseeder_agent.usecases.watch_progress import ProgressWatch
 from tseeder_kit.clock import boottime
 from tseeder_kit.logging import get_logger
 
@@ -30,6 +31,7 @@ class Fetching:
         self._torrent = torrent
         self._aimed: set[int] = set()
         self._in_order = True
+        self._progress = ProgressWatch(ctx, run, ledger, torrent)
 
     async def work(self) -> NoReturn:
         """Take in what libtorrent tells, until it is cancelled."""
@@ -90,7 +92,10 @@ class Fetching:
         self._run.ask_back(HandOver(problem, not_before_seconds=pause, spends_attempt=not moved))
 
     async def watch(self) -> NoReturn:
-        """Look at the peers now and then: rarest first while a needed piece is nobody's, and say why nothing comes."""
+        """Look at the peers now and then: rarest first while a needed piece is nobody's, and say why nothing comes.
+
+        BeginAgain if libtorrent has to be given the torrent anew.
+        """
         while True:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
             if not self._ledger.needs_pieces():
@@ -99,6 +104,9 @@ class Fetching:
             missing = self._ledger.unavailable(await self._torrent.availability())
             self._order(in_order=not missing)
             self._judge(missing=missing)
+            if await self._progress.look():
+                self._aimed.clear()
+                self.aim()
 
     def _order(self, *, in_order: bool) -> None:
         if in_order is self._in_order:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from tseeder_agent.adapters.scratch_reader import Staged
 from tseeder_agent.adapters.swarm import Torrent
 from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.problems import Problems
 from tseeder_agent.domain.progress import Meter
+from tseeder_agent.domain.standstill import LONGEST_PAUSE_SECONDS
 from tseeder_agent.domain.tenure import Tenure
 from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
 from tseeder_agent.usecases.run_spans import RunSpans
@@ -31,6 +33,10 @@ class GiveBack(Exception):  # noqa: N818 - it says what to do
     def __init__(self, hand_over: HandOver) -> None:
         super().__init__(hand_over.problem.code)
         self.hand_over = hand_over
+
+
+class BeginAgain(Exception):  # noqa: N818 - it says what to do
+    """Take the torrent out of the session and add it anew, with the pieces that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,9 @@ class Run:
     hand_over: HandOver | None = None
     wanted_version: int = 0
     newest_version: int = 0
+    to_restage: bool = False  # its torrent has to be taken out of the session first
+    begun_again: int = 0
+    may_begin_again_at: float = 0.0
     refusals: int = 0  # parts whose bytes on disk stayed wrong
     parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
     entries_whole: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +136,13 @@ class Run:
         """Something holds it up."""
         if self.problems.raise_(source, problem):
             self.to_report.set()
+
+    def begin_again(self, pause: float) -> NoReturn:
+        """Raises BeginAgain; for `pause` seconds, and longer each time, it does no more."""
+        self.may_begin_again_at = boottime() + min(pause * 2**self.begun_again, LONGEST_PAUSE_SECONDS)
+        self.begun_again += 1
+        self.to_restage = True
+        raise BeginAgain
 
     def untroubled(self, source: str) -> None:
         """It works again."""

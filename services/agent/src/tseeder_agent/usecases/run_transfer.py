@@ -19,7 +19,7 @@ from tseeder_agent.usecases.give_back import give_back
 from tseeder_agent.usecases.insist import insist
 from tseeder_agent.usecases.report_stage import report_stage
 from tseeder_agent.usecases.resolve_metadata import resolve_metadata
-from tseeder_agent.usecases.run import GiveBack, HandOver, LeaseLapsed, LeaseLost, Run
+from tseeder_agent.usecases.run import BeginAgain, GiveBack, HandOver, LeaseLapsed, LeaseLost, Run
 from tseeder_agent.usecases.run_spans import lease_attributes
 from tseeder_agent.usecases.stage_torrent import stage_torrent
 from tseeder_agent.usecases.upload_parts import Uploads
@@ -61,6 +61,8 @@ async def _live(ctx: Context, run: Run) -> str:
         except LeaseLapsed:
             _log.warning("lease_lapsed")
             await _renewed_or_lost(run)
+        except BeginAgain:
+            continue
         except LeaseLost:
             return "lost"
         except GiveBack as exc:
@@ -107,6 +109,8 @@ async def _renewed_or_lost(run: Run) -> None:
 
 async def _work(ctx: Context, run: Run) -> str:
     """Until everything wanted is stored, or the lease is given back. Begins again where it was after a lapse."""
+    if run.to_restage:
+        await _take_out(run)
     description = await _describe(ctx, run)
     if not description.metadata_known:
         async with Crew(partial(report_stage, ctx, run), partial(_back_at_once, run)):
@@ -134,6 +138,16 @@ async def _work(ctx: Context, run: Run) -> str:
                 return how
             description = await _describe(ctx, run)
             ledger.revise(description.entries)
+
+
+async def _take_out(run: Run) -> None:
+    """Out of the session; the files stay, and whom it knew."""
+    if run.torrent is not None:
+        run.known_peers = await run.torrent.peers()
+        await run.torrent.flush()
+        await run.torrent.remove(delete=False)
+    run.torrent = run.staged = None
+    run.to_restage = False
 
 
 async def _describe(ctx: Context, run: Run) -> Description:

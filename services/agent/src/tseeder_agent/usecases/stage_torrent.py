@@ -13,7 +13,7 @@ from tseeder_kit.errors import unprocessable
 
 
 async def stage_torrent(ctx: Context, run: Run, description: Description, ledger: Ledger) -> Torrent | None:
-    """The torrent, added to the session; None if nothing has to be fetched, since S3 holds it all.
+    """The torrent, added to the session; None if nothing has to be fetched or read, since S3 holds it all.
 
     GiveBack if it does not fit onto the scratch disk. AppError as `Swarm.add`, and `layout_differs` if libtorrent lays
     the files out otherwise than jobs did.
@@ -21,8 +21,9 @@ async def stage_torrent(ctx: Context, run: Run, description: Description, ledger
     if run.torrent is not None:
         run.torrent.add_trackers(description.trackers)
         run.torrent.prioritize(ledger.priorities())
-    elif ledger.needs_pieces():
-        _check_room(ctx, run, description)
+    elif ledger.unsent:
+        if not run.begun_again:  # some of it lies on the disk already
+            _check_room(ctx, run, description)
         run.torrent = await _added(ctx, run, description, ledger)
     else:
         return None  # added with nothing wanted, it would find no peers, later neither
@@ -41,6 +42,7 @@ async def _added(ctx: Context, run: Run, description: Description, ledger: Ledge
         web_seeds=description.web_seeds,
         peers=description.peers,
         known_peers=run.known_peers,
+        have=ledger.have,
     )
     return await ctx.swarm.add(wish)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,12 +89,12 @@ class Swarm:
     async def add(self, wish: TorrentWish) -> Torrent:
         """Start to fetch. AppError `hash_in_use` if this session runs the hash already, `torrent_unusable`."""
         params = await self._blocking(lambda: torrent_params(wish, honours_peers=self._settings.honours_peers))
-        return await self._add(params, wish.folder)
+        return await self._add(params, wish.folder, wish.trackers)
 
     async def add_magnet(self, wish: MetadataWish) -> Torrent:
         """Start to ask for metadata: `await torrent.metadata()`; errors as `add`."""
         params = metadata_params(wish, honours_peers=self._settings.honours_peers)
-        return await self._add(params, wish.folder)
+        return await self._add(params, wish.folder, wish.trackers)
 
     async def resolve(self, wish: MetadataWish, *, timeout: float, seen: Callable[[Torrent], None]) -> Metadata:
         """Fetch the metadata of a magnet and nothing else; TimeoutError after `timeout` seconds.
@@ -112,7 +112,7 @@ class Swarm:
         finally:
             await torrent.remove(delete=False)  # it wrote nothing
 
-    async def _add(self, params: lt.add_torrent_params, folder: Path) -> Torrent:
+    async def _add(self, params: lt.add_torrent_params, folder: Path, trackers: Sequence[str]) -> Torrent:
         adding = asyncio.get_running_loop().run_in_executor(self._executor, lambda: self._live.add_torrent(params))
         try:
             handle = await asyncio.shield(adding)
@@ -127,6 +127,7 @@ class Swarm:
             handle,
             self._executor,
             folder,
+            trackers=trackers,
             flush_seconds=self._settings.flush_seconds,
             drop=self._drop,
             forget=self._forget,
@@ -182,6 +183,7 @@ class Swarm:
 
         return {
             lt.piece_finished_alert: to_torrent(lambda t, a: t.on_piece(a.piece_index)),
+            lt.hash_failed_alert: to_torrent(lambda t, a: t.on_hash_failed(a.piece_index)),
             lt.cache_flushed_alert: to_torrent(lambda t, _: t.on_flushed()),
             lt.metadata_received_alert: to_torrent(lambda t, _: t.on_metadata()),
             lt.metadata_failed_alert: to_torrent(_metadata_failed),

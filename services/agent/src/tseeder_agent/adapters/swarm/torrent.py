@@ -21,10 +21,12 @@ from tseeder_agent.adapters.swarm.metadata import (
     right_layers,
     staged_layout,
 )
+from tseeder_agent.adapters.swarm.view import view_of
 from tseeder_agent.adapters.swarm.wishes import STAGED
 from tseeder_agent.domain.addresses import usable_trackers
 from tseeder_agent.domain.piece_hashes import PieceHashes, V2Hashes
 from tseeder_agent.domain.staged import StagedLayout
+from tseeder_agent.domain.swarm_view import SwarmView
 from tseeder_kit.errors import AppError, conflict, unavailable, unprocessable
 from tseeder_kit.logging import get_logger
 
@@ -39,7 +41,7 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True)
 class DiskFailure:
-    """libtorrent could not write or read the scratch disk. It fetches nothing more until `resume_disk`."""
+    """libtorrent could not write or read the scratch disk. It fetches nothing more of this torrent."""
 
     full: bool
     message: str
@@ -79,6 +81,7 @@ class Torrent:
         executor: Executor,
         folder: Path,
         *,
+        trackers: Sequence[str],
         flush_seconds: float,
         drop: Callable[[Torrent, int], None],
         forget: Callable[[Torrent], None],
@@ -86,13 +89,18 @@ class Torrent:
         self.folder = folder
         self.stats = TorrentStats()
         self.tracker_problem = ""
+        self.failed: dict[int, None] = {}
+        """Pieces whose last check failed, in that order, and that have not come right since."""
         self._handle = handle
         self._executor = executor
+        self._trackers = usable_trackers(trackers)
         self._flush_seconds = flush_seconds
         self._drop = drop
         self._forget = forget
         self._changes = Changes()
         self._changed = asyncio.Event()
+        self._refreshes = 0
+        self._meanwhile: list[int] = []  # pieces announced while somebody reads the true set
         self._tasks: set[asyncio.Task[None]] = set()
         self._flushing: asyncio.Future[None] | None = None
         self._availability: asyncio.Future[list[int]] | None = None
@@ -116,12 +124,16 @@ class Torrent:
         taken, self._changes = self._changes, Changes()
         return taken
 
-    def wake(self) -> None:
-        self._changed.set()
-
     def on_piece(self, piece: int) -> None:
         self._changes.arrived.append(piece)
+        if self._refreshes:
+            self._meanwhile.append(piece)
+        self.failed.pop(piece, None)
         self._changed.set()
+
+    def on_hash_failed(self, piece: int) -> None:
+        self.failed.pop(piece, None)
+        self.failed[piece] = None
 
     def on_disk_error(self, code: int, message: str) -> None:
         """A block could not be written. Pieces that were announced may be taken back."""
@@ -151,16 +163,36 @@ class Torrent:
         self.on_resume_data(None)
 
     async def _refresh(self) -> None:
-        before, self._changes.arrived = self._changes.arrived, []
+        begun = len(self._meanwhile)
+        self._refreshes += 1
         try:
             status = await self._blocking(lambda: self._handle.status(lt.torrent_handle.query_pieces))
+            if status.has_metadata:
+                self.on_metadata()
+                self._changes.have = list(status.pieces)
+                # What was announced before is in the set. What came since may not be, and may have been taken already.
+                self._changes.arrived = self._meanwhile[begun:]
+                self._changed.set()
         except RuntimeError:  # it was removed meanwhile
-            self._changes.arrived = before + self._changes.arrived
             return
-        if status.has_metadata:
-            self.on_metadata()
-            self._changes.have = list(status.pieces)
-            self._changed.set()
+        finally:
+            self._refreshes -= 1
+            if not self._refreshes:
+                self._meanwhile.clear()
+
+    # --- what holds it up
+
+    async def view(self) -> SwarmView | None:
+        """libtorrent's own view of what is missing; None once it is removed."""
+        with suppress(RuntimeError):
+            return await self._blocking(partial(view_of, self._handle, tuple(self.failed)))
+        return None
+
+    def ask_again(self) -> None:
+        """Forget the order (`aim` anew), read the true pieces again, and ask trackers as soon as they allow it."""
+        self._handle.clear_piece_deadlines()
+        self._handle.force_reannounce()
+        self.refresh()
 
     # --- metadata
 
@@ -279,9 +311,11 @@ class Torrent:
             self._handle.set_piece_deadline(piece, _SLOT_MS * slot)
 
     def add_trackers(self, urls: Sequence[str]) -> None:
-        """Ask these trackers, too; those that are known already change nothing."""
-        for tier, url in enumerate(usable_trackers(urls)):
+        """Ask these trackers, too, as long as there are not too many; those that are known already change nothing."""
+        asked = usable_trackers([*self._trackers, *urls])
+        for tier, url in enumerate(asked[len(self._trackers) :], start=len(self._trackers)):
             self._handle.add_tracker({"url": url, "tier": tier})
+        self._trackers = asked
 
     def go_in_order(self, in_order: bool) -> None:
         """In order of the pieces, or (while somebody's pieces are nobody's) rarest first, without deadlines."""
@@ -302,12 +336,6 @@ class Torrent:
         waiting, self._availability = self._availability, None
         if waiting is not None and not waiting.done():
             waiting.set_result(counts)
-
-    def resume_disk(self) -> None:
-        """Fetch again after a disk failure; libtorrent went silently into upload mode."""
-        self._handle.clear_error()
-        self._handle.unset_flags(lt.torrent_flags.upload_mode)
-        self._handle.resume()
 
     def pause(self) -> None:
         self._handle.pause()

@@ -22,7 +22,8 @@ class TorrentWish:
     """A torrent whose metadata is known. `folder` is the transfer's own; `priorities` are one per piece, not all 0.
 
     `info` is the raw info dictionary, `piece_layers` the raw bencoded dictionary of v2 layers, or empty.
-    `fresh`: nothing of it is in the folder yet, so that no file is checked first.
+    `fresh`: nothing of it is in the folder yet, so that no file is checked first. `have`: one per piece, for what is
+    there all the same and was verified.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class TorrentWish:
     peers: Sequence[str] = ()
     known_peers: Sequence[tuple[str, int]] = ()
     fresh: bool = True
+    have: Sequence[bool] = field(repr=False, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def torrent_params(wish: TorrentWish, *, honours_peers: bool) -> lt.add_torrent_
     _aim(params, wish.trackers, wish.peers if honours_peers else ())
     params.peers = [*params.peers, *wish.known_peers]
     params.flags |= lt.torrent_flags.sequential_download
+    if any(wish.have):
+        params.have_pieces = list(wish.have)
     if wish.fresh:
         params.flags |= lt.torrent_flags.no_verify_files
     return params
