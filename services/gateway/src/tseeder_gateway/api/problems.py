@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tseeder_gateway.api.schemas.problem import FieldProblem, Problem
 from tseeder_gateway.api.server import ClientGoneError
-from tseeder_kit.errors import AppError, FieldError, Kind, internal, invalid
+from tseeder_kit.errors import AppError, FieldError, Kind, internal, invalid, unavailable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.trace_context import current_trace
 
@@ -59,6 +59,9 @@ def problem(
 
 def of_app_error(error: AppError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer for an AppError, with the headers that its kind asks for; our own fault names its trace."""
+    if error.kind is Kind.CANCELLED:
+        # A service that stops ends its calls so. Whoever called us is still there.
+        error = unavailable("service_unavailable", "A service ended the call; try again.")
     status = error.row.http_status
     extra = dict(headers or {})
     if status == HTTPStatus.UNAUTHORIZED:
