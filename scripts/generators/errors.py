@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from scripts.generators import REFERENCE, Files
 from scripts.generators.error_advice import BY_KIND, advice, forgotten
 from scripts.generators.error_codes import Code, bare_codes, http_phrase, read_codes, sources
-from scripts.generators.literals import Module
+from scripts.generators.literals import UNKNOWN, Module
 from tseeder_kit.errors import KINDS
 
 FILE: Final = f"{REFERENCE}/errors.md"
@@ -117,7 +118,13 @@ def _table(codes: list[Code], *, advised: bool = False) -> str:
     return "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def _general(messages: Sequence[str]) -> list[str]:
+    """Without those that another one says with `…` for what varies."""
+    forms = {message: re.compile(".+".join(map(re.escape, message.split(UNKNOWN)))) for message in messages}
+    return [m for m in messages if not any(form.fullmatch(m) for other, form in forms.items() if other != m)]
+
+
 def _cells(code: Code) -> list[str]:
-    said = " / ".join(message.replace("|", "\\|") for message in code.messages)
+    said = " / ".join(message.replace("|", "\\|") for message in _general(code.messages))
     parts = ", ".join(_LIBRARIES.get(part, part) for part in code.parts)
     return [f"`{code.code}`", parts, said, advice(code.code, code.kind)]
