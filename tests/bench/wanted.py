@@ -1,0 +1,39 @@
+"""The figures that are wanted: one line each, under the name that a bench's `ratios` give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A figure is met if it is at most `most`."""
+
+    most: float
+    what: str
+    unit: str = ""
+
+    def met(self, seen: float) -> bool:
+        """Whether `seen` is good enough."""
+        return seen <= self.most
+
+    def verdict(self, seen: float) -> str:
+        """ "met", or by how much it is missed."""
+        return "met" if self.met(seen) else f"missed by {(seen / self.most - 1) * 100:.0f} %"
+
+
+WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
+    "ingest": {
+        "limit": Wanted(1.08, "submit to completed, by the time of the bare bytes on the same link"),
+        "best_serial": Wanted(0.46, "submit to completed, by the time of the best pair of tools"),
+        "cpu": Wanted(0.8, "the agent's CPU per GiB, by that pair's"),
+        "agent_mib": Wanted(300, "the agent's memory at its highest", "MiB"),
+    },
+    "rest": {
+        "warm_up_s": Wanted(10, "`make up` on an existing state, to ready", "s"),
+        "service_mib": Wanted(90, "the largest service but the agent, at rest", "MiB"),
+        "agent_mib": Wanted(120, "the agent, at rest", "MiB"),
+    },
+}
