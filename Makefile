@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test fuzz lint types hooks generate verify images images-test clean
+.PHONY: help setup up demo test fuzz lint types hooks generate verify images images-test bench bench-docs clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -16,8 +16,8 @@ setup: .venv/.ready ## Create .venv and install everything into it (from uv.lock
 	@$(PYTHON) scripts/setup.py
 	@touch $@
 
-up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents, QUIET=1 without the services' logs)
-	@$(BIN)/tseeder up $(if $(AGENTS),--agents $(AGENTS)) $(if $(QUIET),--quiet)
+up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents, S3=rclone, QUIET=1 without the services' logs)
+	@$(BIN)/tseeder up $(if $(AGENTS),--agents $(AGENTS)) $(if $(S3),--s3 $(S3)) $(if $(QUIET),--quiet)
 
 demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORRENT=file, MAGNET=uri, AGENTS=n)
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
@@ -27,6 +27,12 @@ test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 
 fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
 	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP
+
+bench: setup ## Measure, alone on a quiet machine (B=ingest or B=rest for one; QUICK=1 to try; DOCS=1 writes docs/performance.md)
+	@$(BIN)/python -m tests.bench $(B) $(if $(QUICK),--quick) $(if $(DOCS),--docs)
+
+bench-docs: setup ## Write the last results of the benches into docs/performance.md
+	@$(BIN)/python -m tests.bench $(B) --only-docs
 
 lint: setup ## ruff and the import rules
 	@$(BIN)/ruff check
