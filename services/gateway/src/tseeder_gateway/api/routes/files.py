@@ -36,7 +36,7 @@ _CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "headers": headers(*_SAME, "Content-Range"),
         **_BYTES,
     },
-    302: {
+    307: {
         "description": "Where the bytes are, for this minute (by setting)",
         "headers": headers("Storage-Location"),
     },
@@ -112,7 +112,7 @@ async def _content(request: Request, access: Access, file_id: str) -> Response:
     wish = _wish(request)
     if parts.settings.content_redirect and opened.public_url and wish.plain:
         return Response(
-            status_code=302,
+            status_code=307,
             headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
         )
     planned = plan(opened.content, wish, random_token(18))
