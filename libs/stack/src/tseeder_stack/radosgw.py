@@ -121,9 +121,9 @@ def _ensure_users(cluster: Cluster, server: S3Server) -> None:
 
 
 def agent_policy(bucket: str) -> dict[str, Any]:
-    """The bucket policy: agents may put objects and parts and list parts; nothing else, and no reading."""
+    """The bucket policy: agents may put objects and parts; nothing else, and no reading (docs/object-storage.md)."""
     agent, jobs = ({"AWS": f"arn:aws:iam:::user/{uid}"} for uid in ("agent", "jobs"))
-    allowed = ["s3:PutObject", "s3:ListMultipartUploadParts"]
+    allowed = ["s3:PutObject"]
     resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     rules = [
         {"Effect": "Allow", "Principal": agent, "Action": allowed},
