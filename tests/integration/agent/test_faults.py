@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,8 +28,11 @@ from tests.integration.agent.working import (
 from tests.integration.jobs.running import Service, World, eventually, running
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.main import build
+from tseeder_agent.usecases.claim_transfers import CLAIM
+from tseeder_agent.workers.heartbeat import LEAST_SECONDS
 from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError
+from tseeder_kit.telemetry import exposition
 from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import MIB, FileSpec
@@ -238,6 +243,40 @@ async def test_a_full_disk_is_told_and_another_agent_goes_on(jobs: Service, star
         async with start():
             await completed(user, job)
             await assert_stored(user, job, sample)
+
+
+async def test_work_that_comes_while_an_agent_stops_goes_back_at_once(
+    jobs: Service, start: Start, tmp_path: Path
+) -> None:
+    sample = await made(tmp_path, TWO_PARTED)
+    user = jobs.user()
+    async with proxy("127.0.0.1", jobs.settings.rpc_port) as line, AsyncExitStack() as running_agent:
+        agent = await running_agent.enter_async_context(start(jobs_target=f"127.0.0.1:{line.port}"))
+        await eventually(lambda: has(agent.app.fleet.timing is not None))
+        line.hang()
+        await eventually(lambda: has(any(task.get_name() == CLAIM for task in asyncio.all_tasks())))
+        job = await user.submit(torrent=sample.torrent_bytes())
+        stopping = asyncio.create_task(running_agent.aclose())
+        await asyncio.sleep(0)
+        line.heal()
+        await asyncio.wait_for(stopping, 10)
+        assert (await user.job(job)).reason.code == "agent_restarting", "the lease is left to run out"
+
+
+async def test_however_often_the_bell_rings_beats_are_few(jobs: Service, start: Start) -> None:
+    async with start() as agent:
+        await eventually(lambda: has(agent.app.fleet.timing is not None))
+        before, until = beats(), boottime() + 1.0
+        while boottime() < until:
+            agent.app.fleet.beat_now.set()
+            await asyncio.sleep(0)
+        assert 1 <= beats() - before <= 1.0 / LEAST_SECONDS + 2
+
+
+def beats() -> float:
+    """How many heartbeats were answered in this process."""
+    counted = 'tseeder_rpc_server_seconds_count{method="/tseeder.jobs.v1.Agents/Heartbeat"'
+    return sum(float(line.split()[-1]) for line in exposition().decode().splitlines() if line.startswith(counted))
 
 
 async def test_one_scratch_folder_has_one_agent(jobs: Service, start: Start, tmp_path: Path) -> None:

@@ -213,6 +213,17 @@ async def test_a_torrent_that_was_added_before_a_lapse_is_staged_after_it(swarm:
     assert run.staged is not None
 
 
+async def test_trackers_are_limited_over_all_wishes(swarm: Swarm, tmp_path: Path) -> None:
+    sample = await made(tmp_path)
+    urls = [f"http://127.0.0.1:1/{number}/announce" for number in range(90)]
+    torrent = await swarm.add(
+        TorrentWish(tmp_path / "t.1", sample.info, priorities=[4] * sample.piece_count, trackers=urls[:40])
+    )
+    torrent.add_trackers(urls[35:45])
+    torrent.add_trackers(urls)
+    assert [tracker["url"] for tracker in torrent.handle.trackers()] == urls[:50]
+
+
 async def test_what_libtorrent_cannot_read_is_refused(swarm: Swarm, tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         await swarm.add(TorrentWish(tmp_path / "t.1", b"d4:name1:xe", priorities=[4]))

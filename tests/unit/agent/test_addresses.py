@@ -74,3 +74,7 @@ def test_peers_are_literal_addresses() -> None:
         ("127.0.0.1", 80),
         ("::1", 81),
     ]
+
+
+def test_a_port_that_is_no_number_in_ascii_is_left_out() -> None:
+    assert usable_peers(["127.0.0.1:²", "127.0.0.1:٨٠", "127.0.0.1:" + "9" * 5000, "127.0.0.1:"]) == []

@@ -259,3 +259,35 @@ def test_what_s3_lost_and_is_not_here_has_to_be_asked_for() -> None:
     book.revise([EntryWish(0, 0, 40, part_size=10)])
     assert not book.wants_more
     assert book.priorities() == [4, 4, 4, 4]
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_sums_of_a_selection_are_kept_up_to_date(chance: random.Random) -> None:
+    sizes = [chance.randrange(0, 45) for _ in range(8)]
+    offsets = [sum(sizes[:index]) for index in range(8)]
+    book = Ledger(PIECE, max(sum(sizes), 1))
+    book.revise(EntryWish(index, offsets[index], sizes[index], part_size=chance.choice((0, 15))) for index in range(8))
+    selections = [((0, 7),), ((0, 0), (2, 4), (7, 7)), ((5, 6),), ()]
+    for _ in range(60):
+        _happen(book, chance)
+        for kept in selections:
+            assert book.amounts(kept) == book.amounts(list(kept)), "the one is kept, the other is counted anew"
+
+
+def _happen(book: Ledger, chance: random.Random) -> None:
+    match chance.randrange(10):
+        case 0:
+            book.reset(chance.randrange(8), chance.choice((None, [1], [2])))
+        case 1:
+            book.store(chance.randrange(8))
+        case 2 if chance.random() < 0.2:
+            book.drop(chance.randrange(8))
+        case 3 if chance.random() < 0.3:
+            book.rebuild([chance.random() < 0.5 for _ in range(book.piece_count)])
+        case 4 | 5:
+            part = book.take()
+            if part is not None:
+                (book.hold if chance.random() < 0.8 else book.put_back)(part.key)
+            book.take_whole(chance.randrange(1, 3))
+        case _:
+            book.arrived(chance.randrange(book.piece_count))

@@ -1,4 +1,5 @@
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 
 import pytest
@@ -69,3 +70,12 @@ async def test_a_buffer_that_an_error_left_is_not_used_again() -> None:
                 raise ValueError("broken")
         async with buffers.hold(UNIT - 1) as fresh:
             assert fresh.obj is not broken.obj
+
+
+async def test_a_buffer_that_could_not_be_had_is_not_counted() -> None:
+    buffers = PartBuffers(UNIT)
+    with pytest.raises((MemoryError, OverflowError)):
+        async with buffers.hold(sys.maxsize):
+            raise AssertionError("there is no machine with so much memory")
+    async with asyncio.timeout(1), buffers.hold(UNIT):
+        pass

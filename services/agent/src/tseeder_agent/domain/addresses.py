@@ -107,10 +107,12 @@ def usable_peers(addresses: Sequence[str]) -> list[tuple[str, int]]:
     found = []
     for text in addresses:
         host, _, port = text.rpartition(":")
+        if len(port) > 5:
+            continue
         try:
             address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
         except ValueError:
             continue
-        if port.isdigit() and 0 < int(port) < 65536:
+        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
             found.append((str(address), int(port)))
     return found

@@ -19,6 +19,8 @@ from tseeder_agent.domain.transfer import EntryWish
 
 PRIORITY = 4
 """libtorrent's default priority, for a piece that is needed."""
+MOST_SUMS = 64
+"""Selections whose sums are kept up to date."""
 
 
 class PartState(IntEnum):
@@ -70,6 +72,7 @@ class Ledger:
         self._by_key: dict[PartKey, int] = {}
         self._ready: list[int] = []
         self._first_absent = 0
+        self._sums: dict[int, _Sum] = {}
         self.wants_more = False
         """Since `revise`, parts that S3 held have to be fetched after all: priorities are other ones now."""
 
@@ -81,6 +84,7 @@ class Ledger:
         completing = {index for index, entry in self._entries.items() if entry.state is EntryState.COMPLETING}
         self._entries = {}
         self._rows = []
+        self._sums.clear()
         self.wants_more = False
         for wish in wishes:
             entry = _EntryRow(wish, EntryState.STORED if wish.stored or not wish.size else EntryState.OPEN)
@@ -197,7 +201,7 @@ class Ledger:
             row.missing -= 1
             row.here += size
             if row.state < PartState.HELD:
-                self._entries[row.part.file_index].downloaded += size
+                self._add(row.part.file_index, downloaded=size)
             if row.state is PartState.ABSENT and not row.missing:
                 row.state = PartState.READY
                 heapq.heappush(self._ready, index)
@@ -210,6 +214,7 @@ class Ledger:
         now[: len(have)] = bytes(map(bool, have[: self.piece_count]))
         lost = [piece for piece in range(self.piece_count) if self._have[piece] and not now[piece]]
         self._have = now
+        self._sums.clear()
         for row in self._rows:
             self._count(row)
         for entry in self._entries.values():
@@ -310,8 +315,7 @@ class Ledger:
         row.state = PartState.HELD
         entry = self._entries[key.file_index]
         entry.left -= 1
-        entry.uploaded += row.part.size
-        entry.downloaded += row.part.size - row.here
+        self._add(key.file_index, downloaded=row.part.size - row.here, uploaded=row.part.size)
         if not entry.left and entry.state is EntryState.OPEN:
             entry.state = EntryState.WHOLE
 
@@ -322,6 +326,7 @@ class Ledger:
             return
         chosen = None if numbers is None else set(numbers)
         entry.state = EntryState.OPEN
+        self._sums.clear()
         for row in entry.rows:
             if row.state is PartState.HELD and (chosen is None or row.part.number in chosen):
                 self._free(self._by_key[row.part.key])
@@ -354,6 +359,9 @@ class Ledger:
             return
         for row in entry.rows:
             self.hold(row.part.key)
+        if entry.state is not EntryState.STORED:  # all of it counts, whatever is here
+            size = entry.wish.size
+            self._add(file_index, downloaded=size - entry.downloaded, uploaded=size - entry.uploaded)
         entry.state = EntryState.STORED
 
     def drop(self, file_index: int) -> None:
@@ -361,6 +369,7 @@ class Ledger:
         entry = self._entries.get(file_index)
         if entry is None:
             return
+        self._sums.clear()
         entry.wish = replace(entry.wish, wanted=False)
         for row in entry.rows:
             row.state = PartState.DROPPED
@@ -391,7 +400,16 @@ class Ledger:
         return True
 
     def amounts(self, ranges: Sequence[tuple[int, int]]) -> Amounts:
-        """Bytes wanted, here (or in S3) and in S3, over the entries in these inclusive ranges of file_index."""
+        """Bytes wanted, here (or in S3) and in S3, over the entries in these inclusive ranges of file_index, which
+        are in order and do not overlap. Counted once for each selection, and kept up to date from then on."""
+        known = self._sums.get(id(ranges))
+        if known is None:
+            if len(self._sums) >= MOST_SUMS:
+                self._sums.clear()
+            known = self._sums[id(ranges)] = _Sum(ranges, [first for first, _ in ranges], self._counted(ranges))
+        return known.amounts
+
+    def _counted(self, ranges: Sequence[tuple[int, int]]) -> Amounts:
         wanted = downloaded = uploaded = 0
         for first, last in ranges:
             for index in range(first, last + 1):
@@ -399,13 +417,20 @@ class Ledger:
                 if entry is None:
                     continue
                 wanted += entry.wish.size
-                if entry.state is EntryState.STORED:
-                    downloaded += entry.wish.size
-                    uploaded += entry.wish.size
-                else:
-                    downloaded += entry.downloaded
-                    uploaded += entry.uploaded
+                stored = entry.state is EntryState.STORED
+                downloaded += entry.wish.size if stored else entry.downloaded
+                uploaded += entry.wish.size if stored else entry.uploaded
         return Amounts(wanted, downloaded, uploaded)
+
+    def _add(self, file_index: int, *, downloaded: int, uploaded: int = 0) -> None:
+        """So much more of this entry, for itself and for every selection that it is in."""
+        entry = self._entries[file_index]
+        entry.downloaded += downloaded
+        entry.uploaded += uploaded
+        if entry.state is EntryState.STORED:
+            return
+        for each in self._sums.values():
+            each.add(file_index, downloaded, uploaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,3 +440,18 @@ class Amounts:
     wanted: int
     downloaded: int
     uploaded: int
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What a selection comes to. It keeps its ranges, so that no others can have their id."""
+
+    ranges: Sequence[tuple[int, int]]
+    firsts: list[int]
+    amounts: Amounts
+
+    def add(self, file_index: int, downloaded: int, uploaded: int) -> None:
+        at = bisect_right(self.firsts, file_index) - 1
+        if at >= 0 and file_index <= self.ranges[at][1]:
+            old = self.amounts
+            self.amounts = Amounts(old.wanted, old.downloaded + downloaded, old.uploaded + uploaded)

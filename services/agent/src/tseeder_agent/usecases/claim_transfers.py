@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Final
 
 from tseeder import subjects
+from tseeder_agent.domain.problems import RESTARTING
 from tseeder_agent.domain.tenure import Tenure, Timing
 from tseeder_agent.domain.writes import Claimed
 from tseeder_agent.usecases.context import Context
@@ -14,8 +16,14 @@ from tseeder_agent.usecases.run import Run
 from tseeder_agent.usecases.run_spans import lease_attributes
 from tseeder_agent.usecases.run_transfer import run_transfer
 from tseeder_kit.clock import boottime
+from tseeder_kit.errors import AppError
+from tseeder_kit.logging import get_logger
 from tseeder_kit.trace_context import TraceContext, parse_traceparent
 from tseeder_kit.tracing import Role, start
+
+CLAIM: Final = "claim"
+"""The name of the task that asks jobs."""
+_log = get_logger(__name__)
 
 
 async def claim_transfers(ctx: Context) -> None:
@@ -26,12 +34,32 @@ async def claim_transfers(ctx: Context) -> None:
     room = await asyncio.to_thread(_room, ctx)
     sent_at, asked_at = boottime(), time.time()
     rung, ctx.fleet.rung = ctx.fleet.rung, None
-    claimed = await ctx.jobs.claim(limit=ctx.fleet.free_slots, disk_free=room)
-    for each in claimed:
+    for each in await _claimed(ctx, room):
         trace = parse_traceparent(each.traceparent)
         if trace is not None:
             _tell(ctx, each, trace, rung, asked_at)
         _start(ctx, each, timing, sent_at, trace)
+
+
+async def _claimed(ctx: Context, room: int) -> list[Claimed]:
+    """What jobs gives. Stopped while it is asked, the agent waits for the answer and gives back what is in it: jobs
+    would keep those leases until they end by themselves, as it does where an answer is lost."""
+    asking = asyncio.create_task(ctx.jobs.claim(limit=ctx.fleet.free_slots, disk_free=room), name=CLAIM)
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        await _decline(ctx, asking)
+        raise
+
+
+async def _decline(ctx: Context, asking: asyncio.Task[list[Claimed]]) -> None:
+    try:
+        claimed = await asking
+        await asyncio.gather(*(ctx.jobs.release(each.lease, reason=RESTARTING) for each in claimed))
+        if claimed:
+            _log.info("claim_declined", transfers=len(claimed))
+    except AppError as exc:
+        _log.info("claim_not_declined", code=exc.code)
 
 
 def _tell(ctx: Context, claimed: Claimed, trace: TraceContext, rung: Rung | None, asked_at: float) -> None:

@@ -33,8 +33,8 @@ class PartBuffers:
         broke may still be reading it."""
         charged = min(UNIT if SMALL < size <= UNIT else size, self._capacity)
         await self._take(charged)
-        buffer = self._buffer(size)
         try:
+            buffer = self._buffer(size)
             yield memoryview(buffer)[:size]
             if len(buffer) == UNIT:
                 self._spare.append(buffer)

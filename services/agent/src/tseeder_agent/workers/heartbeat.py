@@ -15,6 +15,8 @@ from tseeder_kit.loops import pauses
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+LEAST_SECONDS = 0.2
+"""Between beats, however often the doorbell rings: what rings meanwhile is answered by one."""
 START_SECONDS = 10.0  # so long jobs may still be starting, and waiting for it is nothing to warn of
 _log = get_logger(__name__)
 
@@ -24,6 +26,7 @@ async def heartbeat(ctx: Context) -> NoReturn:
     failing: _Failing | None = None
     while True:
         ctx.fleet.beat_now.clear()
+        began = boottime()
         try:
             await keep_leases(ctx)
         except AppError as exc:
@@ -37,10 +40,10 @@ async def heartbeat(ctx: Context) -> NoReturn:
             _log.info("heartbeat_recovered")
         failing = None
         timing = ctx.fleet.timing
+        pause = timing.heartbeat_seconds if timing else FIRST_PAUSE_SECONDS
         with suppress(TimeoutError):
-            await asyncio.wait_for(
-                ctx.fleet.beat_now.wait(), timing.heartbeat_seconds if timing else FIRST_PAUSE_SECONDS
-            )
+            await asyncio.wait_for(ctx.fleet.beat_now.wait(), pause)
+        await asyncio.sleep(began + min(LEAST_SECONDS, pause) - boottime())
 
 
 class _Failing:
