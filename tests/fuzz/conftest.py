@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,12 @@ from tseeder_pg import connection
 __all__ = ["agent", "healthy", "upstream"]
 
 PLENTY = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def auth_settings() -> dict[str, Any]:
+    """Nobody is held up for signing in wrongly."""
+    return {"login_account_free_failures": PLENTY, "login_address_free_failures": PLENTY}
 
 
 @pytest.fixture(scope="session")

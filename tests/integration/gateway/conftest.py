@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -35,23 +36,32 @@ MakeSample = Callable[..., Awaitable[Sample]]
 
 
 @pytest.fixture(scope="session")
+def auth_settings() -> dict[str, Any]:
+    """Of the auth service, beside the usual ones."""
+    return {}
+
+
+@pytest.fixture(scope="session")
 async def upstream(
     postgres: Any,
     migrated_template: str,
     nats_url: str,
     rclone_server: S3Server,
+    auth_settings: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Upstream]:
     """The services; jobs reaches S3 through a proxy that can break, and gives public URLs past it."""
-    await create_database(postgres.admin_url, "gateway_tests", template=migrated_template)
-    database = postgres.database("gateway_tests")
+    name = f"gateway-{uuid.uuid4().hex[:12]}"  # tests/fuzz has one, too, perhaps in this very session
+    await create_database(postgres.admin_url, name.replace("-", "_"), template=migrated_template)
+    database = postgres.database(name.replace("-", "_"))
     folder = tmp_path_factory.mktemp("gateway")
-    await ensure_bucket(rclone_server)
+    own_bucket = replace(rclone_server, bucket=name)
+    await ensure_bucket(own_bucket)
     async with AsyncExitStack() as stack:
         flaky = await stack.enter_async_context(flaky_s3(rclone_server.endpoint))
-        s3 = replace(rclone_server, endpoint=flaky.url)
+        s3 = replace(own_bucket, endpoint=flaky.url)
         made = await stack.enter_async_context(world(database, nats_url, s3, folder))
-        auth = await stack.enter_async_context(running_auth(database.urls["auth"], nats_url, folder))
+        auth = await stack.enter_async_context(running_auth(database.urls["auth"], nats_url, folder, **auth_settings))
         await auth.bootstrap(ROOT)
         jobs = await stack.enter_async_context(
             running_jobs(

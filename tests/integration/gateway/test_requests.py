@@ -185,6 +185,7 @@ async def test_an_idempotency_key_that_is_wrong(door: Door, user: Caller, key: s
     "query",
     [
         "state=sleeping",
+        "&".join(["state="] * 17),
         "limit=0",
         "limit=201",
         "limit=x",

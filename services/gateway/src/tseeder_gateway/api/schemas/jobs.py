@@ -33,6 +33,7 @@ JobStateName = Literal[
 ]
 _MAX_INDEX: Final = 2**31 - 1
 _TOLD_ERRORS: Final = 50
+_MAX_STATES: Final = 16
 FileIndex = Annotated[int, Field(ge=0, le=_MAX_INDEX)]
 
 
@@ -100,14 +101,17 @@ class JobChangesBody(RequestBody):
 
 
 def _listed(value: object) -> object:
-    return [item for item in value if item != ""] if isinstance(value, list) else value
+    """Without empty values; but these count, too."""
+    if isinstance(value, list) and len(value) <= _MAX_STATES:
+        return [item for item in value if item != ""]
+    return value
 
 
 class JobsQuery(Query):
     """`state` may be given several times."""
 
     state: Annotated[list[JobStateName], BeforeValidator(_listed)] = Field(
-        default=[], max_length=16, description="jobs in one of these states; all if not given"
+        default=[], max_length=_MAX_STATES, description="jobs in one of these states; all if not given"
     )
     text: OptionalText = Field(default=None, max_length=255, description="part of the name")
     cursor: OptionalCursor = None
