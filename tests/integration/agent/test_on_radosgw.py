@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tests.faults.invariants import object_keys
-from tests.integration.agent.conftest import BRISK
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import Working, assert_stored, completed, listening, reason_code, working
 from tests.integration.jobs.conftest import own_world, settled
@@ -32,6 +31,7 @@ pytestmark = pytest.mark.radosgw
 
 FILES = (FileSpec("large", 6 * MIB + 5), FileSpec("empty", 0), FileSpec("small", 200 * KIB), FileSpec("tiny", 1))
 URL_SECONDS = 2
+PATIENT: dict[str, Any] = {"heartbeat_seconds": 0.3, "self_stop_seconds": 20.0, "lease_seconds": 30.0}
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,22 @@ async def services(
     radosgw_server: S3Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[FaultyS3, Service, Service]]:
-    """The proxy, and two jobs services behind each other's back: one whose agents have a key, one that presigns."""
+    """The proxy, and two jobs services: one whose agents have a key, and which comes through the proxy itself; one that
+    presigns."""
     folder = tmp_path_factory.mktemp("agents-radosgw")
     (folder / "keyless").mkdir()
     async with (
         faulty_s3(radosgw_server.endpoint) as proxy,
         own_world(postgres, migrated_template, nats_url, radosgw_server, folder, "agents_key") as first,
         own_world(postgres, migrated_template, nats_url, radosgw_server, folder / "keyless", "agents_no_key") as second,
-        running(first, rpc_port=Ports().pick("keyed"), **BRISK) as keyed,
+        running(first, rpc_port=Ports().pick("keyed"), s3_endpoint=proxy.url, **PATIENT) as keyed,
         running(
             second,
             rpc_port=Ports().pick("keyless"),
             agent_writes="presigned",
             s3_agent_endpoint=proxy.url,
             presign_write_seconds=URL_SECONDS,
-            **BRISK,
+            **PATIENT,
         ) as keyless,
     ):
         yield proxy, keyed, keyless
@@ -118,7 +119,7 @@ def ground(request: pytest.FixtureRequest) -> Ground:
 
 
 async def stored_once(ground: Ground, user: User, job: model.Job, sample: Sample) -> None:
-    """Completed by one attempt; each file that has bytes is one object, of the right bytes."""
+    """Completed by one attempt; each file that has bytes is one object, of the right bytes, and was planned once."""
     await completed(user, job)
     await assert_stored(user, job, sample)
     await settled(ground.jobs)
@@ -161,6 +162,22 @@ async def test_writes_that_go_wrong_are_made_again(ground: Ground, tmp_path: Pat
         job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
         await stored_once(ground, user, job, sample)
     assert ground.proxy.struck == {"UploadPart": len(FAULTS), "PutObject": len(FAULTS)}
+
+
+async def test_a_completion_whose_answer_is_lost_is_one_object(keyed: Ground, tmp_path: Path) -> None:
+    """Row 9, and the looks that follow fail, too."""
+    sample = await made(tmp_path, FILES)
+    keyed.proxy.struck.clear()
+    keyed.proxy.seen.clear()
+    keyed.proxy.fail_in_turn("CompleteMultipartUpload", Lost(), Lost())
+    keyed.proxy.fail_in_turn("HeadObject", *[error(503, "SlowDown")] * 4)
+    async with swarming(sample) as lo, keyed.start():
+        user = keyed.jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await stored_once(keyed, user, job, sample)
+    assert keyed.proxy.struck["CompleteMultipartUpload"] >= 1
+    assert keyed.proxy.struck["HeadObject"] == 4
+    assert keyed.proxy.seen["UploadPart"] == 2, "a part went up twice"
 
 
 async def test_what_s3_did_not_take_is_not_called_stored(keyless: Ground, tmp_path: Path) -> None:
