@@ -25,7 +25,7 @@ def main() -> int:
             if found is None:
                 raise BenchError("no result here yet; run it first")
             print(report.table(found) + "\n")
-            if args.docs or args.only_docs:
+            if args.only_docs or (args.docs and not args.quick):
                 say("written: " + ", ".join(str(path) for path in report.write_document(found)))
         except (BenchError, StackError) as error:
             say(f"{name}: {error}")

@@ -227,7 +227,8 @@ def pairs_of(seen: Figures) -> dict[str, list[Cost]]:
 
 
 def slopes(seen: Figures, sizes: Sequence[int]) -> list[Row]:
-    """How time and CPU grow from the smallest size to the largest: 1 is linear, more is a defect."""
+    """How time and CPU grow from the smallest size to the largest: 1 is linear, more is a defect. And what
+    a GiB more takes, without what every job takes."""
     small, large = sizes[0], sizes[-1]
     if small == large:
         return []
@@ -236,7 +237,12 @@ def slopes(seen: Figures, sizes: Sequence[int]) -> list[Row]:
         for what in ("seconds", "cpu")
     )
     between = f"from {small} to {large} MiB"
-    return [Row.of(f"slope of time, {between}", "", time_), Row.of(f"slope of the agent's CPU, {between}", "", cpu)]
+    further = [(b.seconds - a.seconds) * 1024 / (large - small) for a, b in _ends(seen, small, large)]
+    return [
+        Row.of(f"each further GiB of tseeder, {between}", "s", further),
+        Row.of(f"slope of time, {between}", "", time_),
+        Row.of(f"slope of the agent's CPU, {between}", "", cpu),
+    ]
 
 
 def _ends(seen: Figures, small: int, large: int) -> list[tuple[Cost, Cost]]:
