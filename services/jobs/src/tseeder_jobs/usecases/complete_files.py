@@ -103,7 +103,8 @@ async def _intend(
 
 async def _judge(tx: Tx, lease: LeaseRef, entry: WantedEntry, live: LiveObject | None) -> Intent | CompletedFile:
     index = entry.file_index
-    if entry.stored:
+    # The entry was read before its lock was had: another call may have written the outcome since.
+    if entry.stored or (live is not None and live.state == "stored"):
         return CompletedFile(index, CompleteVerdict.STORED)
     if live is None:
         return CompletedFile(index, CompleteVerdict.RESET if entry.wanted else CompleteVerdict.UNWANTED)

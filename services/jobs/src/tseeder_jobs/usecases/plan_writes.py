@@ -106,7 +106,8 @@ async def _record(
 
 
 def _settled(entry: WantedEntry, live: LiveObject | None, intent: WriteIntent) -> WritePlan | None:
-    if entry.stored or (live is not None and live.upload_state == "completing"):
+    # The entry was read before its lock was had: what is stored since is in `live` only.
+    if entry.stored or (live is not None and (live.state == "stored" or live.upload_state == "completing")):
         return WritePlan(intent.file_index, intent.part_number, WriteVerdict.STORED)
     if not entry.wanted:
         return WritePlan(intent.file_index, intent.part_number, WriteVerdict.UNWANTED)
