@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tseeder_testkit.swarm import seeding, swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec
 from tseeder_testkit.tracker import tracking
 
-LIARS = 120
+LIARS = 60
 """Each spoils a piece or two and is banned. libtorrent forgets about one in eighty such pieces of one block."""
 
 
@@ -149,19 +149,30 @@ async def test_what_comes_while_the_true_pieces_are_read_is_not_lost(swarm: Swar
 
 async def test_a_piece_whose_hash_was_wrong_is_known_until_it_comes_right(swarm: Swarm, tmp_path: Path) -> None:
     sample = await made(tmp_path, (FileSpec("a", 4 * MIB),))
-    async with hostile_peer(sample, Malice.CORRUPT_ALL) as liar:
+    async with hostile_peer(sample, Malice.CORRUPT_ALL) as liar, tracking() as tracker:
+        tracker.add_peer(sample.wire_hash, liar.host, liar.port)
         wish = TorrentWish(
             tmp_path / "t.1",
             sample.info,
             priorities=[4] * sample.piece_count,
-            known_peers=[(liar.host, liar.port)],
+            trackers=[tracker.url],
         )
         torrent = await swarm.add(wish)
         await eventually(lambda: has(bool(torrent.failed)))
         view = await torrent.view()
         assert view is not None
         assert set(view.failed) == set(torrent.failed)
+        await eventually(lambda: has((liar.host, liar.port) in torrent.banned))
         await torrent.remove()
+        heard = liar.served
+        again = await swarm.add(replace(wish, folder=tmp_path / "t.3", banned=list(torrent.banned)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while not again.failed:
+                    await again.changes()
+        assert sum(each.event == "started" for each in tracker.announces) == 2
+        assert liar.served == heard, "a liar was heard again"
+        await again.remove()
     async with swarming(sample) as lo:
         fetched = await fetch(swarm, sample, tmp_path / "t.2", trackers=[lo.url])
     assert_right(sample, fetched)

@@ -64,6 +64,7 @@ class Run:
     torrent: Torrent | None = None
     staged: Staged | None = None
     known_peers: tuple[tuple[str, int], ...] = ()
+    banned: tuple[tuple[str, int], ...] = ()
     problems: Problems = field(default_factory=Problems)
     received: Meter = field(default_factory=Meter)
     sent: Meter = field(default_factory=Meter)

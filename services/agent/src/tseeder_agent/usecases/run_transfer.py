@@ -141,9 +141,10 @@ async def _work(ctx: Context, run: Run) -> str:
 
 
 async def _take_out(run: Run) -> None:
-    """Out of the session; the files stay, and whom it knew."""
+    """Out of the session; the files stay, and whom it knew and banned."""
     if run.torrent is not None:
         run.known_peers = await run.torrent.peers()
+        run.banned = tuple({*run.banned, *run.torrent.banned})
         await run.torrent.flush()
         await run.torrent.remove(delete=False)
     run.torrent = run.staged = None

@@ -43,6 +43,7 @@ async def _added(ctx: Context, run: Run, description: Description, ledger: Ledge
         peers=description.peers,
         known_peers=run.known_peers,
         have=ledger.have,
+        banned=run.banned,
     )
     return await ctx.swarm.add(wish)
 

@@ -57,7 +57,8 @@ class ProgressWatch:
         _stuck.labels(answer).inc()
         _log.warning(
             "transfer_stuck",
-            answer=answer,
+            answer=answer.value,
+            banned=len(self._torrent.banned),
             quiet_seconds=round(quiet, 1),
             wasted_bytes=self._torrent.stats.wasted,
             **self._ledger.standing(),

@@ -183,6 +183,7 @@ class Swarm:
 
         return {
             lt.piece_finished_alert: to_torrent(lambda t, a: t.on_piece(a.piece_index)),
+            lt.peer_ban_alert: to_torrent(lambda t, a: t.on_banned(str(a.endpoint[0]), int(a.endpoint[1]))),
             lt.hash_failed_alert: to_torrent(lambda t, a: t.on_hash_failed(a.piece_index)),
             lt.cache_flushed_alert: to_torrent(lambda t, _: t.on_flushed()),
             lt.metadata_received_alert: to_torrent(lambda t, _: t.on_metadata()),

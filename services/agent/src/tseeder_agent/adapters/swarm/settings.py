@@ -61,7 +61,12 @@ def _pack(settings: SwarmSettings) -> lt.settings_pack:
     category = lt.alert_category
     return {
         "listen_interfaces": settings.listen_interfaces,
-        "alert_mask": category.piece_progress | category.status | category.error | category.storage | category.tracker,
+        "alert_mask": category.piece_progress
+        | category.status
+        | category.error
+        | category.storage
+        | category.tracker
+        | category.peer,
         "alert_queue_size": ALERT_QUEUE,
         "enable_lsd": False,
         "enable_upnp": False,

@@ -36,6 +36,7 @@ _SLOT_MS = 1000
 _LAYERS_SECONDS = 5.0
 _LAYERS_PAUSE = 0.1
 _DELETE_SECONDS = 10.0
+_MOST_BANNED = 1000
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -91,6 +92,8 @@ class Torrent:
         self.tracker_problem = ""
         self.failed: dict[int, None] = {}
         """Pieces whose last check failed, in that order, and that have not come right since."""
+        self.banned: dict[tuple[str, int], None] = {}
+        """Peers that sent too much that was wrong."""
         self._handle = handle
         self._executor = executor
         self._trackers = usable_trackers(trackers)
@@ -130,6 +133,10 @@ class Torrent:
             self._meanwhile.append(piece)
         self.failed.pop(piece, None)
         self._changed.set()
+
+    def on_banned(self, host: str, port: int) -> None:
+        if len(self.banned) < _MOST_BANNED:
+            self.banned[host, port] = None
 
     def on_hash_failed(self, piece: int) -> None:
         self.failed.pop(piece, None)

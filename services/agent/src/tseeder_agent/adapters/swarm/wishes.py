@@ -36,6 +36,7 @@ class TorrentWish:
     known_peers: Sequence[tuple[str, int]] = ()
     fresh: bool = True
     have: Sequence[bool] = field(repr=False, default=())
+    banned: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def torrent_params(wish: TorrentWish, *, honours_peers: bool) -> lt.add_torrent_
     params.url_seeds = usable_web_seeds(wish.web_seeds)
     _aim(params, wish.trackers, wish.peers if honours_peers else ())
     params.peers = [*params.peers, *wish.known_peers]
+    params.banned_peers = list(wish.banned)
     params.flags |= lt.torrent_flags.sequential_download
     if any(wish.have):
         params.have_pieces = list(wish.have)
