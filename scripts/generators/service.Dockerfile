@@ -26,7 +26,7 @@ COPY --from=packages /app/.venv /app/.venv
 COPY --from=own /own/app/.venv /app/.venv
 WORKDIR /app
 ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 HOME=/tmp
-# Official images have no bytecode of Python's own library, and a read-only root keeps none: a second at each start.
+# Official images have no bytecode of Python's own library, and a read-only root keeps none: 0.4 s of CPU at each start.
 RUN ["python", "-c", "import tseeder_@NAME@.__main__"]
 ENV PYTHONDONTWRITEBYTECODE=1
 # Where it listens if nothing else is said.
