@@ -128,6 +128,8 @@ async def stored_once(ground: Ground, user: User, job: model.Job, sample: Sample
     )
     transfer = uuid.UUID(await ground.jobs.transfer_of(job))
     assert await ground.jobs.value("SELECT count(*) FROM attempts WHERE transfer_id = $1", transfer) == 1
+    with_bytes = sum(file.size > 0 for file in sample.files)
+    assert await ground.jobs.value("SELECT count(*) FROM objects WHERE transfer_id = $1", transfer) == with_bytes
 
 
 @pytest.mark.parametrize(
