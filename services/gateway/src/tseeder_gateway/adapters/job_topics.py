@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -14,6 +15,10 @@ from tseeder_bus import Bus, Messages
 from tseeder_gateway.domain.believable import is_believable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
+
+QUIET_SECONDS: Final = 10.0
+"""Agents speak every second. Whoever was silent for so long has no say in whom we hear next: a job that was resumed, or
+whose magnet turned out to be a known torrent, has another transfer, which counts its leases from 1 again."""
 
 _log = get_logger(__name__)
 _unreadable = counter("gateway_progress_unreadable", "Progress messages that could not be read, or be true")
@@ -53,6 +58,7 @@ class _Topic:
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
         self.last: Progress | None = None
+        self.heard_at = 0.0
         self.standing = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
@@ -60,8 +66,9 @@ class _Topic:
 class JobTopics:
     """The jobs that are looked at through this gateway."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._bus = bus
+        self._quiet_seconds = quiet_seconds
         self._topics: dict[str, _Topic] = {}
         self._closed = False
 
@@ -104,7 +111,7 @@ class JobTopics:
                 )
                 topic.standing.set()
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_hear_progress(progress, topic, job_id))
+                    group.create_task(_hear_progress(progress, topic, job_id, self._quiet_seconds))
                     await _hear_changes(changes, topic)
         finally:
             topic.standing.set()
@@ -116,7 +123,8 @@ async def _hear_changes(messages: Messages, topic: _Topic) -> None:
             watcher.ring()
 
 
-async def _hear_progress(messages: Messages, topic: _Topic, job_id: str) -> None:
+async def _hear_progress(messages: Messages, topic: _Topic, job_id: str, quiet_seconds: float) -> None:
+    time = asyncio.get_running_loop().time
     async for message in messages:
         progress = Progress()
         try:
@@ -124,10 +132,11 @@ async def _hear_progress(messages: Messages, topic: _Topic, job_id: str) -> None
         except DecodeError:
             _unreadable.inc()
             continue
-        if progress.job_id != job_id or not is_believable(progress, topic.last):
+        speaker = topic.last if time() - topic.heard_at < quiet_seconds else None
+        if progress.job_id != job_id or not is_believable(progress, speaker):
             _unreadable.inc()
             continue
-        topic.last = progress
+        topic.last, topic.heard_at = progress, time()
         for watcher in topic.watchers:
             watcher.offer(progress)
 
