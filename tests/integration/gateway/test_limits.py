@@ -15,6 +15,7 @@ from tests.integration.gateway.running import Caller, Door
 
 LIMITS: dict[str, int] = document()["x-limits"]
 KEYS = "/v1/me/api-keys"
+LOGIN = "/v1/auth/login"
 JSON = {"Content-Type": "application/json"}
 KIB = 1 << 10
 NOBODY = "01a1f8b5-2825-728a-81b6-9320f137115c"
@@ -160,6 +161,19 @@ async def test_memory_of_all_callers(make_door: MakeDoor, user: Caller, stranger
     await eventually_taken(door, stranger, 900 * KIB)
 
 
+async def test_memory_of_strangers_is_one_share(make_door: MakeDoor, user: Caller) -> None:
+    """However many addresses they have, uploads of users find room, and small bodies are taken of strangers still."""
+    door = await make_door(
+        body_memory_bytes=2 << 20, body_memory_bytes_per_caller=1 << 20, trusted_proxies=("127.0.0.0/8",)
+    )
+    async with holding(door, None, 900 * KIB, 1, path=LOGIN):
+        headers = {**JSON, "X-Forwarded-For": "192.0.2.7"}
+        refused = await door.call("POST", LOGIN, data=b" " * (900 * KIB), headers=headers)
+        assert (refused.status, refused.code) == (429, "too_many_uploads")
+        assert (await door.call("POST", LOGIN, data=b" " * (64 * KIB), headers=headers)).code == "json_invalid"
+        assert await posted(door, user, KEYS, b" " * (900 * KIB)) == "400 json_invalid"
+
+
 async def test_memory_of_a_body_that_does_not_say_its_length(make_door: MakeDoor, user: Caller) -> None:
     door = await make_door(body_memory_bytes=2 << 20, body_memory_bytes_per_caller=1 << 20)
 
@@ -178,10 +192,11 @@ async def test_memory_of_a_body_that_does_not_say_its_length(make_door: MakeDoor
 
 
 @asynccontextmanager
-async def holding(door: Door, user: Caller, size: int, count: int) -> AsyncIterator[None]:
+async def holding(door: Door, user: Caller | None, size: int, count: int, *, path: str = KEYS) -> AsyncIterator[None]:
     """So many requests whose bodies of `size` bytes are on their way, and do not come."""
+    credential = f"Authorization: {user.headers['Authorization']}\r\n" if user else ""
     head = (
-        f"POST {KEYS} HTTP/1.1\r\nHost: x\r\nAuthorization: {user.headers['Authorization']}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\n{credential}"
         f"Content-Type: application/json\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n"
     )
     async with AsyncExitStack() as stack:

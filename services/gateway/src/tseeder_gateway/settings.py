@@ -78,7 +78,9 @@ class Settings(kit.Settings):
     anonymous_rate_burst: int = Field(100, ge=1, description="the same for one address that is not signed in")
 
     body_memory_bytes: int = Field(256 * _MIB, ge=_MIB, description="bytes of bodies over 64 KiB held at once, in all")
-    body_memory_bytes_per_caller: int = Field(64 * _MIB, ge=_MIB, description="the same for one user, or one address")
+    body_memory_bytes_per_caller: int = Field(
+        64 * _MIB, ge=_MIB, description="the same for one user, and for all together who are not signed in"
+    )
     max_connections: int = Field(10_000, ge=1, description="connections that stand at once, in all")
     max_connections_per_address: int = Field(
         1000, ge=1, description="the same for one address (IPv6: one /64) that is not a trusted proxy's"

@@ -20,6 +20,10 @@ from tseeder_kit.errors import AppError, exhausted, forbidden, unauthenticated, 
 CALLER: Final = "caller"
 """Of a request's state: whom its memory is counted for."""
 
+_STRANGERS: Final = "strangers"
+"""All who are not signed in, together: their bodies are small ones that are not counted, and a few addresses with large
+ones must not keep out the uploads of users."""
+
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 
 
@@ -48,8 +52,8 @@ class Anonymous:
     async def __call__(self, request: Request) -> None:
         """Raises AppError: 403 for another site's request, 429."""
         parts = parts_of(request)
-        request.scope["state"][CALLER] = who = subject(remote_address(request))
-        _take(request, parts.strangers, who)
+        request.scope["state"][CALLER] = _STRANGERS
+        _take(request, parts.strangers, subject(remote_address(request)))
         _check_origin(request, parts)
 
 

@@ -56,7 +56,8 @@ async def read(request: Request, limit: int) -> bytes:
 
 
 async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body in chunks, as `read`; the length that the client names is believed only where it is too large."""
+    """The body in chunks, as `read`. The length that the client names is refused where it is too large, and counted as
+    held from the start, so that an upload that will not fit is told so before it is sent."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise unsupported("unsupported_content_encoding", "Bodies are taken without a Content-Encoding.")
     named = request.headers.get("content-length", "")
