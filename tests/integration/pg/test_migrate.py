@@ -156,6 +156,22 @@ async def test_what_a_failed_index_left_is_cleared(dsn: str, pool: Pool, folder:
         assert await con.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'jobs.things_id'::regclass")
 
 
+async def test_an_index_that_takes_too_long_is_given_up(
+    dsn: str, pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(dsn, "jobs", folder)
+    write(folder, m0003_index=INDEX.format(unique=""))
+    async with transaction(pool) as tx:
+        await tx.execute("INSERT INTO jobs.things VALUES (2)")  # which it waits for
+        with monkeypatch.context() as patch:
+            patch.setattr("tseeder_pg.migrations.ALONE_TIMEOUT_MS", 300)
+            with pytest.raises(
+                MigrationError, match=r"gave up: .* longer than 0.3 s; the next try clears what it left"
+            ):
+                await migrate(dsn, "jobs", folder)
+    assert await migrate(dsn, "jobs", folder) == ["0003_index"]
+
+
 async def test_several_statements_without_a_transaction_are_refused(dsn: str, pool: Pool, folder: Path) -> None:
     write(folder, m0003_two="-- no-transaction: so it says\nCREATE INDEX CONCURRENTLY a ON things (id); SELECT 1;")
     with pytest.raises(MigrationError, match="0003_two failed: CREATE INDEX CONCURRENTLY cannot"):

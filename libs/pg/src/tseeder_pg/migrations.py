@@ -193,7 +193,8 @@ async def _apply(con: _Connection, schema: str, migration: Migration) -> None:
 
 
 def _gave_up(migration: Migration, why: str) -> MigrationError:
-    return MigrationError(f"{migration.file_name} gave up: {why}; nothing of it was applied")
+    left = "the next try clears what it left" if migration.alone else "nothing of it was applied"
+    return MigrationError(f"{migration.file_name} gave up: {why}; {left}")
 
 
 async def _run(con: _Connection, migration: Migration) -> None:
