@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from tseeder_bus import connect
 from tseeder_gateway.adapters.admin import Admin
@@ -15,6 +16,7 @@ from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.object_reader import open_reader
+from tseeder_gateway.adapters.open_files import room_for
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
@@ -27,6 +29,9 @@ from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
 from tseeder_kit.telemetry import Check, OpsServer
 from tseeder_rpc import Caller, open_channel
+
+OTHER_FILES: Final = 1024
+"""Beside clients' connections: S3, the services, NATS, metrics."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class _Ops(OpsServer):
 async def build(settings: Settings) -> AsyncIterator[Gateway]:
     """A gateway, from its settings. On leaving it is not ready any more, event streams end so that their clients go
     elsewhere, running answers may end, and then the connections to everything else are closed."""
+    room_for(settings.max_connections + OTHER_FILES)
     async with AsyncExitStack() as stack:
         callers = await _connect(stack, settings)
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="gateway"))
