@@ -12,7 +12,7 @@ import pytest
 from tseeder_cli import config
 from tseeder_cli.config import Config, Login
 from tseeder_cli.errors import CliError, ExitCode
-from tseeder_cli.local import default_state
+from tseeder_cli.local import default_state, nearest_state
 from tseeder_cli.target import find_target, signed_in
 
 
@@ -100,6 +100,16 @@ def test_the_last_login_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TSEEDER_API_KEY", "from-env")
     assert find_target().api_key == "from-env"
     assert find_target("b.example/").url == "https://b.example"
+
+
+def test_a_stack_of_somebody_else_above_is_not_believed() -> None:
+    """As in /tmp: it would be told the key."""
+    above, here = Path.cwd(), Path.cwd() / "below"
+    state = stack_runs(above, "http://127.0.0.1:1111")
+    here.mkdir()
+    os.chdir(here)
+    assert nearest_state() == state
+    assert nearest_state(os.geteuid() + 1) == here / ".tseeder"
 
 
 def test_a_running_stack_here_or_above_comes_first_and_keeps_its_key_when_its_port_changes(

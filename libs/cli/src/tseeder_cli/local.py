@@ -51,13 +51,23 @@ def default_state() -> Path:
     return nearest_state()
 
 
-def nearest_state() -> Path:
-    """`.tseeder` of the working folder or of the nearest one above that has it; else the one to make here."""
+def nearest_state(uid: int | None = None) -> Path:
+    """`.tseeder` of the working folder or of the nearest one above that has it; else the one to make here.
+
+    Only one that belongs to this user (`uid`): in a folder such as /tmp anybody may leave one, which would be told the
+    API key.
+    """
     here = Path.cwd()
+    own = os.geteuid() if uid is None else uid
     for folder in (here, *here.parents):
-        if (folder / STATE_FOLDER / "stack.json").is_file():
-            return folder / STATE_FOLDER
+        state = folder / STATE_FOLDER
+        if (state / "stack.json").is_file() and {_owner(state), _owner(state / "stack.json")} == {own}:
+            return state
     return here / STATE_FOLDER
+
+
+def _owner(path: Path) -> int:
+    return path.stat(follow_symlinks=False).st_uid
 
 
 def running_stack(state: Path) -> LocalStack | None:
