@@ -110,13 +110,14 @@ async def test_the_status_and_the_request_id_are_on_the_wire(served: Any) -> Non
 
 @pytest.mark.parametrize("call", ANSWERING)
 async def test_the_request_id_goes_along(stub: Any, call: Call) -> None:
-    with bind_request("request-79"):
-        assert (await call(stub, Note(field="request_id"))).code == "request-79"
+    for sent in ("request-79", "r" * 8, "r" * 128):  # as short and as long as the gateway takes them
+        with bind_request(sent):
+            assert (await call(stub, Note(field="request_id"))).code == sent
     made = (await call(stub, Note(field="request_id"))).code
     assert len(made) == 32
 
 
-@pytest.mark.parametrize("bad", ["short", "with a space in it", "x" * 65, "<script>alert(1)"])
+@pytest.mark.parametrize("bad", ["short", "with a space in it", "x" * 129, "<script>alert(1)"])
 async def test_a_request_id_that_could_harm_a_log_is_replaced(stub: Any, bad: str) -> None:
     with bind_request(bad):
         assert (await one(stub, Note(field="request_id"))).code != bad

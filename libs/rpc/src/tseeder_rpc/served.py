@@ -26,7 +26,7 @@ _Behaviour: TypeAlias = Callable[..., Any]
 _Details: TypeAlias = grpc.HandlerCallDetails
 _Handler: TypeAlias = Any  # the stubs make it generic in the messages, which are nobody's business here
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,128}")  # what the gateway takes of its clients
 
 # By the semantic conventions the other statuses are the caller's, and no errors of a server's span.
 _FAULTS: Final = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
