@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.e2e.unchanged import everything
+from tests.e2e.unchanged import differences, everything
 from tests.e2e.world import World
 from tseeder_testkit.bad_inputs import BAD_INFO_HASHES, BAD_MAGNETS, BAD_TORRENTS, BadText, BadTorrent
 
@@ -29,7 +29,7 @@ async def unchanged(strict: World) -> AsyncIterator[World]:
     """Jobs, usage, S3 and every row are afterwards what they were before."""
     before = await everything(strict, {})
     yield strict
-    assert await everything(strict, {}) == before
+    assert differences(before, await everything(strict, {})) == {}
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 Fetch = Callable[..., Awaitable[Sequence[Any]]]
 
+# Events get their number, are read, and are trimmed at times of their own: only how many there ever were is told.
+FEED: Final = ("feed", "feed_head", "feed_readers")
 # What agents and loops write by themselves, whoever asks for what.
-RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations")
+RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations", *FEED)
 # Tries are counted, and acts that were refused are audited, by design.
-COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations")
+COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations", *FEED)
 
 
 async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str, tuple[int, str]]:
@@ -37,6 +39,14 @@ async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str
     return {name: (count, digest) for name, count, digest in await fetch(union)}
 
 
+async def events(fetch: Fetch, schema: str) -> int:
+    """How many events the feed of `schema` was ever given, those included that have no number yet."""
+    ((told,),) = await fetch(
+        f"SELECT (SELECT seq FROM {schema}.feed_head) + (SELECT count(*) FROM {schema}.feed WHERE seq IS NULL)"  # noqa: S608
+    )
+    return int(told)
+
+
 async def everything(world: World, others: Mapping[str, Pool]) -> dict[str, Any]:
     """All that a refused request must leave alone; of `others` the numbers of rows, since sessions note their use."""
     s3 = await asyncio.to_thread(lambda: (object_keys(world.stack.s3), open_uploads(world.stack.s3)))
@@ -49,8 +59,21 @@ async def everything(world: World, others: Mapping[str, Pool]) -> dict[str, Any]
         "usage": await world.ann.client.usage(),
         "s3": s3,
         "rows": await rows(world.fetch, "jobs", RESTLESS),
+        "events": await events(world.fetch, "jobs"),
         "others": counts,
     }
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not as it was, by its path of keys: small enough to be read in a failure."""
+    found: dict[str, Any] = {}
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= {f"{key}.{name}": value for name, value in differences(old, new).items()}
+        elif old != new:
+            found[str(key)] = (old, new)
+    return found
 
 
 async def _fetch(pool: Pool, sql: str, *values: Any) -> list[Record]:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.e2e.unchanged import rows
+from tests.e2e.unchanged import RESTLESS, differences, events, rows
 from tests.faults.invariants import object_keys, open_uploads
 from tests.integration.jobs.conftest import KIB, SERIAL, own_world
 from tests.integration.jobs.playing import Agent, Piece, intent, pieces
@@ -21,8 +21,6 @@ from tseeder.jobs.v1 import operators_pb2 as ops
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
 
-# What agents' own news and loops write, whoever asks for what.
-RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations")
 WRONG_ETAG: Final = '"0123456789abcdef0123456789abcdef"'
 
 
@@ -208,13 +206,14 @@ async def unchanged(scene: Scene) -> AsyncIterator[None]:
     """Every row, every object and every open upload is afterwards what it was before."""
     before = await _everything(scene)
     yield
-    assert await _everything(scene) == before
+    assert differences(before, await _everything(scene)) == {}
 
 
 async def _everything(scene: Scene) -> dict[str, object]:
     s3 = scene.service.world.s3
     return {
         "rows": await rows(scene.service.rows, "jobs", RESTLESS),
+        "events": await events(scene.service.rows, "jobs"),
         "s3": await asyncio.to_thread(lambda: (object_keys(s3), open_uploads(s3))),
     }
 
@@ -260,7 +259,7 @@ async def test_a_cordoned_agent_claims_nothing(scene: Scene) -> None:
     assert await scene.stranger.claim() == []
     assert (await scene.stranger.beat()).cordoned
     assert await scene.stranger.claim(limit=8) == []
-    assert await _everything(scene) == before
+    assert differences(before, await _everything(scene)) == {}
     assert [each.lease.transfer_id for each in await scene.holder.claim()] == [await scene.service.transfer_of(waiting)]
 
 
