@@ -7,6 +7,9 @@ empty :=
 SOURCES := $(subst $(empty) $(empty),:,$(wildcard libs/*/src services/*/src))
 MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
+# Where it is set, each of the hundreds of processes of a stack or a test run would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 

@@ -45,16 +45,16 @@ NEEDS = {
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
 # left over at the end. What is not named here runs file by file.
 TOGETHER = (
-    "e2e/cli",
-    "e2e/observed",
     "e2e",
-    "fuzz",
     "integration/jobs",
     "integration/agent",
     "faults",
+    "fuzz",
     "integration/stack",
     "integration/gateway",
+    "e2e/cli",
     "integration/auth",
+    "e2e/observed",
     "integration/admin",
     "contract",
 )
@@ -88,10 +88,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _rank(nodeid: str) -> tuple[int, str]:
     """Where a test stands in the order, and the name of what it runs together with."""
     path = nodeid.split("::", 1)[0].removeprefix("tests/")
-    for rank, folder in enumerate(TOGETHER):
-        if path.startswith(folder + "/"):
-            return rank, folder
-    return len(TOGETHER), path
+    nearest = max((folder for folder in TOGETHER if path.startswith(folder + "/")), key=len, default=None)
+    return (len(TOGETHER), path) if nearest is None else (TOGETHER.index(nearest), nearest)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
