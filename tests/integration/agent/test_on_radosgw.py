@@ -132,9 +132,7 @@ async def stored_once(ground: Ground, user: User, job: model.Job, sample: Sample
     assert await ground.jobs.value("SELECT count(*) FROM objects WHERE transfer_id = $1", transfer) == with_bytes
 
 
-@pytest.mark.parametrize(
-    ("ground", "version"), [("keyed", "hybrid"), ("keyless", "hybrid"), ("keyless", "v2")], indirect=["ground"]
-)
+@pytest.mark.parametrize(("ground", "version"), [("keyless", "hybrid"), ("keyless", "v2")], indirect=["ground"])
 async def test_a_magnet_becomes_objects(ground: Ground, tmp_path: Path, version: Version) -> None:
     sample = await made(tmp_path, FILES, version=version)
     async with swarming(sample) as lo, ground.start():
