@@ -56,7 +56,7 @@ class Person:
         self.log.accepted.add(UUID(job["job_id"]))
         return job
 
-    async def until(self, job: Job, *states: str, timeout: float = 40.0) -> Job:
+    async def until(self, job: Job, *states: str, timeout: float = 100.0) -> Job:
         """The job once it is in one of `states`; AssertionError if it ends in another one or not in time."""
         last = job
 
@@ -71,11 +71,11 @@ class Person:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {last}") from None
 
-    async def completed(self, job: Job, *, timeout: float = 40.0) -> Job:
+    async def completed(self, job: Job, *, timeout: float = 100.0) -> Job:
         """The job, completed."""
         return await self.until(job, "completed", timeout=timeout)
 
-    async def fetched(self, job: Job, share: float, *, timeout: float = 30.0) -> None:
+    async def fetched(self, job: Job, share: float, *, timeout: float = 100.0) -> None:
         """Wait until the agent tells of `share` of the job's bytes; the job must still be on its way."""
         async for event in self.events(job, timeout=timeout):
             progress = event.data if event.kind == "progress" else event.data.get("progress")
@@ -88,7 +88,7 @@ class Person:
             assert event.kind != "end", event
         raise AssertionError(f"the events ended before {share:.0%} of {job['job_id']} was fetched")
 
-    async def events(self, job: Job, last_event_id: str = "", *, timeout: float = 40.0) -> Any:
+    async def events(self, job: Job, last_event_id: str = "", *, timeout: float = 100.0) -> Any:
         """The events of one connection."""
         async with asyncio.timeout(timeout):
             async for event in self.client.events(job["job_id"], last_event_id):
@@ -154,7 +154,7 @@ class Person:
         await asyncio.gather(*[one(job) async for job in self.client.all_jobs()])
 
 
-async def collect(person: Person, job: Job, last_event_id: str = "", *, timeout: float = 40.0) -> list[Event]:
+async def collect(person: Person, job: Job, last_event_id: str = "", *, timeout: float = 100.0) -> list[Event]:
     """All events of one connection, up to its end."""
     return [event async for event in person.events(job, last_event_id, timeout=timeout)]
 

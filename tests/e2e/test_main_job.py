@@ -81,7 +81,7 @@ async def test_a_thousand_small_files(world: World, ann: Person, swarm: Swarm, s
     before = await world.keys()
     await swarm.seed(made)
     job = await ann.submit(swarm.torrent(made))
-    done = await ann.completed(job, timeout=30)
+    done = await ann.completed(job)
     assert done["version"] < 200, "the job's version rises with each batch, not with each file"
     await ann.has(done, made, every=10)
     assert len(await world.keys() - before) == 1000

@@ -10,7 +10,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.05
 
 
-async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, *, timeout: float = 20.0) -> T:
+async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, *, timeout: float = 60.0) -> T:
     """What `look` answers as soon as it is truthy; AssertionError that names `what` after `timeout` seconds."""
     seen: T | None = None
     try:

@@ -95,7 +95,7 @@ class World:
             contents=log.contents,
         )
 
-    async def sound(self, *, timeout: float = 20.0) -> None:
+    async def sound(self, *, timeout: float = 60.0) -> None:
         """Assert that the invariants hold, once sweeps have had their time."""
         found: list[str] = []
 

@@ -42,7 +42,7 @@ async def test_every_service_is_killed_in_turn(world: World, swarm: Swarm, sampl
     await world.ann.until(job, "queued", "resolving", "downloading", "storing")
     await swarm.seed(made)  # only now somebody has the last file
     await world.ann.has(await world.ann.completed(job), made)
-    await world.sound(timeout=30)
+    await world.sound(timeout=60)
     await world.ann.delete(job)
-    await world.sound(timeout=30)
+    await world.sound(timeout=60)
     assert {name: stack.restarts(name) for name in VICTIMS} == dict.fromkeys(VICTIMS, 1)

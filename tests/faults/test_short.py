@@ -40,7 +40,7 @@ async def module_world() -> AsyncIterator[World]:
 async def world(module_world: World) -> AsyncIterator[World]:
     """The module's stack; the invariants hold after the test."""
     yield module_world
-    await module_world.sound(timeout=30)
+    await module_world.sound(timeout=60)
     await module_world.cleared()
 
 

@@ -113,7 +113,7 @@ async def agent_process(
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), 60)
 
 
 LIMITED = """
@@ -137,7 +137,7 @@ def target_of(service: Service) -> str:
     return f"127.0.0.1:{service.settings.rpc_port}"
 
 
-async def completed(user: User, job: model.Job | str, seconds: float = 40) -> model.Job:
+async def completed(user: User, job: model.Job | str, seconds: float = 100) -> model.Job:
     """The job once it is completed."""
     last = await user.job(job)
 
@@ -178,7 +178,7 @@ async def sha256_of(url: str) -> str:
     return digest.hexdigest()
 
 
-async def reason_code(user: User, job: model.Job | str, *codes: str, seconds: float = 20) -> None:
+async def reason_code(user: User, job: model.Job | str, *codes: str, seconds: float = 60) -> None:
     """Wait until the job's reason has one of these codes."""
 
     async def there() -> bool:

@@ -44,7 +44,7 @@ async def run(env: dict[str, str], *args: str, stdin: str = "") -> tuple[int, st
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tseeder_auth", *args, env=env, stdin=-1, stdout=-1, stderr=-1
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         out, err = await process.communicate(stdin.encode())
     return process.returncode or 0, out.decode(), err.decode()
 

@@ -238,7 +238,7 @@ async def refused(code: str, call: Awaitable[object]) -> AppError:
     return caught.value
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Waits until the condition holds."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what other loops do sets no event of ours

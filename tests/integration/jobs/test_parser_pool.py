@@ -137,7 +137,7 @@ async def test_processes_die_with_their_parent() -> None:
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, stdout=asyncio.subprocess.PIPE)
     try:
         assert holder.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             pids = [int(pid) for pid in (await holder.stdout.readline()).split()]
         assert len(pids) == 2
         assert all(_lives(pid) for pid in pids)

@@ -51,7 +51,7 @@ def environment(database: Database, folder: Path, **changes: str) -> dict[str, s
 async def run(env: Mapping[str, str], *verb: str) -> tuple[int, str, str]:
     """`python -m tseeder_jobs <verb>` to its end."""
     process = await start(env, *verb)
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -99,7 +99,7 @@ async def test_migrate_then_serve_then_an_orderly_end(database: Database, tmp_pa
 
     await eventually(is_ready)  # without NATS, billing and S3
     process.send_signal(signal.SIGTERM)
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert b"secret-of-s3" not in err
     assert b"BACK UP THIS FILE" in err

@@ -186,7 +186,7 @@ async def test_a_second_launcher_is_refused_and_ctrl_c_reaches_the_first_one_onl
                 pass
         assert info(state) == before
         os.killpg(launcher.pid, signal.SIGINT)  # what a terminal does
-        assert await asyncio.wait_for(launcher.wait(), 20) != 0
+        assert await asyncio.wait_for(launcher.wait(), 60) != 0
         assert all(gone(program["pid"]) for program in before["programs"].values())
         assert info(state)["status"] == "stopped"  # a clean end, not a death
         assert "database system is shut down" in last_line(state / "logs" / "postgres.log")

@@ -29,7 +29,7 @@ def die_with_parent(sig: int = signal.SIGKILL) -> None:
 
 @asynccontextmanager
 async def child(
-    argv: Sequence[str], *, ready_timeout: float = 30.0
+    argv: Sequence[str], *, ready_timeout: float = 60.0
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, bytes]]:
     """Run `argv`; yields the process and the first line of its stdout, which says that it is ready.
 

@@ -52,12 +52,12 @@ class Tracker:
     def peers(self, wire_hash: bytes) -> list[tuple[str, int]]:
         return list(self._peers.get(wire_hash, {}))
 
-    async def wait_for_peers(self, wire_hash: bytes, count: int, *, timeout: float = 20.0) -> None:
+    async def wait_for_peers(self, wire_hash: bytes, count: int, *, timeout: float = 60.0) -> None:
         """Return once `count` peers are known for this hash; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: len(self._peers.get(wire_hash, {})) >= count)
 
-    async def wait_for_peer(self, wire_hash: bytes, host: str, port: int, *, timeout: float = 20.0) -> None:
+    async def wait_for_peer(self, wire_hash: bytes, host: str, port: int, *, timeout: float = 60.0) -> None:
         """Return once this peer is known; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: (host, port) in self._peers.get(wire_hash, {}))
