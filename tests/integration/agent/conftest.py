@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -44,7 +45,7 @@ async def rclone_server() -> AsyncIterator[S3Server]:
     wait for it, a minute and longer."""
     with tempfile.TemporaryDirectory(prefix="tseeder-test-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o711)
+        await asyncio.to_thread(folder.chmod, 0o711)
         async with Site(StackOptions(state=folder, safe=False)) as site:
             server = backing.plan_s3(site, "rclone")
             await backing.start_s3(site, server)
