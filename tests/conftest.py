@@ -7,6 +7,7 @@ gets a database or a bucket of its own.
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -58,6 +59,14 @@ TOGETHER = (
     "integration/admin",
     "contract",
 )
+
+
+@pytest.hookimpl
+def pytest_configure() -> None:
+    """Under `nohup`, or in a script's background, signals come ignored; what tests start would inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

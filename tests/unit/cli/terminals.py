@@ -20,13 +20,16 @@ def at_a_terminal(*arguments: str, answer: bytes, ends: bytes = b": ", **options
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, **options) as process:
         os.close(theirs)
         shown = b""
-        while ends not in shown:
-            shown += os.read(ours, 4096)
-        os.write(ours, answer)
-        while more := read_again(ours, answer):
-            shown += more
-        os.close(ours)
-        return process.wait(10), shown.decode()
+        try:
+            while ends not in shown:
+                shown += os.read(ours, 4096)
+            os.write(ours, answer)
+            while more := read_again(ours, answer):
+                shown += more
+            return process.wait(10), shown.decode()
+        finally:
+            process.kill()  # it has ended, or this test has timed out
+            os.close(ours)
 
 
 def read_again(terminal: int, answer: bytes) -> bytes:
