@@ -59,6 +59,26 @@ class OperationsStub:
                 request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetCordonRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.FromString,
                 _registered_method=True)
+        self.SetDrain = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/SetDrain',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetDrainRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.FromString,
+                _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/ListDeadLetters',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/GetDeadLetter',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.DeadLetter.FromString,
+                _registered_method=True)
+        self.ReplayDeadLetter = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/ReplayDeadLetter',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.ReplayDeadLetterRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ReplayDeadLetterResponse.FromString,
+                _registered_method=True)
         self.TerminateJob = channel.unary_unary(
                 '/tseeder.admin.v1.Operations/TerminateJob',
                 request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.TerminateJobRequest.SerializeToString,
@@ -100,6 +120,30 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetDrain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeadLetters(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayDeadLetter(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def TerminateJob(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -134,6 +178,26 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.SetCordon,
                     request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetCordonRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.SerializeToString,
+            ),
+            'SetDrain': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDrain,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetDrainRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.DeadLetter.SerializeToString,
+            ),
+            'ReplayDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDeadLetter,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.ReplayDeadLetterRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ReplayDeadLetterResponse.SerializeToString,
             ),
             'TerminateJob': grpc.unary_unary_rpc_method_handler(
                     servicer.TerminateJob,
@@ -256,6 +320,114 @@ class Operations:
             '/tseeder.admin.v1.Operations/SetCordon',
             tseeder_dot_admin_dot_v1_dot_admin__pb2.SetCordonRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDrain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/SetDrain',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.SetDrainRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.AgentInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/ListDeadLetters',
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/GetDeadLetter',
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetDeadLetterRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.DeadLetter.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/ReplayDeadLetter',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.ReplayDeadLetterRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.ReplayDeadLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,6 +25,10 @@ class OperationsStub:
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListUsersRequest, _auth_pb2.ListUsersResponse]
     ListAgents: _aio.UnaryUnaryMultiCallable[_operators_pb2.ListAgentsRequest, _operators_pb2.ListAgentsResponse]
     SetCordon: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetCordonRequest, _operators_pb2.AgentInfo]
+    SetDrain: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetDrainRequest, _operators_pb2.AgentInfo]
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operators_pb2.ListDeadLettersRequest, _operators_pb2.ListDeadLettersResponse]
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_operators_pb2.GetDeadLetterRequest, _operators_pb2.DeadLetter]
+    ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.ReplayDeadLetterRequest, _operators_pb2.ReplayDeadLetterResponse]
     TerminateJob: _aio.UnaryUnaryMultiCallable[_admin_pb2.TerminateJobRequest, _model_pb2.Job]
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]
 
@@ -60,6 +64,34 @@ class OperationsServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.SetCordonRequest,
         context: _aio.ServicerContext[_admin_pb2.SetCordonRequest, _abc.Awaitable[_operators_pb2.AgentInfo]],
     ) -> _abc.Awaitable[_operators_pb2.AgentInfo]: ...
+
+    @_abc_1.abstractmethod
+    def SetDrain(
+        self,
+        request: _admin_pb2.SetDrainRequest,
+        context: _aio.ServicerContext[_admin_pb2.SetDrainRequest, _abc.Awaitable[_operators_pb2.AgentInfo]],
+    ) -> _abc.Awaitable[_operators_pb2.AgentInfo]: ...
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _operators_pb2.ListDeadLettersRequest,
+        context: _aio.ServicerContext[_operators_pb2.ListDeadLettersRequest, _abc.Awaitable[_operators_pb2.ListDeadLettersResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.ListDeadLettersResponse]: ...
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _operators_pb2.GetDeadLetterRequest,
+        context: _aio.ServicerContext[_operators_pb2.GetDeadLetterRequest, _abc.Awaitable[_operators_pb2.DeadLetter]],
+    ) -> _abc.Awaitable[_operators_pb2.DeadLetter]: ...
+
+    @_abc_1.abstractmethod
+    def ReplayDeadLetter(
+        self,
+        request: _admin_pb2.ReplayDeadLetterRequest,
+        context: _aio.ServicerContext[_admin_pb2.ReplayDeadLetterRequest, _abc.Awaitable[_operators_pb2.ReplayDeadLetterResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.ReplayDeadLetterResponse]: ...
 
     @_abc_1.abstractmethod
     def TerminateJob(

@@ -60,6 +60,8 @@ class Entitlements(_message.Message):
     RETENTION_DAYS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     STREAMS_FIELD_NUMBER: _builtins.int
+    METADATA_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    STALL_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     live_jobs: _builtins.int
     """accepted and not ended"""
@@ -74,6 +76,10 @@ class Entitlements(_message.Message):
     """higher goes first"""
     streams: _builtins.int
     """readers at once"""
+    metadata_timeout_seconds: _builtins.int
+    """how long an attempt may look for a magnet's metadata"""
+    stall_timeout_seconds: _builtins.int
+    """and go without a useful byte"""
     def __init__(
         self,
         *,
@@ -85,10 +91,12 @@ class Entitlements(_message.Message):
         retention_days: _builtins.int = ...,
         priority: _builtins.int = ...,
         streams: _builtins.int = ...,
+        metadata_timeout_seconds: _builtins.int = ...,
+        stall_timeout_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bandwidth_bytes_per_month", b"bandwidth_bytes_per_month", "live_jobs", b"live_jobs", "plan_id", b"plan_id", "priority", b"priority", "retention_days", b"retention_days", "running_transfers", b"running_transfers", "storage_bytes", b"storage_bytes", "streams", b"streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bandwidth_bytes_per_month", b"bandwidth_bytes_per_month", "live_jobs", b"live_jobs", "metadata_timeout_seconds", b"metadata_timeout_seconds", "plan_id", b"plan_id", "priority", b"priority", "retention_days", b"retention_days", "running_transfers", b"running_transfers", "stall_timeout_seconds", b"stall_timeout_seconds", "storage_bytes", b"storage_bytes", "streams", b"streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

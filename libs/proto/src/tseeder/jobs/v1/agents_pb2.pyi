@@ -546,6 +546,7 @@ class TransferHeader(_message.Message):
     TOTAL_BYTES_FIELD_NUMBER: _builtins.int
     BUCKET_FIELD_NUMBER: _builtins.int
     METADATA_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    STALL_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     wanted_version: _builtins.int
     state: _model_pb2.TransferState.ValueType
     info_hash_v1: _builtins.str
@@ -559,6 +560,8 @@ class TransferHeader(_message.Message):
     """of piece space"""
     bucket: _builtins.str
     metadata_timeout_seconds: _builtins.float
+    stall_timeout_seconds: _builtins.float
+    """without a useful byte, before an attempt is given up"""
     @_builtins.property
     def lease(self) -> Global___LeaseRef: ...
     @_builtins.property
@@ -586,10 +589,11 @@ class TransferHeader(_message.Message):
         total_bytes: _builtins.int = ...,
         bucket: _builtins.str = ...,
         metadata_timeout_seconds: _builtins.float = ...,
+        stall_timeout_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "info_hash_v1", b"info_hash_v1", "info_hash_v2", b"info_hash_v2", "lease", b"lease", "metadata_known", b"metadata_known", "metadata_timeout_seconds", b"metadata_timeout_seconds", "peers", b"peers", "piece_length", b"piece_length", "private", b"private", "state", b"state", "total_bytes", b"total_bytes", "trackers", b"trackers", "wanted_version", b"wanted_version", "web_seeds", b"web_seeds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "info_hash_v1", b"info_hash_v1", "info_hash_v2", b"info_hash_v2", "lease", b"lease", "metadata_known", b"metadata_known", "metadata_timeout_seconds", b"metadata_timeout_seconds", "peers", b"peers", "piece_length", b"piece_length", "private", b"private", "stall_timeout_seconds", b"stall_timeout_seconds", "state", b"state", "total_bytes", b"total_bytes", "trackers", b"trackers", "wanted_version", b"wanted_version", "web_seeds", b"web_seeds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -892,6 +896,7 @@ class WritePlan(_message.Message):
     OBJECT_KEY_FIELD_NUMBER: _builtins.int
     S3_UPLOAD_ID_FIELD_NUMBER: _builtins.int
     PRESIGNED_URL_FIELD_NUMBER: _builtins.int
+    WITH_CRC32_FIELD_NUMBER: _builtins.int
     file_index: _builtins.int
     part_number: _builtins.int
     verdict: Global___WriteVerdict.ValueType
@@ -900,6 +905,8 @@ class WritePlan(_message.Message):
     """"" for a whole file"""
     presigned_url: _builtins.str
     """"" where agents hold a key of their own"""
+    with_crc32: _builtins.bool
+    """its upload wants each part's CRC32 (x-amz-checksum-crc32)"""
     def __init__(
         self,
         *,
@@ -909,10 +916,11 @@ class WritePlan(_message.Message):
         object_key: _builtins.str = ...,
         s3_upload_id: _builtins.str = ...,
         presigned_url: _builtins.str = ...,
+        with_crc32: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_index", b"file_index", "object_key", b"object_key", "part_number", b"part_number", "presigned_url", b"presigned_url", "s3_upload_id", b"s3_upload_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_index", b"file_index", "object_key", b"object_key", "part_number", b"part_number", "presigned_url", b"presigned_url", "s3_upload_id", b"s3_upload_id", "verdict", b"verdict", "with_crc32", b"with_crc32"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,6 +1124,7 @@ class ReportRequest(_message.Message):
     LEASE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     state: _model_pb2.TransferState.ValueType
     """RESOLVING, DOWNLOADING or STORING"""
     @_builtins.property
@@ -1124,16 +1133,21 @@ class ReportRequest(_message.Message):
     def problem(self) -> _model_pb2.Reason:
         """absent: none (any more)"""
 
+    @_builtins.property
+    def evidence(self) -> _model_pb2.SwarmEvidence:
+        """absent: as it was"""
+
     def __init__(
         self,
         *,
         lease: Global___LeaseRef | None = ...,
         state: _model_pb2.TransferState.ValueType = ...,
         problem: _model_pb2.Reason | None = ...,
+        evidence: _model_pb2.SwarmEvidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "problem", b"problem"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "lease", b"lease", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "problem", b"problem", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "lease", b"lease", "problem", b"problem", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,7 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tseeder.jobs.v1 import model_pb2 as _model_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +21,29 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CacheState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CacheStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CacheState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CACHE_STATE_UNSPECIFIED: _CacheState.ValueType  # 0
+    CACHE_STATE_ABSENT: _CacheState.ValueType  # 1
+    """nothing is stored, or nothing that this user may know of"""
+    CACHE_STATE_PARTIAL: _CacheState.ValueType  # 2
+    CACHE_STATE_STORED: _CacheState.ValueType  # 3
+    """a submit of it is completed at once"""
+
+class CacheState(_CacheState, metaclass=_CacheStateEnumTypeWrapper): ...
+
+CACHE_STATE_UNSPECIFIED: CacheState.ValueType  # 0
+CACHE_STATE_ABSENT: CacheState.ValueType  # 1
+"""nothing is stored, or nothing that this user may know of"""
+CACHE_STATE_PARTIAL: CacheState.ValueType  # 2
+CACHE_STATE_STORED: CacheState.ValueType  # 3
+"""a submit of it is completed at once"""
+Global___CacheState: _TypeAlias = CacheState  # noqa: Y015
+
 @_typing.final
 class SubmitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -29,6 +54,7 @@ class SubmitRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SELECTION_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     magnet: _builtins.str
     info_hash: _builtins.str
     """40 or 64 hex digits, or 32 of base32"""
@@ -37,6 +63,7 @@ class SubmitRequest(_message.Message):
     name: _builtins.str
     """"": the torrent's own"""
     idempotency_key: _builtins.str
+    priority: _model_pb2.JobPriority.ValueType
     @_builtins.property
     def selection(self) -> _model_pb2.Selection:
         """absent: every file"""
@@ -50,10 +77,11 @@ class SubmitRequest(_message.Message):
         name: _builtins.str = ...,
         selection: _model_pb2.Selection | None = ...,
         idempotency_key: _builtins.str = ...,
+        priority: _model_pb2.JobPriority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["info_hash", b"info_hash", "magnet", b"magnet", "selection", b"selection", "source", b"source", "torrent", b"torrent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "info_hash", b"info_hash", "magnet", b"magnet", "name", b"name", "selection", b"selection", "source", b"source", "torrent", b"torrent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "info_hash", b"info_hash", "magnet", b"magnet", "name", b"name", "priority", b"priority", "selection", b"selection", "source", b"source", "torrent", b"torrent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["magnet", "info_hash", "torrent"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -304,24 +332,263 @@ class UpdateJobRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     """absent: as it is; "": the torrent's own"""
+    priority: _model_pb2.JobPriority.ValueType
+    """unspecified: as it is"""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         name: _builtins.str | None = ...,
+        priority: _model_pb2.JobPriority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "job_id", b"job_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "job_id", b"job_id", "name", b"name", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
 Global___UpdateJobRequest: _TypeAlias = UpdateJobRequest  # noqa: Y015
+
+@_typing.final
+class DiagnoseJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiagnoseJobRequest: _TypeAlias = DiagnoseJobRequest  # noqa: Y015
+
+@_typing.final
+class Diagnosis(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    SWARM_FIELD_NUMBER: _builtins.int
+    SWARM_SEEN_AT_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_SPENT_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_ALLOWED_FIELD_NUMBER: _builtins.int
+    RETRY_AT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    state: _model_pb2.JobState.ValueType
+    verdict: _builtins.str
+    """a stable code, of tseeder_jobs.domain.diagnosis.Verdict"""
+    message: _builtins.str
+    """one sentence for its owner"""
+    advice: _builtins.str
+    """what he can do about it; "" if nothing"""
+    attempts_spent: _builtins.int
+    attempts_allowed: _builtins.int
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def queue(self) -> Global___QueueEvidence:
+        """while it waits for an agent"""
+
+    @_builtins.property
+    def swarm(self) -> _model_pb2.SwarmEvidence:
+        """while an agent has it, and after it failed; trackers are the caller's own only"""
+
+    @_builtins.property
+    def swarm_seen_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def quota(self) -> Global___QuotaEvidence: ...
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.Attempt]:
+        """newest first, 20 at most"""
+
+    @_builtins.property
+    def retry_at(self) -> _timestamp_pb2.Timestamp:
+        """when it is tried again by itself; absent: not"""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        state: _model_pb2.JobState.ValueType = ...,
+        verdict: _builtins.str = ...,
+        message: _builtins.str = ...,
+        advice: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        queue: Global___QueueEvidence | None = ...,
+        swarm: _model_pb2.SwarmEvidence | None = ...,
+        swarm_seen_at: _timestamp_pb2.Timestamp | None = ...,
+        quota: Global___QuotaEvidence | None = ...,
+        attempts: _abc.Iterable[_model_pb2.Attempt] | None = ...,
+        attempts_spent: _builtins.int = ...,
+        attempts_allowed: _builtins.int = ...,
+        retry_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "quota", b"quota", "retry_at", b"retry_at", "since", b"since", "swarm", b"swarm", "swarm_seen_at", b"swarm_seen_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "attempts", b"attempts", "attempts_allowed", b"attempts_allowed", "attempts_spent", b"attempts_spent", "job_id", b"job_id", "message", b"message", "queue", b"queue", "quota", b"quota", "retry_at", b"retry_at", "since", b"since", "state", b"state", "swarm", b"swarm", "swarm_seen_at", b"swarm_seen_at", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Diagnosis: _TypeAlias = Diagnosis  # noqa: Y015
+
+@_typing.final
+class QueueEvidence(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_AHEAD_FIELD_NUMBER: _builtins.int
+    OWN_RUNNING_FIELD_NUMBER: _builtins.int
+    RUNNING_LIMIT_FIELD_NUMBER: _builtins.int
+    AGENTS_ALIVE_FIELD_NUMBER: _builtins.int
+    AGENTS_TAKING_FIELD_NUMBER: _builtins.int
+    DISK_NEEDED_BYTES_FIELD_NUMBER: _builtins.int
+    LARGEST_AGENT_DISK_BYTES_FIELD_NUMBER: _builtins.int
+    own_ahead: _builtins.int
+    """own transfers that go first"""
+    own_running: _builtins.int
+    running_limit: _builtins.int
+    agents_alive: _builtins.int
+    agents_taking: _builtins.int
+    """not cordoned, not draining, with a free slot"""
+    disk_needed_bytes: _builtins.int
+    largest_agent_disk_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        own_ahead: _builtins.int = ...,
+        own_running: _builtins.int = ...,
+        running_limit: _builtins.int = ...,
+        agents_alive: _builtins.int = ...,
+        agents_taking: _builtins.int = ...,
+        disk_needed_bytes: _builtins.int = ...,
+        largest_agent_disk_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents_alive", b"agents_alive", "agents_taking", b"agents_taking", "disk_needed_bytes", b"disk_needed_bytes", "largest_agent_disk_bytes", b"largest_agent_disk_bytes", "own_ahead", b"own_ahead", "own_running", b"own_running", "running_limit", b"running_limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueEvidence: _TypeAlias = QueueEvidence  # noqa: Y015
+
+@_typing.final
+class QuotaEvidence(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_BYTES_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    held_bytes: _builtins.int
+    """reserved and charged"""
+    limit_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        held_bytes: _builtins.int = ...,
+        limit_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held_bytes", b"held_bytes", "limit_bytes", b"limit_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuotaEvidence: _TypeAlias = QuotaEvidence  # noqa: Y015
+
+@_typing.final
+class CheckCacheRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFO_HASHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def info_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hex or base32, 500 at most"""
+
+    def __init__(
+        self,
+        *,
+        info_hashes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info_hashes", b"info_hashes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckCacheRequest: _TypeAlias = CheckCacheRequest  # noqa: Y015
+
+@_typing.final
+class CheckCacheResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TORRENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def torrents(self) -> _containers.RepeatedCompositeFieldContainer[Global___CachedTorrent]: ...
+    def __init__(
+        self,
+        *,
+        torrents: _abc.Iterable[Global___CachedTorrent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["torrents", b"torrents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckCacheResponse: _TypeAlias = CheckCacheResponse  # noqa: Y015
+
+@_typing.final
+class CachedTorrent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFO_HASH_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    STORED_FILES_FIELD_NUMBER: _builtins.int
+    info_hash: _builtins.str
+    """as asked"""
+    state: Global___CacheState.ValueType
+    total_bytes: _builtins.int
+    """with STORED and PARTIAL"""
+    stored_bytes: _builtins.int
+    file_count: _builtins.int
+    stored_files: _builtins.int
+    def __init__(
+        self,
+        *,
+        info_hash: _builtins.str = ...,
+        state: Global___CacheState.ValueType = ...,
+        total_bytes: _builtins.int = ...,
+        stored_bytes: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        stored_files: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_count", b"file_count", "info_hash", b"info_hash", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CachedTorrent: _TypeAlias = CachedTorrent  # noqa: Y015
 
 @_typing.final
 class ListFilesRequest(_message.Message):

@@ -106,6 +106,16 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.FromString,
                 _registered_method=True)
+        self.DiagnoseJob = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/DiagnoseJob',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DiagnoseJobRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.Diagnosis.FromString,
+                _registered_method=True)
+        self.CheckCache = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/CheckCache',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheResponse.FromString,
+                _registered_method=True)
         self.GetUsage = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/GetUsage',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.GetUsageRequest.SerializeToString,
@@ -177,7 +187,7 @@ class JobsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateJob(self, request, context):
-        """Changes what the user calls his job, in any state.
+        """Changes what the user calls his job, and how it stands among his own, in any state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,6 +213,20 @@ class JobsServicer:
 
     def OpenRead(self, request, context):
         """Where the bytes of a file can be had from `offset` on, now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiagnoseJob(self, request, context):
+        """Why a job is where it is: a verdict, its evidence, and since when.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckCache(self, request, context):
+        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -286,6 +310,16 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.OpenRead,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.SerializeToString,
+            ),
+            'DiagnoseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiagnoseJob,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DiagnoseJobRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.Diagnosis.SerializeToString,
+            ),
+            'CheckCache': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckCache,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheResponse.SerializeToString,
             ),
             'GetUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUsage,
@@ -672,6 +706,60 @@ class Jobs:
             '/tseeder.jobs.v1.Jobs/OpenRead',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiagnoseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/DiagnoseJob',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DiagnoseJobRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.Diagnosis.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckCache(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/CheckCache',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.CheckCacheResponse.FromString,
             options,
             channel_credentials,
             insecure,

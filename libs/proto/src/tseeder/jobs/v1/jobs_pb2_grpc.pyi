@@ -32,12 +32,16 @@ class JobsStub:
     SetSelection: _aio.UnaryUnaryMultiCallable[_jobs_pb2.SetSelectionRequest, _model_pb2.Job]
     """Replaces the selection, also after the end; what was stored and is no longer selected is given up."""
     UpdateJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.UpdateJobRequest, _model_pb2.Job]
-    """Changes what the user calls his job, in any state."""
+    """Changes what the user calls his job, and how it stands among his own, in any state."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListFilesRequest, _jobs_pb2.ListFilesResponse]
     GetFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetFileRequest, _model_pb2.File]
     DeleteFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteFileRequest, _jobs_pb2.DeleteFileResponse]
     OpenRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenReadRequest, _jobs_pb2.OpenReadResponse]
     """Where the bytes of a file can be had from `offset` on, now."""
+    DiagnoseJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DiagnoseJobRequest, _jobs_pb2.Diagnosis]
+    """Why a job is where it is: a verdict, its evidence, and since when."""
+    CheckCache: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CheckCacheRequest, _jobs_pb2.CheckCacheResponse]
+    """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetUsageRequest, _jobs_pb2.Usage]
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
@@ -117,7 +121,7 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.UpdateJobRequest,
         context: _aio.ServicerContext[_jobs_pb2.UpdateJobRequest, _abc.Awaitable[_model_pb2.Job]],
     ) -> _abc.Awaitable[_model_pb2.Job]:
-        """Changes what the user calls his job, in any state."""
+        """Changes what the user calls his job, and how it stands among his own, in any state."""
 
     @_abc_1.abstractmethod
     def ListFiles(
@@ -147,6 +151,22 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_jobs_pb2.OpenReadRequest, _abc.Awaitable[_jobs_pb2.OpenReadResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.OpenReadResponse]:
         """Where the bytes of a file can be had from `offset` on, now."""
+
+    @_abc_1.abstractmethod
+    def DiagnoseJob(
+        self,
+        request: _jobs_pb2.DiagnoseJobRequest,
+        context: _aio.ServicerContext[_jobs_pb2.DiagnoseJobRequest, _abc.Awaitable[_jobs_pb2.Diagnosis]],
+    ) -> _abc.Awaitable[_jobs_pb2.Diagnosis]:
+        """Why a job is where it is: a verdict, its evidence, and since when."""
+
+    @_abc_1.abstractmethod
+    def CheckCache(
+        self,
+        request: _jobs_pb2.CheckCacheRequest,
+        context: _aio.ServicerContext[_jobs_pb2.CheckCacheRequest, _abc.Awaitable[_jobs_pb2.CheckCacheResponse]],
+    ) -> _abc.Awaitable[_jobs_pb2.CheckCacheResponse]:
+        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know."""
 
     @_abc_1.abstractmethod
     def GetUsage(

@@ -25,25 +25,35 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btseeder/jobs/v1/model.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\'\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xcf\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.tseeder.jobs.v1.JobState\x12\x0b\n\x03run\x18\x04 \x01(\x05\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x16\n\x0emetadata_known\x18\x06 \x01(\x08\x12\x0f\n\x07private\x18\x07 \x01(\x08\x12\x13\n\x0btotal_bytes\x18\x08 \x01(\x03\x12\x14\n\x0cwanted_bytes\x18\t \x01(\x03\x12\x14\n\x0cstored_bytes\x18\n \x01(\x03\x12\x12\n\nfile_count\x18\x0b \x01(\x05\x12\x14\n\x0cwanted_files\x18\x0c \x01(\x05\x12\x14\n\x0cstored_files\x18\r \x01(\x05\x12\'\n\x06reason\x18\x0e \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfb\x01\n\x04\x46ile\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x12\n\nfile_index\x18\x03 \x01(\x05\x12\x0c\n\x04path\x18\x04 \x03(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x10\n\x08selected\x18\x06 \x01(\x08\x12)\n\x05state\x18\x07 \x01(\x0e\x32\x1a.tseeder.jobs.v1.FileState\x12\x12\n\nmedia_type\x18\x08 \x01(\t\x12\x12\n\x05\x63rc32\x18\t \x01(\x07H\x00\x88\x01\x01\x12-\n\tstored_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_crc32\"!\n\tSelection\x12\x14\n\x0c\x66ile_indexes\x18\x01 \x03(\x05*\xfb\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x17\n\x13JOB_STATE_RESOLVING\x10\x02\x12\x19\n\x15JOB_STATE_DOWNLOADING\x10\x03\x12\x15\n\x11JOB_STATE_STORING\x10\x04\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x12\x14\n\x10JOB_STATE_PAUSED\x10\x08\x12\x15\n\x11JOB_STATE_EXPIRED\x10\t*\x93\x02\n\rTransferState\x12\x1e\n\x1aTRANSFER_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRANSFER_STATE_QUEUED\x10\x01\x12\x1c\n\x18TRANSFER_STATE_RESOLVING\x10\x02\x12\x1e\n\x1aTRANSFER_STATE_DOWNLOADING\x10\x03\x12\x1a\n\x16TRANSFER_STATE_STORING\x10\x04\x12\x19\n\x15TRANSFER_STATE_STORED\x10\x05\x12\x19\n\x15TRANSFER_STATE_FAILED\x10\x06\x12\x1c\n\x18TRANSFER_STATE_CANCELLED\x10\x07\x12\x19\n\x15TRANSFER_STATE_PARKED\x10\x08*\x86\x01\n\tFileState\x12\x1a\n\x16\x46ILE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46ILE_STATE_PENDING\x10\x01\x12\x15\n\x11\x46ILE_STATE_STORED\x10\x02\x12\x16\n\x12\x46ILE_STATE_DROPPED\x10\x03\x12\x16\n\x12\x46ILE_STATE_DELETED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btseeder/jobs/v1/model.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\'\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xff\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.tseeder.jobs.v1.JobState\x12\x0b\n\x03run\x18\x04 \x01(\x05\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x16\n\x0emetadata_known\x18\x06 \x01(\x08\x12\x0f\n\x07private\x18\x07 \x01(\x08\x12\x13\n\x0btotal_bytes\x18\x08 \x01(\x03\x12\x14\n\x0cwanted_bytes\x18\t \x01(\x03\x12\x14\n\x0cstored_bytes\x18\n \x01(\x03\x12\x12\n\nfile_count\x18\x0b \x01(\x05\x12\x14\n\x0cwanted_files\x18\x0c \x01(\x05\x12\x14\n\x0cstored_files\x18\r \x01(\x05\x12\'\n\x06reason\x18\x0e \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08priority\x18\x12 \x01(\x0e\x32\x1c.tseeder.jobs.v1.JobPriority\"\xfb\x01\n\x04\x46ile\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x12\n\nfile_index\x18\x03 \x01(\x05\x12\x0c\n\x04path\x18\x04 \x03(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x10\n\x08selected\x18\x06 \x01(\x08\x12)\n\x05state\x18\x07 \x01(\x0e\x32\x1a.tseeder.jobs.v1.FileState\x12\x12\n\nmedia_type\x18\x08 \x01(\t\x12\x12\n\x05\x63rc32\x18\t \x01(\x07H\x00\x88\x01\x01\x12-\n\tstored_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_crc32\"\xc2\x01\n\x07\x41ttempt\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x05 \x01(\t\x12\'\n\x06reason\x18\x06 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\"\xbe\x02\n\rSwarmEvidence\x12\r\n\x05peers\x18\x01 \x01(\x05\x12\r\n\x05seeds\x18\x02 \x01(\x05\x12\x12\n\ncandidates\x18\x03 \x01(\x05\x12\x14\n\x0c\x62\x61nned_peers\x18\x04 \x01(\x05\x12\x16\n\x0ereceived_bytes\x18\x05 \x01(\x03\x12\x14\n\x0cwasted_bytes\x18\x06 \x01(\x03\x12\x15\n\rfailed_pieces\x18\x07 \x01(\x05\x12\x16\n\x0emissing_pieces\x18\x08 \x01(\x05\x12\x15\n\rquiet_seconds\x18\t \x01(\x01\x12\x32\n\x08trackers\x18\n \x03(\x0b\x32 .tseeder.jobs.v1.TrackerEvidence\x12\x11\n\tdht_nodes\x18\x0b \x01(\x05\x12\x15\n\rdownload_rate\x18\x0c \x01(\x03\x12\x13\n\x0bupload_rate\x18\r \x01(\x03\"l\n\x0fTrackerEvidence\x12\x0b\n\x03url\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.tseeder.jobs.v1.TrackerState\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66\x61ils\x18\x04 \x01(\x05\"!\n\tSelection\x12\x14\n\x0c\x66ile_indexes\x18\x01 \x03(\x05*\xfb\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x17\n\x13JOB_STATE_RESOLVING\x10\x02\x12\x19\n\x15JOB_STATE_DOWNLOADING\x10\x03\x12\x15\n\x11JOB_STATE_STORING\x10\x04\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x12\x14\n\x10JOB_STATE_PAUSED\x10\x08\x12\x15\n\x11JOB_STATE_EXPIRED\x10\t*\x93\x02\n\rTransferState\x12\x1e\n\x1aTRANSFER_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRANSFER_STATE_QUEUED\x10\x01\x12\x1c\n\x18TRANSFER_STATE_RESOLVING\x10\x02\x12\x1e\n\x1aTRANSFER_STATE_DOWNLOADING\x10\x03\x12\x1a\n\x16TRANSFER_STATE_STORING\x10\x04\x12\x19\n\x15TRANSFER_STATE_STORED\x10\x05\x12\x19\n\x15TRANSFER_STATE_FAILED\x10\x06\x12\x1c\n\x18TRANSFER_STATE_CANCELLED\x10\x07\x12\x19\n\x15TRANSFER_STATE_PARKED\x10\x08*\x86\x01\n\tFileState\x12\x1a\n\x16\x46ILE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46ILE_STATE_PENDING\x10\x01\x12\x15\n\x11\x46ILE_STATE_STORED\x10\x02\x12\x16\n\x12\x46ILE_STATE_DROPPED\x10\x03\x12\x16\n\x12\x46ILE_STATE_DELETED\x10\x04*q\n\x0bJobPriority\x12\x1c\n\x18JOB_PRIORITY_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_PRIORITY_LOW\x10\x01\x12\x17\n\x13JOB_PRIORITY_NORMAL\x10\x02\x12\x15\n\x11JOB_PRIORITY_HIGH\x10\x03*\x9d\x01\n\x0cTrackerState\x12\x1d\n\x19TRACKER_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRACKER_STATE_WAITING\x10\x01\x12\x19\n\x15TRACKER_STATE_WORKING\x10\x02\x12\x19\n\x15TRACKER_STATE_REFUSES\x10\x03\x12\x1d\n\x19TRACKER_STATE_UNREACHABLE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tseeder.jobs.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=878
-  _globals['_JOBSTATE']._serialized_end=1129
-  _globals['_TRANSFERSTATE']._serialized_start=1132
-  _globals['_TRANSFERSTATE']._serialized_end=1407
-  _globals['_FILESTATE']._serialized_start=1410
-  _globals['_FILESTATE']._serialized_end=1544
+  _globals['_JOBSTATE']._serialized_start=1554
+  _globals['_JOBSTATE']._serialized_end=1805
+  _globals['_TRANSFERSTATE']._serialized_start=1808
+  _globals['_TRANSFERSTATE']._serialized_end=2083
+  _globals['_FILESTATE']._serialized_start=2086
+  _globals['_FILESTATE']._serialized_end=2220
+  _globals['_JOBPRIORITY']._serialized_start=2222
+  _globals['_JOBPRIORITY']._serialized_end=2335
+  _globals['_TRACKERSTATE']._serialized_start=2338
+  _globals['_TRACKERSTATE']._serialized_end=2495
   _globals['_REASON']._serialized_start=81
   _globals['_REASON']._serialized_end=120
   _globals['_JOB']._serialized_start=123
-  _globals['_JOB']._serialized_end=586
-  _globals['_FILE']._serialized_start=589
-  _globals['_FILE']._serialized_end=840
-  _globals['_SELECTION']._serialized_start=842
-  _globals['_SELECTION']._serialized_end=875
+  _globals['_JOB']._serialized_end=634
+  _globals['_FILE']._serialized_start=637
+  _globals['_FILE']._serialized_end=888
+  _globals['_ATTEMPT']._serialized_start=891
+  _globals['_ATTEMPT']._serialized_end=1085
+  _globals['_SWARMEVIDENCE']._serialized_start=1088
+  _globals['_SWARMEVIDENCE']._serialized_end=1406
+  _globals['_TRACKEREVIDENCE']._serialized_start=1408
+  _globals['_TRACKEREVIDENCE']._serialized_end=1516
+  _globals['_SELECTION']._serialized_start=1518
+  _globals['_SELECTION']._serialized_end=1551
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,53 @@ FILE_STATE_DELETED: FileState.ValueType  # 4
 """by its owner, or by retention"""
 Global___FileState: _TypeAlias = FileState  # noqa: Y015
 
+class _JobPriority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobPriority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_PRIORITY_UNSPECIFIED: _JobPriority.ValueType  # 0
+    """in a request: normal at submit, unchanged later"""
+    JOB_PRIORITY_LOW: _JobPriority.ValueType  # 1
+    JOB_PRIORITY_NORMAL: _JobPriority.ValueType  # 2
+    JOB_PRIORITY_HIGH: _JobPriority.ValueType  # 3
+
+class JobPriority(_JobPriority, metaclass=_JobPriorityEnumTypeWrapper):
+    """How a job stands among its own user's jobs; other users' do not feel it."""
+
+JOB_PRIORITY_UNSPECIFIED: JobPriority.ValueType  # 0
+"""in a request: normal at submit, unchanged later"""
+JOB_PRIORITY_LOW: JobPriority.ValueType  # 1
+JOB_PRIORITY_NORMAL: JobPriority.ValueType  # 2
+JOB_PRIORITY_HIGH: JobPriority.ValueType  # 3
+Global___JobPriority: _TypeAlias = JobPriority  # noqa: Y015
+
+class _TrackerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrackerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrackerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRACKER_STATE_UNSPECIFIED: _TrackerState.ValueType  # 0
+    TRACKER_STATE_WAITING: _TrackerState.ValueType  # 1
+    """not asked yet, or no answer yet"""
+    TRACKER_STATE_WORKING: _TrackerState.ValueType  # 2
+    TRACKER_STATE_REFUSES: _TrackerState.ValueType  # 3
+    """it answers, and says no"""
+    TRACKER_STATE_UNREACHABLE: _TrackerState.ValueType  # 4
+
+class TrackerState(_TrackerState, metaclass=_TrackerStateEnumTypeWrapper): ...
+
+TRACKER_STATE_UNSPECIFIED: TrackerState.ValueType  # 0
+TRACKER_STATE_WAITING: TrackerState.ValueType  # 1
+"""not asked yet, or no answer yet"""
+TRACKER_STATE_WORKING: TrackerState.ValueType  # 2
+TRACKER_STATE_REFUSES: TrackerState.ValueType  # 3
+"""it answers, and says no"""
+TRACKER_STATE_UNREACHABLE: TrackerState.ValueType  # 4
+Global___TrackerState: _TypeAlias = TrackerState  # noqa: Y015
+
 @_typing.final
 class Reason(_message.Message):
     """Why something is as it is: a stable code and a sentence for people."""
@@ -153,6 +200,7 @@ class Job(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     """the user's, else the torrent's once it is known, else "" for a magnet without dn"""
@@ -173,6 +221,7 @@ class Job(_message.Message):
     file_count: _builtins.int
     wanted_files: _builtins.int
     stored_files: _builtins.int
+    priority: Global___JobPriority.ValueType
     @_builtins.property
     def reason(self) -> Global___Reason:
         """failed: why; else: what holds it up now, if anything does"""
@@ -205,10 +254,11 @@ class Job(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
+        priority: Global___JobPriority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "finished_at", b"finished_at", "reason", b"reason", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "priority", b"priority", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -268,6 +318,151 @@ class File(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__crc32) -> _WhichOneofReturnType__crc32 | None: ...
 
 Global___File: _TypeAlias = File  # noqa: Y015
+
+@_typing.final
+class Attempt(_message.Message):
+    """One lease of a transfer, as history: who ran it, how that ended, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    agent_id: _builtins.str
+    """operators only; "" for its user"""
+    outcome: _builtins.str
+    """stored, released, expired, failed, cancelled, parked, joined, replaced; "" while it runs"""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """absent while it runs"""
+
+    @_builtins.property
+    def reason(self) -> Global___Reason: ...
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _builtins.str = ...,
+        reason: Global___Reason | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "reason", b"reason", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "ended_at", b"ended_at", "epoch", b"epoch", "outcome", b"outcome", "reason", b"reason", "started_at", b"started_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
+
+@_typing.final
+class SwarmEvidence(_message.Message):
+    """What a lease holder last saw of the swarm."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEERS_FIELD_NUMBER: _builtins.int
+    SEEDS_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    BANNED_PEERS_FIELD_NUMBER: _builtins.int
+    RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
+    WASTED_BYTES_FIELD_NUMBER: _builtins.int
+    FAILED_PIECES_FIELD_NUMBER: _builtins.int
+    MISSING_PIECES_FIELD_NUMBER: _builtins.int
+    QUIET_SECONDS_FIELD_NUMBER: _builtins.int
+    TRACKERS_FIELD_NUMBER: _builtins.int
+    DHT_NODES_FIELD_NUMBER: _builtins.int
+    DOWNLOAD_RATE_FIELD_NUMBER: _builtins.int
+    UPLOAD_RATE_FIELD_NUMBER: _builtins.int
+    peers: _builtins.int
+    """connected"""
+    seeds: _builtins.int
+    """of them"""
+    candidates: _builtins.int
+    """known, not connected"""
+    banned_peers: _builtins.int
+    """sent too much that was wrong"""
+    received_bytes: _builtins.int
+    """payload, of this lease"""
+    wasted_bytes: _builtins.int
+    """failed their hash, or came twice"""
+    failed_pieces: _builtins.int
+    """whose last hash was wrong"""
+    missing_pieces: _builtins.int
+    """needed, and nobody's who is connected"""
+    quiet_seconds: _builtins.float
+    """since something useful came"""
+    dht_nodes: _builtins.int
+    """0 where DHT is off, or for a private torrent"""
+    download_rate: _builtins.int
+    """bytes a second"""
+    upload_rate: _builtins.int
+    """to object storage, bytes a second"""
+    @_builtins.property
+    def trackers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackerEvidence]: ...
+    def __init__(
+        self,
+        *,
+        peers: _builtins.int = ...,
+        seeds: _builtins.int = ...,
+        candidates: _builtins.int = ...,
+        banned_peers: _builtins.int = ...,
+        received_bytes: _builtins.int = ...,
+        wasted_bytes: _builtins.int = ...,
+        failed_pieces: _builtins.int = ...,
+        missing_pieces: _builtins.int = ...,
+        quiet_seconds: _builtins.float = ...,
+        trackers: _abc.Iterable[Global___TrackerEvidence] | None = ...,
+        dht_nodes: _builtins.int = ...,
+        download_rate: _builtins.int = ...,
+        upload_rate: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_peers", b"banned_peers", "candidates", b"candidates", "dht_nodes", b"dht_nodes", "download_rate", b"download_rate", "failed_pieces", b"failed_pieces", "missing_pieces", b"missing_pieces", "peers", b"peers", "quiet_seconds", b"quiet_seconds", "received_bytes", b"received_bytes", "seeds", b"seeds", "trackers", b"trackers", "upload_rate", b"upload_rate", "wasted_bytes", b"wasted_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwarmEvidence: _TypeAlias = SwarmEvidence  # noqa: Y015
+
+@_typing.final
+class TrackerEvidence(_message.Message):
+    """How one tracker answers. Its URL is its owner's secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FAILS_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    state: Global___TrackerState.ValueType
+    message: _builtins.str
+    """the tracker's own words, or the network's"""
+    fails: _builtins.int
+    """in a row"""
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+        state: Global___TrackerState.ValueType = ...,
+        message: _builtins.str = ...,
+        fails: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fails", b"fails", "message", b"message", "state", b"state", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackerEvidence: _TypeAlias = TrackerEvidence  # noqa: Y015
 
 @_typing.final
 class Selection(_message.Message):

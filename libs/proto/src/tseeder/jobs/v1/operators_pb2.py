@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tseeder.jobs.v1 import model_pb2 as tseeder_dot_jobs_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftseeder/jobs/v1/operators.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1btseeder/jobs/v1/model.proto\"\xaf\x02\n\tAgentInfo\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x10\n\x08\x63ordoned\x18\x03 \x01(\x08\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x0e\n\x06leases\x18\x05 \x01(\x05\x12\x1a\n\x12transfers_capacity\x18\x06 \x01(\x05\x12\x12\n\ndisk_bytes\x18\x07 \x01(\x03\x12\x17\n\x0f\x64isk_free_bytes\x18\x08 \x01(\x03\x12\x18\n\x10software_version\x18\t \x01(\t\x12\x31\n\rregistered_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_heartbeat_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x13\n\x11ListAgentsRequest\"@\n\x12ListAgentsResponse\x12*\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1a.tseeder.jobs.v1.AgentInfo\"6\n\x10SetCordonRequest\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ordoned\x18\x02 \x01(\x08\"N\n\x13TerminateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\'\n\x06reason\x18\x02 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason2\xfa\x01\n\tOperators\x12U\n\nListAgents\x12\".tseeder.jobs.v1.ListAgentsRequest\x1a#.tseeder.jobs.v1.ListAgentsResponse\x12J\n\tSetCordon\x12!.tseeder.jobs.v1.SetCordonRequest\x1a\x1a.tseeder.jobs.v1.AgentInfo\x12J\n\x0cTerminateJob\x12$.tseeder.jobs.v1.TerminateJobRequest\x1a\x14.tseeder.jobs.v1.Jobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftseeder/jobs/v1/operators.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1btseeder/jobs/v1/model.proto\"\xc6\x02\n\tAgentInfo\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x10\n\x08\x63ordoned\x18\x03 \x01(\x08\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x0e\n\x06leases\x18\x05 \x01(\x05\x12\x1a\n\x12transfers_capacity\x18\x06 \x01(\x05\x12\x12\n\ndisk_bytes\x18\x07 \x01(\x03\x12\x17\n\x0f\x64isk_free_bytes\x18\x08 \x01(\x03\x12\x18\n\x10software_version\x18\t \x01(\t\x12\x31\n\rregistered_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_heartbeat_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdrain_ordered\x18\x0c \x01(\x08\"\x13\n\x11ListAgentsRequest\"@\n\x12ListAgentsResponse\x12*\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1a.tseeder.jobs.v1.AgentInfo\"6\n\x10SetCordonRequest\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ordoned\x18\x02 \x01(\x08\"2\n\x0fSetDrainRequest\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05\x64rain\x18\x02 \x01(\x08\"L\n\x16ListDeadLettersRequest\x12\x13\n\x0breason_code\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"a\n\x17ListDeadLettersResponse\x12\x31\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1b.tseeder.jobs.v1.DeadLetter\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\xfa\x01\n\nDeadLetter\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\'\n\x06reason\x18\x02 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason\x12-\n\tfailed_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61ttempts_spent\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12*\n\x08\x61ttempts\x18\x06 \x03(\x0b\x32\x18.tseeder.jobs.v1.Attempt\x12&\n\x04jobs\x18\x07 \x03(\x0b\x32\x18.tseeder.jobs.v1.DeadJob\"*\n\x07\x44\x65\x61\x64Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"+\n\x14GetDeadLetterRequest\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\".\n\x17ReplayDeadLetterRequest\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\"\\\n\x18ReplayDeadLetterResponse\x12\x15\n\rreplayed_jobs\x18\x01 \x01(\x05\x12\x14\n\x0crefused_jobs\x18\x02 \x01(\x05\x12\x13\n\x0btransfer_id\x18\x03 \x01(\t\"N\n\x13TerminateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\'\n\x06reason\x18\x02 \x01(\x0b\x32\x17.tseeder.jobs.v1.Reason2\xe8\x04\n\tOperators\x12U\n\nListAgents\x12\".tseeder.jobs.v1.ListAgentsRequest\x1a#.tseeder.jobs.v1.ListAgentsResponse\x12J\n\tSetCordon\x12!.tseeder.jobs.v1.SetCordonRequest\x1a\x1a.tseeder.jobs.v1.AgentInfo\x12H\n\x08SetDrain\x12 .tseeder.jobs.v1.SetDrainRequest\x1a\x1a.tseeder.jobs.v1.AgentInfo\x12\x64\n\x0fListDeadLetters\x12\'.tseeder.jobs.v1.ListDeadLettersRequest\x1a(.tseeder.jobs.v1.ListDeadLettersResponse\x12S\n\rGetDeadLetter\x12%.tseeder.jobs.v1.GetDeadLetterRequest\x1a\x1b.tseeder.jobs.v1.DeadLetter\x12g\n\x10ReplayDeadLetter\x12(.tseeder.jobs.v1.ReplayDeadLetterRequest\x1a).tseeder.jobs.v1.ReplayDeadLetterResponse\x12J\n\x0cTerminateJob\x12$.tseeder.jobs.v1.TerminateJobRequest\x1a\x14.tseeder.jobs.v1.Jobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +34,31 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tseeder.jobs.v1.operators_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AGENTINFO']._serialized_start=115
-  _globals['_AGENTINFO']._serialized_end=418
-  _globals['_LISTAGENTSREQUEST']._serialized_start=420
-  _globals['_LISTAGENTSREQUEST']._serialized_end=439
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=441
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=505
-  _globals['_SETCORDONREQUEST']._serialized_start=507
-  _globals['_SETCORDONREQUEST']._serialized_end=561
-  _globals['_TERMINATEJOBREQUEST']._serialized_start=563
-  _globals['_TERMINATEJOBREQUEST']._serialized_end=641
-  _globals['_OPERATORS']._serialized_start=644
-  _globals['_OPERATORS']._serialized_end=894
+  _globals['_AGENTINFO']._serialized_end=441
+  _globals['_LISTAGENTSREQUEST']._serialized_start=443
+  _globals['_LISTAGENTSREQUEST']._serialized_end=462
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=464
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=528
+  _globals['_SETCORDONREQUEST']._serialized_start=530
+  _globals['_SETCORDONREQUEST']._serialized_end=584
+  _globals['_SETDRAINREQUEST']._serialized_start=586
+  _globals['_SETDRAINREQUEST']._serialized_end=636
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=638
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=714
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=716
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=813
+  _globals['_DEADLETTER']._serialized_start=816
+  _globals['_DEADLETTER']._serialized_end=1066
+  _globals['_DEADJOB']._serialized_start=1068
+  _globals['_DEADJOB']._serialized_end=1110
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=1112
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=1155
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=1157
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=1203
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=1205
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=1297
+  _globals['_TERMINATEJOBREQUEST']._serialized_start=1299
+  _globals['_TERMINATEJOBREQUEST']._serialized_end=1377
+  _globals['_OPERATORS']._serialized_start=1380
+  _globals['_OPERATORS']._serialized_end=1996
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,13 @@ class OperatorsStub:
     ListAgents: _aio.UnaryUnaryMultiCallable[_operators_pb2.ListAgentsRequest, _operators_pb2.ListAgentsResponse]
     SetCordon: _aio.UnaryUnaryMultiCallable[_operators_pb2.SetCordonRequest, _operators_pb2.AgentInfo]
     """Cordoned agents finish what they hold and claim nothing."""
+    SetDrain: _aio.UnaryUnaryMultiCallable[_operators_pb2.SetDrainRequest, _operators_pb2.AgentInfo]
+    """The operator's order: flush what is whole, give every lease back, claim nothing. It stands until it is taken back."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operators_pb2.ListDeadLettersRequest, _operators_pb2.ListDeadLettersResponse]
+    """Transfers that failed for good and on which a job still stands failed, newest first."""
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_operators_pb2.GetDeadLetterRequest, _operators_pb2.DeadLetter]
+    ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_operators_pb2.ReplayDeadLetterRequest, _operators_pb2.ReplayDeadLetterResponse]
+    """Its failed jobs are wanted again, as their next runs, on one new transfer."""
     TerminateJob: _aio.UnaryUnaryMultiCallable[_operators_pb2.TerminateJobRequest, _model_pb2.Job]
     """Ends any user's job."""
 
@@ -40,6 +47,37 @@ class OperatorsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_operators_pb2.SetCordonRequest, _abc.Awaitable[_operators_pb2.AgentInfo]],
     ) -> _abc.Awaitable[_operators_pb2.AgentInfo]:
         """Cordoned agents finish what they hold and claim nothing."""
+
+    @_abc_1.abstractmethod
+    def SetDrain(
+        self,
+        request: _operators_pb2.SetDrainRequest,
+        context: _aio.ServicerContext[_operators_pb2.SetDrainRequest, _abc.Awaitable[_operators_pb2.AgentInfo]],
+    ) -> _abc.Awaitable[_operators_pb2.AgentInfo]:
+        """The operator's order: flush what is whole, give every lease back, claim nothing. It stands until it is taken back."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _operators_pb2.ListDeadLettersRequest,
+        context: _aio.ServicerContext[_operators_pb2.ListDeadLettersRequest, _abc.Awaitable[_operators_pb2.ListDeadLettersResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.ListDeadLettersResponse]:
+        """Transfers that failed for good and on which a job still stands failed, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _operators_pb2.GetDeadLetterRequest,
+        context: _aio.ServicerContext[_operators_pb2.GetDeadLetterRequest, _abc.Awaitable[_operators_pb2.DeadLetter]],
+    ) -> _abc.Awaitable[_operators_pb2.DeadLetter]: ...
+
+    @_abc_1.abstractmethod
+    def ReplayDeadLetter(
+        self,
+        request: _operators_pb2.ReplayDeadLetterRequest,
+        context: _aio.ServicerContext[_operators_pb2.ReplayDeadLetterRequest, _abc.Awaitable[_operators_pb2.ReplayDeadLetterResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.ReplayDeadLetterResponse]:
+        """Its failed jobs are wanted again, as their next runs, on one new transfer."""
 
     @_abc_1.abstractmethod
     def TerminateJob(
