@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 T = TypeVar("T")
 
 UNKNOWN: Final = "unknown"
+NO_NUL: Final = r"^[^\x00]*$"
 
 MAX_KEYS: Final = 100
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -23,10 +24,20 @@ CURSOR_PATTERN: Final = "^[A-Za-z0-9_-]*$"
 MAX_CURSOR_CHARS: Final = 4096
 
 
+def _say_no_nul(schema: dict[str, Any]) -> None:
+    """Whatever a body is for, `strict_json` takes no NUL in its strings: so their description says."""
+    for field in schema.get("properties", {}).values():
+        for variant in (field, *field.get("anyOf", ())):
+            if variant.get("type") == "string" and not variant.keys() & {"pattern", "enum", "const"}:
+                variant["pattern"] = NO_NUL
+
+
 class RequestBody(BaseModel):
     """A body that a client sends: no conversions between types, no unknown keys (so no mass assignment)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, json_schema_extra=_say_no_nul
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -128,7 +139,7 @@ OptionalText = Annotated[
     str | None,
     BeforeValidator(_empty_is_absent),
     AfterValidator(_no_nul),
-    Field(json_schema_extra={"pattern": r"^[^\x00]*$"}),
+    Field(json_schema_extra={"pattern": NO_NUL}),
 ]
 OptionalCursor = Annotated[
     Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR_PATTERN)] | None,
