@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from tests.bench import ingest, report, rest
+from tests.bench import crowd, ingest, loads, report, rest
 from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, read, write
 from tseeder_stack.errors import StackError
 
-BENCHES = (rest.NAME, ingest.NAME)
+BENCHES = (rest.NAME, ingest.NAME, loads.NAME, crowd.NAME)
 
 
 def main() -> int:
@@ -39,6 +39,10 @@ def main() -> int:
 def _run(name: str, *, quick: bool) -> Result:
     if name == ingest.NAME:
         found = ingest.run((16, 32, 64), rounds=1) if quick else ingest.run()
+    elif name == loads.NAME:
+        found = loads.run(loads.Sizes(40, 8, 32), rounds=1) if quick else loads.run()
+    elif name == crowd.NAME:
+        found = crowd.run(transfers=10, each_mib=2, rounds=1) if quick else crowd.run()
     else:
         found = rest.run(rounds=1, rest_seconds=2) if quick else rest.run()
     if quick:

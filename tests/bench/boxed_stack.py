@@ -76,22 +76,22 @@ class BoxedStack:
 
 
 @asynccontextmanager
-async def boxed_stack(state: Path, link: Link) -> AsyncIterator[BoxedStack]:
-    """Start it all, with an account that has made its API key; ready when the agent is."""
+async def boxed_stack(state: Path, link: Link, agent: Mapping[str, str] | None = None) -> AsyncIterator[BoxedStack]:
+    """Start it all, with an account that has an API key; ready when the agent is. `agent`: more of its settings."""
     options = StackOptions(state=state, agents=0, s3="radosgw")
     async with Stack(options) as stack, Client(stack.gateway_url) as door:
         key = await _key(stack, door)
-        with _agent(stack, link, state / "agent.log") as pid:
+        with _agent(stack, link, state / "agent.log", agent or {}) as pid:
             await _ready(pid, state / "agent.log")
             async with Client(stack.gateway_url, key) as client:
                 yield BoxedStack(stack, client, pid)
 
 
 @contextmanager
-def _agent(stack: Stack, link: Link, log: Path) -> Iterator[int]:
+def _agent(stack: Stack, link: Link, log: Path, more: Mapping[str, str]) -> Iterator[int]:
     parts = replace(stack.parts, ports={**stack.parts.ports, f"{AGENT}.ops": OPS_PORT})
     argv = link.boxed(sys.executable, "-m", "tseeder_agent")
-    env = {**of_service(AGENT, parts), **ENVIRONMENT}
+    env = {**of_service(AGENT, parts), **ENVIRONMENT, **more}
     with log.open("wb") as out:
         process = processes.start([*prelude(None), *argv], cwd=log.parent, env=env, out=out)
     try:

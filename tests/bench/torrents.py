@@ -21,21 +21,31 @@ def make_single(folder: Path, mib: int) -> Sample:
     return write_torrent(folder, spec)
 
 
+def make_many(folder: Path, files: int) -> Sample:
+    """A torrent of so many files of 1 MiB. Blocking."""
+    specs = tuple(FileSpec(f"{number // 100:03}/{number:05}.bin", MIB) for number in range(files))
+    return write_torrent(folder, TorrentSpec(specs, name="bench-many", piece_length=PIECE_LENGTH, seed=files))
+
+
 def renamed(sample: Sample, name: str, tracker: str) -> Sample:
     """The same content as a torrent (with that tracker) of another name, and so another info-hash."""
     info = bdecode(sample.info)
     if not isinstance(info, dict):
         raise BenchError("the sample has no info dictionary")
     raw = bencode({**info, b"name": name.encode()})
-    (file,) = sample.files
-    os.link(sample.path_of(file), sample.root / name)
+    files = sample.files
+    if b"length" in info:
+        os.link(sample.path_of(files[0]), sample.root / name)
+        files = (replace(files[0], path=name),)
+    else:
+        (sample.root / name).symlink_to(sample.root / sample.name, target_is_directory=True)
     other = replace(
         sample,
         torrent=sample.torrent.with_name(f"{name}.torrent"),
         name=name,
         info=raw,
         info_hash_v1=hashlib.sha1(raw).hexdigest(),  # noqa: S324 - BEP 3
-        files=(replace(file, path=name),),
+        files=files,
     )
     other.torrent.write_bytes(other.torrent_bytes(trackers=[tracker]))
     return other
@@ -43,6 +53,5 @@ def renamed(sample: Sample, name: str, tracker: str) -> Sample:
 
 def forget(sample: Sample) -> None:
     """Remove what `renamed` made."""
-    (file,) = sample.files
-    sample.path_of(file).unlink(missing_ok=True)
+    (sample.root / sample.name).unlink(missing_ok=True)
     sample.torrent.unlink(missing_ok=True)

@@ -31,6 +31,17 @@ WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
         "cpu": Wanted(0.8, "the agent's CPU per GiB, by that pair's"),
         "agent_mib": Wanted(300, "the agent's memory at its highest", "MiB"),
     },
+    "loads": {
+        "many": Wanted(1.5, "1,000 files of 1 MiB: submit to completed, by the bare bytes' time"),
+        "at_once": Wanted(1.15, "4 transfers at once: submit to the last one completed, by the bare bytes' time"),
+        "slow": Wanted(1.25, "20 peers, 15 of them slow: submit to completed, by what they have to give"),
+        "agent_mib": Wanted(300, "the agent's memory at its highest", "MiB"),
+    },
+    "crowd": {
+        "lag_p99_ms": Wanted(100, "50 transfers at once: the agent's event loop is late, 99th percentile", "ms"),
+        "quiet_s": Wanted(10, "the longest that any one of them got nothing while others did", "s"),
+        "limit": Wanted(1.3, "submit to the last one completed, by the bare bytes' time"),
+    },
     "rest": {
         "warm_up_s": Wanted(10, "`make up` on an existing state, to ready", "s"),
         "service_mib": Wanted(90, "the largest service but the agent, at rest", "MiB"),

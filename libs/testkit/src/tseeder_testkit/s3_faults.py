@@ -19,6 +19,8 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, w
 from multidict import CIMultiDict
 from yarl import URL
 
+from tseeder_testkit.s3_checksums import HEADER, Crc32Guard, crc32_of
+
 LARGEST_BODY: Final = 64 << 20
 
 
@@ -51,7 +53,15 @@ class Answer:
     after: bool = False
 
 
-Fault: TypeAlias = Lost | Reset | Held | Cut | Answer
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The server does it; its answer has this header besides."""
+
+    name: str
+    value: str
+
+
+Fault: TypeAlias = Lost | Reset | Held | Cut | Answer | Telling
 
 
 def error(status: int, code: str, *, after: bool = False) -> Answer:
@@ -73,6 +83,7 @@ class FaultyS3:
 
     upstream: str
     url: str = ""
+    guard: Crc32Guard | None = None
     seen: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -102,6 +113,8 @@ class FaultyS3:
         operation = operation_of(request.method, request.path, request.query)
         body = await request.read()
         self.seen[operation] += 1
+        if self.guard and (code := self.guard.refuses(operation, request.headers, request.query, body)):
+            return _said(error(400, code))
         match self._next(operation):
             case Reset():
                 return _broken(request)
@@ -143,9 +156,19 @@ class FaultyS3:
                 ) as reply:
                     if reply.status == HTTPStatus.FORBIDDEN:
                         self.refused[operation_of(request.method, request.path, request.query)] += 1
-                    return web.Response(status=reply.status, body=await reply.read(), headers=_end_to_end(reply))
+                    answer = web.Response(status=reply.status, body=await reply.read(), headers=_end_to_end(reply))
+                    self._tell(operation_of(request.method, request.path, request.query), request, answer, body)
+                    return answer
         except (ClientError, OSError, TimeoutError):
             return _broken(request)
+
+    def _tell(self, operation: str, request: web.Request, answer: web.Response, body: bytes) -> None:
+        if self.guard is None or answer.status != HTTPStatus.OK:
+            return
+        if operation == "CreateMultipartUpload" and isinstance(answer.body, bytes):
+            self.guard.opened(request.headers, answer.body)
+        elif HEADER in request.headers:
+            answer.headers[HEADER] = crc32_of(body)
 
 
 def _end_to_end(reply: ClientResponse) -> CIMultiDict[str]:
@@ -169,6 +192,9 @@ async def _spoiled(request: web.Request, reply: web.Response, fault: Fault) -> w
     """What becomes of the server's answer."""
     if isinstance(fault, Answer):
         return _said(fault)
+    if isinstance(fault, Telling):
+        reply.headers[fault.name] = fault.value
+        return reply
     if not isinstance(fault, Cut):
         return _broken(request)
     body = reply.body if isinstance(reply.body, bytes) else b""
@@ -205,9 +231,11 @@ def _of_bucket(method: str, names: set[str]) -> str:
 
 
 @asynccontextmanager
-async def faulty_s3(upstream: str, *, host: str = "127.0.0.1") -> AsyncIterator[FaultyS3]:
+async def faulty_s3(
+    upstream: str, *, host: str = "127.0.0.1", guard: Crc32Guard | None = None
+) -> AsyncIterator[FaultyS3]:
     """A proxy before `upstream` ("http://host:port"), on a free port of `host`; well until it is told otherwise."""
-    proxy = FaultyS3(upstream)
+    proxy = FaultyS3(upstream, guard=guard)
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", proxy.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)

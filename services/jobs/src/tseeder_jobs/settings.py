@@ -43,6 +43,11 @@ class Settings(kit.Settings):
     presign_write_seconds: int = Field(
         600, ge=1, le=600, description="how long a URL that is presigned for an agent's write is good"
     )
+    s3_part_checksums: bool = Field(
+        False,
+        description="whether bytes go up with their CRC32, for the S3 server to check and to tell again "
+        "(AWS S3, R2 and others; where a server does not know it, leave it off)",
+    )
     upload_lifetime_days: int = Field(
         30,
         ge=0,

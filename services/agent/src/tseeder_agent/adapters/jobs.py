@@ -122,6 +122,7 @@ class JobsClient:
                 plan.object_key,
                 plan.s3_upload_id,
                 plan.presigned_url,
+                plan.with_crc32,
             )
             for plan in answer.plans
         ]

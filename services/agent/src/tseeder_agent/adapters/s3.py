@@ -7,6 +7,7 @@ failed gives its slot back, and whoever asked for it asks again later.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 CHUNK: Final = 256 * 1024
+CRC32_HEADER: Final = "x-amz-checksum-crc32"
 _SIGNER: Final = "tseeder-s3v4"
-_AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
+_AWAY: Final = frozenset(
+    {"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"}
+)
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
 
 _seconds = histogram("agent_s3_seconds", "Writes to object storage by kind and outcome", ("call", "outcome"))
@@ -45,7 +49,9 @@ _errors = counter(
     ("call", "code"),
 )
 _REFUSED: Final = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "NoSuchBucket"})
-_COUNTED: Final = _AWAY | _GONE | _REFUSED | {"EntityTooLarge", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+_COUNTED: Final = (
+    _AWAY | _GONE | _REFUSED | {"ChecksumDiffers", "EntityTooLarge", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +99,25 @@ class PartStore:
         if self._s3 is None:
             raise StorageRefused("neither a key nor a presigned URL")
         stream: Any = body
+        where: Any = {"Bucket": target.bucket, "Key": target.key, "Body": stream}
+        if target.with_crc32:
+            where["ChecksumCRC32"] = body.crc32
         if target.upload_id:
             answer: Mapping[str, Any] = await self._s3.upload_part(
-                Bucket=target.bucket,
-                Key=target.key,
-                UploadId=target.upload_id,
-                PartNumber=target.number,
-                Body=stream,
+                UploadId=target.upload_id, PartNumber=target.number, **where
             )
         else:
-            answer = await self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=stream)
+            answer = await self._s3.put_object(**where)
+        _compare(answer.get("ChecksumCRC32"), body)
         return _etag(answer.get("ETag"))
 
     async def _put_presigned(self, url: str, body: _Body) -> str:
         headers = {"Content-Length": str(body.size)}
-        if "if-none-match" in URL(url, encoded=True).query.get("X-Amz-SignedHeaders", ""):
+        signed = URL(url, encoded=True).query.get("X-Amz-SignedHeaders", "").split(";")
+        if "if-none-match" in signed:
             headers["If-None-Match"] = "*"
+        if CRC32_HEADER in signed:
+            headers[CRC32_HEADER] = body.crc32
         async with self._http.put(
             URL(url, encoded=True),
             data=body,
@@ -117,6 +126,7 @@ class PartStore:
             allow_redirects=False,
         ) as answer:
             if answer.status < 300:
+                _compare(answer.headers.get(CRC32_HEADER), body)
                 return _etag(answer.headers.get("ETag"))
             text = (await answer.content.read(4096)).decode("utf-8", "replace")
         code = text.partition("<Code>")[2].partition("</Code>")[0]
@@ -126,6 +136,12 @@ class PartStore:
         if answer.status == 403:  # expired, or clocks differ: a fresh URL mends it
             raise StorageUnavailable(code or "presigned URL refused")
         raise _translated(code, answer.status)
+
+
+def _compare(told: str | None, body: _Body) -> None:
+    """Where the server tells the CRC32 of what it took, it must be that of what was sent: else it goes up again."""
+    if told is not None and told != body.crc32:
+        raise StorageUnavailable("ChecksumDiffers")
 
 
 def _etag(found: str | None) -> str:
@@ -183,6 +199,7 @@ class _Body(Payload):
         self._size = len(body.data)
         self._at = 0
         self.sha256_hex = body.sha256.hex()
+        self.crc32 = base64.b64encode(body.crc32.to_bytes(4)).decode()
 
     def md5_hex(self) -> str:
         """What S3 gives as the ETag of an object that was put whole."""

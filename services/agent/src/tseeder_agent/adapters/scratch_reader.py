@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from isal import isal_zlib
 
 from tseeder_agent.domain.parts import Part, pieces_of
 from tseeder_agent.domain.piece_hashes import PieceHashes
@@ -19,6 +20,8 @@ from tseeder_agent.domain.storage import PartBytes
 CHUNK = 1 << 20
 MOST_OPEN = 16
 """Files of one read that are open at once: a piece may lie on thousands of small ones."""
+LEAST_DROPPED = 1 << 20
+"""Smaller parts are not worth a call: the page cache sheds them by itself."""
 _ZEROS = bytes(CHUNK)
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -41,6 +44,11 @@ class ScratchReader:
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def forget(self, staged: Staged, part: Part) -> None:
+        """S3 holds `part`: let its pages go from the page cache, if they are on disk by now. Returns at once."""
+        if part.size >= LEAST_DROPPED:
+            self._executor.submit(_drop, staged, part)
 
     async def read(self, staged: Staged, part: Part, buffer: memoryview, *, with_sha256: bool) -> ReadOutcome:
         """Read `part` into `buffer`, which has its size, and check every piece under it that is not proved yet.
@@ -90,7 +98,20 @@ def _read_part(staged: Staged, part: Part, data: memoryview, known: set[int], wi
     if checked.wrong or checked.unknown:
         return checked
     digest = hashlib.sha256(data).digest() if with_sha256 else b""
-    return ReadOutcome(PartBytes(data, zlib.crc32(data), digest), proved=checked.proved)
+    if part.size >= LEAST_DROPPED:
+        _drop(staged, part)  # what is dirty is only begun to be written now, and goes when the part is forgotten
+    return ReadOutcome(PartBytes(data, isal_zlib.crc32(data), digest), proved=checked.proved)
+
+
+def _drop(staged: Staged, part: Part) -> None:
+    """Begin to write these pages to disk, and take those that are there out of the page cache."""
+    files = _OpenFiles(staged)
+    try:
+        files.drop(part.offset, part.size)
+    except FileNotFoundError:  # the transfer has ended
+        return
+    finally:
+        files.close()
 
 
 def _check(staged: Staged, part: Part, data: memoryview, known: set[int], files: _OpenFiles) -> ReadOutcome:
@@ -154,6 +175,12 @@ class _OpenFiles:
                     return
                 yield data
                 at += len(data)
+
+    def drop(self, offset: int, size: int) -> None:
+        """See `_drop`. Linux' own order for FADV_DONTNEED: begin writeback, without waiting; drop what is clean."""
+        for span in self._staged.layout.spans(offset, size):
+            if span.number is not None:
+                os.posix_fadvise(self._file(span.number), span.start, span.size, os.POSIX_FADV_DONTNEED)
 
     def _file(self, number: int) -> int:
         if number not in self._open:

@@ -39,7 +39,7 @@ def _details(cause: str) -> dict[str, str]:
 class WriteTarget:
     """Where bytes go, as jobs planned it: a part of an upload, or (`upload_id` "") a whole object by one PUT.
 
-    `presigned_url` is set where agents hold no key of their own.
+    `presigned_url` is set where agents hold no key of their own; `with_crc32` where the server is to check the bytes.
     """
 
     bucket: str
@@ -47,6 +47,7 @@ class WriteTarget:
     upload_id: str = ""
     number: int = 0
     presigned_url: str = field(default="", repr=False)
+    with_crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)

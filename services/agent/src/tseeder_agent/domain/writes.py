@@ -36,6 +36,7 @@ class Plan:
     object_key: str = ""
     upload_id: str = ""
     presigned_url: str = ""
+    with_crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ class Uploads:
                 result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
                 self._ledger.hold(part.key)
+                if self._run.staged is not None:
+                    self._ctx.reader.forget(self._run.staged, part)
             if result is not None and result.gone:  # it may be so for ever, where the agent is set to another S3
                 pause = self._next_pause(part.key)
             else:
@@ -118,7 +120,7 @@ class Uploads:
     async def _put(self, part: Part, body: PartBytes, plan: Plan) -> Result:
         description = self._run.description
         bucket = description.bucket if description else ""
-        target = WriteTarget(bucket, plan.object_key, plan.upload_id, part.number, plan.presigned_url)
+        target = WriteTarget(bucket, plan.object_key, plan.upload_id, part.number, plan.presigned_url, plan.with_crc32)
         self._run.check_tenure()
         operation = "UploadPart" if part.number else "PutObject"
         attributes = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": operation}

@@ -79,6 +79,11 @@ class Endpoint:
     agent_url: str | None = None
 
 
+def crc32_header(crc32: int) -> str:
+    """As `x-amz-checksum-crc32` has it: four bytes, the highest first, in base64."""
+    return base64.b64encode(crc32.to_bytes(4)).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class StoredPart:
     """A part that S3 holds; `etag` without its quotes."""
@@ -144,10 +149,12 @@ class Storage:
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
 
-    async def create_upload(self, key: str) -> str:
-        """Open a multipart upload; gives its id."""
+    async def create_upload(self, key: str, *, with_crc32: bool = False) -> str:
+        """Open a multipart upload; gives its id. `with_crc32`: each of its parts goes up with its CRC32, and
+        completion names them."""
+        how: Any = {"ChecksumAlgorithm": "CRC32"} if with_crc32 else {}
         with _call("create_upload"):
-            answer = await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key)
+            answer = await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key, **how)
             return _told(answer, "UploadId")
 
     async def list_parts(self, key: str, upload_id: str) -> list[StoredPart]:
@@ -182,13 +189,19 @@ class Storage:
             for upload in page.get("Uploads", ()):
                 yield OpenUpload(upload["Key"], upload["UploadId"], upload["Initiated"])
 
-    async def complete_upload(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> StoredObject:
-        """Make an object of the parts `(number, etag)`; gives it as S3 has it then.
+    async def complete_upload(
+        self, key: str, upload_id: str, parts: Sequence[tuple[int, str]], *, crc32s: Mapping[int, int] | None = None
+    ) -> StoredObject:
+        """Make an object of the parts `(number, etag)`; gives it as S3 has it then. `crc32s`: those of all parts, by
+        number, where the upload was opened `with_crc32`.
 
         UploadGone: there is no such upload, perhaps since an earlier call did it and its answer was lost: `head` tells.
         PartsRejected: S3 holds other parts than these.
         """
-        listed: Any = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in sorted(parts)]
+        checks = {number: {"ChecksumCRC32": crc32_header(crc32)} for number, crc32 in (crc32s or {}).items()}
+        listed: Any = [
+            {"PartNumber": number, "ETag": f'"{etag}"', **checks.get(number, {})} for number, etag in sorted(parts)
+        ]
         try:
             with _call("complete_upload"):
                 await self._s3.complete_multipart_upload(
@@ -290,21 +303,23 @@ class Storage:
             "get_object", Params={"Bucket": self.bucket, "Key": key, **extra}, ExpiresIn=seconds
         )
 
-    async def presign_part(self, key: str, upload_id: str, number: int, *, size_bytes: int, seconds: int) -> str:
-        """A URL by which an agent may PUT this part, of exactly this size, for `seconds`."""
+    async def presign_part(
+        self, key: str, upload_id: str, number: int, *, size_bytes: int, seconds: int, crc32: int | None = None
+    ) -> str:
+        """A URL by which an agent may PUT this part, of exactly this size (and CRC32), for `seconds`."""
         where = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
         return await self._agents.generate_presigned_url(
-            "upload_part", Params={**where, "ContentLength": size_bytes}, ExpiresIn=seconds
+            "upload_part", Params={**where, **_bound(size_bytes, crc32)}, ExpiresIn=seconds
         )
 
-    async def presign_put(self, key: str, *, size_bytes: int, seconds: int) -> str:
-        """A URL by which an agent may PUT a whole object, of exactly this size, if there is none yet, for `seconds`.
+    async def presign_put(self, key: str, *, size_bytes: int, seconds: int, crc32: int | None = None) -> str:
+        """A URL by which an agent may PUT a whole object, of exactly this size (and CRC32), if there is none yet.
 
         `If-None-Match: *` is part of the signature, so that a URL that is still good cannot replace what is stored.
         """
         where = {"Bucket": self.bucket, "Key": key}
         return await self._agents.generate_presigned_url(
-            "put_object", Params={**where, "ContentLength": size_bytes, "IfNoneMatch": "*"}, ExpiresIn=seconds
+            "put_object", Params={**where, **_bound(size_bytes, crc32), "IfNoneMatch": "*"}, ExpiresIn=seconds
         )
 
     async def list_objects(self, after: str = "") -> list[ListedObject]:
@@ -391,6 +406,12 @@ def _told(answer: Mapping[str, Any], name: str) -> str:
     if not value:
         raise StorageUnavailable(f"no {name}")
     return str(value)
+
+
+def _bound(size_bytes: int, crc32: int | None) -> dict[str, Any]:
+    """What a presigned write must be: nothing else fits its signature."""
+    checksum = {} if crc32 is None else {"ChecksumCRC32": crc32_header(crc32)}
+    return {"ContentLength": size_bytes, **checksum}
 
 
 def _bare(etag: str) -> str:

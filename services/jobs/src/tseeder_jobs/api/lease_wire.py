@@ -74,6 +74,7 @@ def plan_to_wire(plan: WritePlan) -> pb.WritePlan:
         object_key=plan.object_key,
         s3_upload_id=plan.s3_upload_id,
         presigned_url=plan.presigned_url,
+        with_crc32=plan.with_crc32,
     )
 
 

@@ -169,6 +169,7 @@ class WritePlan:
     object_key: str = ""
     s3_upload_id: str = ""
     presigned_url: str = field(default="", repr=False)
+    with_crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)

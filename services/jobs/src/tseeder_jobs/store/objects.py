@@ -30,11 +30,13 @@ class LiveObject:
     part_count: int | None
     upload_state: str | None
     reconciled_epoch: int | None
+    with_crc32: bool | None  # of its upload
 
 
 _live = """
 SELECT o.entry_id, o.object_id, o.object_key, o.size_bytes, o.state, o.epoch, o.crc32, o.confirmed, o.etag,
-       u.upload_id, u.s3_upload_id, u.part_size_bytes, u.part_count, u.state AS upload_state, u.reconciled_epoch
+       u.upload_id, u.s3_upload_id, u.part_size_bytes, u.part_count, u.state AS upload_state, u.reconciled_epoch,
+       u.with_crc32
 FROM objects o LEFT JOIN uploads u USING (object_id)
 """
 
@@ -61,8 +63,8 @@ INSERT INTO objects (object_id, entry_id, object_key, size_bytes, state, epoch, 
 VALUES ($1, $2, $3, $4, 'writing', $5, $6, $7)
 """
 INSERT_UPLOAD: Final = """
-INSERT INTO uploads (upload_id, entry_id, object_id, part_size_bytes, part_count, state, reconciled_epoch)
-VALUES ($1, $2, $3, $4, $5, 'opening', $6)
+INSERT INTO uploads (upload_id, entry_id, object_id, part_size_bytes, part_count, state, reconciled_epoch, with_crc32)
+VALUES ($1, $2, $3, $4, $5, 'opening', $6, $7)
 """
 
 
@@ -82,10 +84,18 @@ async def insert_object(
 
 
 async def insert_upload(
-    tx: Tx, upload_id: UUID, entry_id: UUID, object_id: UUID, *, part_size_bytes: int, part_count: int, epoch: int
+    tx: Tx,
+    upload_id: UUID,
+    entry_id: UUID,
+    object_id: UUID,
+    *,
+    part_size_bytes: int,
+    part_count: int,
+    epoch: int,
+    with_crc32: bool,
 ) -> None:
-    """`opening`: it has no S3 id yet."""
-    await tx.execute(INSERT_UPLOAD, upload_id, entry_id, object_id, part_size_bytes, part_count, epoch)
+    """`opening`: it has no S3 id yet. How its parts are checked is pinned, whatever the setting says later."""
+    await tx.execute(INSERT_UPLOAD, upload_id, entry_id, object_id, part_size_bytes, part_count, epoch, with_crc32)
 
 
 SET_PUT: Final = "UPDATE objects SET crc32 = $2, confirmed = false, etag = NULL WHERE object_id = $1"

@@ -168,8 +168,9 @@ async def _effect(ctx: Context, intent: Intent) -> _Seen:
     found = None
     if intent.parts and live.s3_upload_id:
         etags = [(part.number, part.etag or "") for part in intent.parts]
+        crc32s = {part.number: part.crc32 for part in intent.parts} if live.with_crc32 else None
         try:
-            found = await ctx.storage.complete_upload(live.object_key, live.s3_upload_id, etags)
+            found = await ctx.storage.complete_upload(live.object_key, live.s3_upload_id, etags, crc32s=crc32s)
         except UploadGone:
             _log.info("upload_gone_at_complete")
         except StorageUnavailable:

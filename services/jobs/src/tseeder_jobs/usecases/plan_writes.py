@@ -4,7 +4,7 @@ ListParts has its checksum whoever died when."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -30,6 +30,17 @@ class _Opening:
     upload_id: UUID
     key: str
     fresh: bool  # made by this call: S3 cannot know it yet
+    with_crc32: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A draft that is no plan yet waits for its upload to be open at S3. `with_crc32`: keys of uploads whose parts
+    go up with it."""
+
+    drafts: list[WritePlan | tuple[WriteIntent, UUID, str]]
+    openings: dict[UUID, _Opening]
+    with_crc32: frozenset[str]
 
 
 async def plan_writes(
@@ -39,21 +50,33 @@ async def plan_writes(
     if len(intents) > MOST_WRITES:
         raise invalid("too_many_writes", f"At most {MOST_WRITES} writes are planned at once.")
 
-    async def record() -> tuple[list[WritePlan | tuple[WriteIntent, UUID, str]], dict[UUID, _Opening]]:
+    async def record() -> _Recorded:
         async with transaction(ctx.pool) as tx:
             return await _record(ctx, tx, caller, lease, intents)
 
-    drafts, openings = await retrying(record)
-    opened = await _open_all(ctx, openings)
+    recorded = await retrying(record)
+    opened = await _open_all(ctx, recorded.openings)
     plans = [
-        draft
-        if isinstance(draft, WritePlan)
-        else WritePlan(draft[0].file_index, draft[0].part_number, WriteVerdict.GO, draft[2], opened[draft[1]])
-        for draft in drafts
+        _checked(
+            ctx,
+            draft
+            if isinstance(draft, WritePlan)
+            else WritePlan(draft[0].file_index, draft[0].part_number, WriteVerdict.GO, draft[2], opened[draft[1]]),
+            recorded.with_crc32,
+        )
+        for draft in recorded.drafts
     ]
     if ctx.settings.agent_writes == "key":
         return plans
     return [await _presigned(ctx, plan, intent) for plan, intent in zip(plans, intents, strict=True)]
+
+
+def _checked(ctx: Context, plan: WritePlan, with_crc32: Set[str]) -> WritePlan:
+    """Whether its CRC32 goes along: a part's as its upload was opened, a whole file's as the setting says now."""
+    if plan.verdict is not WriteVerdict.GO:
+        return plan
+    checked = plan.object_key in with_crc32 if plan.part_number else ctx.settings.s3_part_checksums
+    return replace(plan, with_crc32=checked)
 
 
 async def _presigned(ctx: Context, plan: WritePlan, intent: WriteIntent) -> WritePlan:
@@ -61,18 +84,21 @@ async def _presigned(ctx: Context, plan: WritePlan, intent: WriteIntent) -> Writ
     if plan.verdict is not WriteVerdict.GO:
         return plan
     await asyncio.sleep(0)  # signing is work for the CPU, and a call may ask for 1,000
-    how = {"size_bytes": intent.size_bytes, "seconds": ctx.settings.presign_write_seconds}
+    crc32 = intent.crc32 if plan.with_crc32 else None
+    size, seconds = intent.size_bytes, ctx.settings.presign_write_seconds
     if plan.part_number:
-        url = await ctx.storage.presign_part(plan.object_key, plan.s3_upload_id, plan.part_number, **how)
+        url = await ctx.storage.presign_part(
+            plan.object_key, plan.s3_upload_id, plan.part_number, size_bytes=size, crc32=crc32, seconds=seconds
+        )
     else:
-        url = await ctx.storage.presign_put(plan.object_key, **how)
+        url = await ctx.storage.presign_put(plan.object_key, size_bytes=size, crc32=crc32, seconds=seconds)
     return replace(plan, presigned_url=url)
 
 
 async def _record(
     ctx: Context, tx: Tx, caller: AgentCaller, lease: LeaseRef, intents: Sequence[WriteIntent]
-) -> tuple[list[WritePlan | tuple[WriteIntent, UUID, str]], dict[UUID, _Opening]]:
-    """All rows in one transaction. A draft that is no plan yet waits for its upload to be open at S3."""
+) -> _Recorded:
+    """All rows in one transaction."""
     await share(tx, caller, lease)
     indexes = sorted({intent.file_index for intent in intents})
     entries = {e.file_index: e for e in await transfers.wanted_entries(tx, lease.transfer_id, indexes)}
@@ -99,10 +125,13 @@ async def _record(
             if upload.upload_state == "opening":
                 known = openings.get(upload.upload_id)
                 fresh = upload.s3_upload_id == "" or (known is not None and known.fresh)
-                openings[upload.upload_id] = _Opening(upload.upload_id, upload.object_key, fresh=fresh)
+                openings[upload.upload_id] = _Opening(
+                    upload.upload_id, upload.object_key, fresh=fresh, with_crc32=bool(upload.with_crc32)
+                )
             parts[upload.upload_id, intent.part_number] = intent
             drafts.append((intent, upload.upload_id, upload.object_key))
-    return await _with_parts(tx, drafts, parts, live), openings
+    with_crc32 = frozenset(each.object_key for each in live.values() if each.with_crc32)
+    return _Recorded(await _with_parts(tx, drafts, parts, live), openings, with_crc32)
 
 
 def _settled(entry: WantedEntry, live: LiveObject | None, intent: WriteIntent) -> WritePlan | None:
@@ -154,7 +183,14 @@ async def _upload_for(
     upload_id = uuid7()
     count = part_count(entry.size_bytes, size)
     await objects.insert_upload(
-        tx, upload_id, entry.entry_id, made.object_id, part_size_bytes=size, part_count=count, epoch=lease.epoch
+        tx,
+        upload_id,
+        entry.entry_id,
+        made.object_id,
+        part_size_bytes=size,
+        part_count=count,
+        epoch=lease.epoch,
+        with_crc32=ctx.settings.s3_part_checksums,
     )
     live[entry.entry_id] = LiveObject(
         entry_id=entry.entry_id,
@@ -172,6 +208,7 @@ async def _upload_for(
         part_count=count,
         upload_state="opening",
         reconciled_epoch=lease.epoch,
+        with_crc32=ctx.settings.s3_part_checksums,
     )
     return live[entry.entry_id]
 
@@ -204,6 +241,7 @@ async def _new_object(tx: Tx, lease: LeaseRef, entry: WantedEntry, crc32: int | 
         part_count=None,
         upload_state=None,
         reconciled_epoch=None,
+        with_crc32=None,
     )
 
 
@@ -263,7 +301,9 @@ async def _open(ctx: Context, opening: _Opening) -> str:
     """Open it at S3 and write the id; adopt what an earlier call opened and could not write down."""
     try:
         known = [] if opening.fresh else [u.upload_id async for u in ctx.storage.list_uploads(opening.key)]
-        s3_upload_id = known[0] if known else await ctx.storage.create_upload(opening.key)
+        s3_upload_id = (
+            known[0] if known else await ctx.storage.create_upload(opening.key, with_crc32=opening.with_crc32)
+        )
         async with transaction(ctx.pool) as tx:
             won = await objects.opened(tx, opening.upload_id, s3_upload_id)
         if won != s3_upload_id:
