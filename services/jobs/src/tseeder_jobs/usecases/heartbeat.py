@@ -49,7 +49,7 @@ async def heartbeat(
         renewed=tuple(h.lease for h in named.values() if h.lease.transfer_id in renewed),
         lost=tuple(h.lease for h in named.values() if h.lease.transfer_id not in renewed),
         orders=await _orders(ctx, [named[transfer_id] for transfer_id in sorted(renewed)]),
-        drain=False,
+        drain=agent.drain_ordered,
         cordoned=agent.cordoned,
     )
 
