@@ -153,7 +153,7 @@ async def test_a_new_boot_releases_what_the_old_one_held(jobs: Service, agent: M
 
     new = old.next_boot()
     answer = await new.register(leftovers=[lease])
-    assert list(answer.keep) == []
+    assert list(answer.keep) == [lease]  # it may be given that transfer again, under another epoch
     assert (await user.job(job)).state == model.JOB_STATE_QUEUED
     assert (await refused("agent_credential_invalid", old.beat(lease))).kind is Kind.UNAUTHENTICATED
     await refused("agent_credential_invalid", old.claim())
