@@ -22,8 +22,8 @@ from tests.integration.jobs.running import Service, eventually
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample
 
-# Parts of 5 MiB over pieces of 2 MiB, and files that end within a piece: most boundaries have a piece that straddles.
-FILES = (FileSpec("large", 23 * MIB + 5), FileSpec("other", 12 * MIB + 77), FileSpec("small", 100 * KIB))
+# Parts of 5 MiB over pieces of 2 MiB, behind a file that ends within a piece: a piece straddles every boundary.
+FILES = (FileSpec("a small one", 100 * KIB), FileSpec("large", 23 * MIB + 5), FileSpec("other", 12 * MIB + 77))
 PIECE = 2 * MIB
 RATE = 8 * MIB
 ANY_FILE = 1 << 40

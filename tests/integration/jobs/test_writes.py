@@ -71,6 +71,23 @@ async def on_radosgw(
             yield service, client
 
 
+@pytest.fixture(scope="module")
+async def on_radosgw_presigned(
+    postgres: Any,
+    migrated_template: str,
+    nats_url: str,
+    radosgw_server: S3Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Service, Any]]:
+    """The same, whose agents write by URLs. The client is there for what a test does behind jobs' back."""
+    bucket = replace(radosgw_server, bucket="jobs-presigned")
+    folder = tmp_path_factory.mktemp("presigned")
+    timing: dict[str, Any] = {"lease_seconds": 600, "self_stop_seconds": 400, "agent_writes": "presigned"}
+    async with own_world(postgres, migrated_template, nats_url, bucket, folder, "jobs_presigned") as world:
+        async with running(world, **timing) as service, agents_s3(bucket) as client:
+            yield service, client
+
+
 @pytest.fixture
 async def scene(on_s3: tuple[Service, Any], sample: MakeSample) -> AsyncIterator[Scene]:
     """Set up; afterwards the invariants hold."""
@@ -348,6 +365,15 @@ class TestOnRadosgw(WriteTests):
     @pytest.fixture
     def on_s3(self, on_radosgw: tuple[Service, Any]) -> tuple[Service, Any]:
         return on_radosgw
+
+
+@pytest.mark.radosgw
+class TestOnRadosgwPresigned(WriteTests):
+    """Whose agents have no key."""
+
+    @pytest.fixture
+    def on_s3(self, on_radosgw_presigned: tuple[Service, Any]) -> tuple[Service, Any]:
+        return on_radosgw_presigned
 
 
 async def test_all_that_waits_is_deleted_in_one_round(
