@@ -357,6 +357,15 @@ class LeaseMachine(Frame):
         self.away = not dice
         self.ground.breaking.down = self.away
 
+    @precondition(lambda self: len(self.refs) > 1 and not self.away)
+    @rule(seconds=st.sampled_from([HEARTBEAT, 21.0, LEASE + 1, 3 * LEASE]))
+    def be_away(self, seconds: float) -> None:
+        """For so long, while nobody asks; the reaper looks as soon as it can, before anybody could renew."""
+        self.go_away(0)
+        self.pass_time(seconds)
+        self.come_back()
+        self.reap(HEARD)
+
     @precondition(lambda self: self.away)
     @rule()
     def come_back(self) -> None:
