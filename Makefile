@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test fuzz lint types hooks generate verify images images-test bench bench-docs clean
+.PHONY: help setup up demo test fuzz machine lint types hooks generate verify images images-test bench bench-docs clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -30,6 +30,9 @@ test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 
 fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
 	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP
+
+machine: setup ## Leases in 500 fresh runs of 60 steps: lost answers, crashes, outages, old epochs (SEED=n for those of an earlier run, N=runs)
+	@MACHINE_EXAMPLES=$(or $(N),500) MACHINE_STEPS=60 MACHINE_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/integration/jobs/test_lease_machine.py -rP
 
 bench: setup ## Measure, alone on a quiet machine (B=ingest or B=rest for one; QUICK=1 to try; DOCS=1 writes docs/performance.md)
 	@$(BIN)/python -m tests.bench $(B) $(if $(QUICK),--quick) $(if $(DOCS),--docs)

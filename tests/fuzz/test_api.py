@@ -40,6 +40,8 @@ REFUSED_BY_RULES: Final = {
     "create_user": ["400", "422"],
     "cordon_agent": ["400"],
     "uncordon_agent": ["400"],
+    "drain_agent": ["400"],
+    "undrain_agent": ["400"],
     "terminate_job": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],

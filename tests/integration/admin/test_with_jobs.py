@@ -152,3 +152,28 @@ async def test_support_looks_at_agents_and_ends_no_job(platform: Platform) -> No
                 admin_pb2.TerminateJobRequest(job_id=job.job_id, justification=why())
             )
     assert caught.value.kind is Kind.FORBIDDEN
+
+
+async def test_an_agent_is_drained_and_let_claim_again(platform: Platform) -> None:
+    await platform.register("agent-9")
+    root = await platform.auth.root_identity()
+    operations = platform.admin.operations
+    with use_identity(root):
+        for drain in (True, True, False):
+            request = admin_pb2.SetDrainRequest(agent_id="agent-9", drain=drain, justification=why())
+            assert (await operations.SetDrain(request)).drain_ordered is drain
+            agents = (await operations.ListAgents(operators_pb2.ListAgentsRequest())).agents
+            assert next(each for each in agents if each.agent_id == "agent-9").drain_ordered is drain
+        with pytest.raises(AppError) as caught:
+            await operations.SetDrain(admin_pb2.SetDrainRequest(agent_id="agent-8", drain=True, justification=why()))
+        assert caught.value.code == "agent_not_found"
+        with pytest.raises(AppError) as caught:
+            await operations.SetDrain(admin_pb2.SetDrainRequest(agent_id="agent-9", drain=True))
+        assert caught.value.code == "reason_required"
+    log = [(entry.action, entry.target, entry.outcome) for entry in (await platform.admin.audit(root))[:4]]
+    assert log == [
+        ("agent.drain", "agent-8", "refused"),
+        ("agent.undrain", "agent-9", "done"),
+        ("agent.drain", "agent-9", "done"),
+        ("agent.drain", "agent-9", "done"),
+    ]

@@ -54,17 +54,35 @@ async def test_agents_are_listed_and_cordoned(door: Door, operator: Caller, agen
     assert (back.status, back.json["cordoned"]) == (200, False)
 
 
+async def test_an_agent_is_drained_until_that_is_taken_back(door: Door, operator: Caller, agent: Agent) -> None:
+    path = f"/v1/admin/agents/{agent.agent_id}"
+    drained = await door.call("POST", f"{path}/drain", user=operator, json=WHY)
+    assert (drained.status, drained.json["drain_ordered"], drained.json["cordoned"]) == (200, True, False)
+    entry = await newest(door, operator, "agent.drain")
+    assert (entry["target"], entry["reason"], entry["ticket_id"]) == (agent.agent_id, WHY["reason"], WHY["ticket_id"])
+    assert (await agent.beat()).drain
+    free = await door.call("POST", f"{path}/uncordon", user=operator, json=WHY)
+    assert (free.status, free.json["drain_ordered"]) == (200, True)
+    back = await door.call("POST", f"{path}/undrain", user=operator, json=WHY)
+    assert (back.status, back.json["drain_ordered"]) == (200, False)
+    assert not (await agent.beat()).drain
+    assert (await newest(door, operator, "agent.undrain"))["outcome"] == "done"
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"reason": WHY["reason"]}, {"ticket_id": "x"}, {**WHY, "reason": " " * 20}, {**WHY, "ticket_id": ""}]
 )
 async def test_without_reason_and_ticket_nothing_happens(
     door: Door, operator: Caller, agent: Agent, body: dict[str, str]
 ) -> None:
-    answer = await door.call("POST", f"/v1/admin/agents/{agent.agent_id}/cordon", user=operator, json=body)
-    assert answer.status == 400
-    assert answer.code
+    for verb in ("cordon", "drain", "undrain"):
+        answer = await door.call("POST", f"/v1/admin/agents/{agent.agent_id}/{verb}", user=operator, json=body)
+        assert answer.status == 400
+        assert answer.code
     listed = (await door.call("GET", "/v1/admin/agents", user=operator)).json["items"]
-    assert not next(each for each in listed if each["agent_id"] == agent.agent_id)["cordoned"]
+    seen = next(each for each in listed if each["agent_id"] == agent.agent_id)
+    assert not seen["cordoned"]
+    assert not seen["drain_ordered"]
 
 
 async def test_anybody_s_job_is_ended(door: Door, operator: Caller, user: Caller, sample: MakeSample) -> None:
@@ -76,11 +94,13 @@ async def test_anybody_s_job_is_ended(door: Door, operator: Caller, user: Caller
 
 async def test_support_looks_and_does_not_touch(door: Door, support: Caller, agent: Agent) -> None:
     assert (await door.call("GET", "/v1/admin/agents", user=support)).status == 200
-    answer = await door.call("POST", f"/v1/admin/agents/{agent.agent_id}/cordon", user=support, json=WHY)
-    assert (answer.status, answer.code) == (403, "scope_missing")
+    for verb in ("cordon", "drain", "undrain"):
+        answer = await door.call("POST", f"/v1/admin/agents/{agent.agent_id}/{verb}", user=support, json=WHY)
+        assert (answer.status, answer.code) == (403, "scope_missing")
 
 
 async def test_an_agent_of_no_name(door: Door, operator: Caller) -> None:
     for agent_id in ("nobody", "UPPER", "a.b", "%00"):
-        answer = await door.call("POST", f"/v1/admin/agents/{agent_id}/cordon", user=operator, json=WHY)
-        assert (answer.status, answer.code) == (404, "agent_not_found")
+        for verb in ("cordon", "drain"):
+            answer = await door.call("POST", f"/v1/admin/agents/{agent_id}/{verb}", user=operator, json=WHY)
+            assert (answer.status, answer.code) == (404, "agent_not_found")

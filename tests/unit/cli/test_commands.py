@@ -32,6 +32,8 @@ COMMANDS = (
         "admin bootstrap",
         "admin create-user",
         "admin agents",
+        "admin drain",
+        "admin undrain",
         "admin audit",
     ),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -228,6 +229,11 @@ class Client:
 
     async def agents(self) -> Page[Agent]:
         return cast(Page[Agent], await self._json("GET", "/v1/admin/agents"))
+
+    async def set_drain(self, agent_id: str, *, drain: bool, reason: str, ticket_id: str) -> Agent:
+        """Order an agent to give everything back, or take that order back."""
+        path = f"/v1/admin/agents/{quote(agent_id, safe='')}/{'drain' if drain else 'undrain'}"
+        return cast(Agent, await self._json("POST", path, json={"reason": reason, "ticket_id": ticket_id}))
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> Page[AuditEntry]:
         """One page of the audit log, newest first."""

@@ -125,6 +125,7 @@ class Agent(TypedDict):
     agent_id: str
     boot_id: str
     cordoned: bool
+    drain_ordered: bool
     draining: bool
     leases: int
     transfers_capacity: int

@@ -18,6 +18,7 @@ from tseeder_agent.settings import Settings
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.drain_agent import drain_agent
 from tseeder_agent.usecases.fleet import Fleet
+from tseeder_agent.usecases.leftovers import Leftovers
 from tseeder_agent.usecases.part_buffers import PartBuffers
 from tseeder_agent.workers.claimer import claimer
 from tseeder_agent.workers.heartbeat import heartbeat
@@ -99,6 +100,7 @@ async def _context(stack: AsyncExitStack, settings: Settings, fleet: Fleet) -> C
         scratch=scratch,
         reader=reader,
         buffers=PartBuffers(settings.buffer_bytes),
+        leftovers=Leftovers(scratch),
         fleet=fleet,
     )
 

@@ -46,6 +46,11 @@ class Settings(kit.Settings):
 
     scratch_dir: Path = Field(description="a folder of this agent's own for what is being fetched")
     scratch_bytes: int = Field(0, ge=0, description="how much of its disk may be used; 0: all that is free")
+    leftover_seconds: float = Field(
+        900,
+        ge=0,
+        description="how long what an earlier boot staged is kept, if its transfer may come back; 0: not at all",
+    )
     transfers: int = Field(4, ge=1, le=1000, description="transfers at once")
     buffer_bytes: int = Field(40 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
     reader_threads: int = Field(2, ge=1, le=32, description="threads that read and hash parts")

@@ -1,4 +1,4 @@
-"""admin bootstrap, create-user, agents, audit."""
+"""admin bootstrap, create-user, agents, drain, undrain, audit."""
 
 from __future__ import annotations
 
@@ -87,6 +87,41 @@ def agents(ctx: typer.Context, as_json: AsJson = False) -> None:
     from tseeder_cli.verbs import admin
 
     run(admin.agents(chosen_url(ctx), as_json=as_json))
+
+
+_AgentId = Annotated[
+    str, typer.Argument(metavar="AGENT", show_default=False, help="As `tseeder admin agents` names it.")
+]
+_Reason = Annotated[
+    str,
+    typer.Option("--reason", "-r", show_default=False, help="Why, in 10 characters or more; the audit log keeps it."),
+]
+_Ticket = Annotated[str, typer.Option("--ticket", "-t", show_default=False, help="The id of where it was agreed.")]
+
+
+@app.command()
+def drain(ctx: typer.Context, agent: _AgentId, reason: _Reason, ticket: _Ticket, as_json: AsJson = False) -> None:
+    """Empty an agent: it sends what is whole, gives every transfer back, and claims nothing until it is undrained.
+
+    Others go on from what is stored. The order stands over restarts of the agent, and beside a cordon. `tseeder admin
+    agents` shows `draining`, and `drained` once it holds nothing.
+
+    **Example**  `tseeder admin drain agent-1 --reason "its disk is being replaced" --ticket OPS-17`
+    """
+    from tseeder_cli.verbs import admin
+
+    run(admin.set_drain(chosen_url(ctx), agent, drain=True, reason=reason, ticket=ticket, as_json=as_json))
+
+
+@app.command()
+def undrain(ctx: typer.Context, agent: _AgentId, reason: _Reason, ticket: _Ticket, as_json: AsJson = False) -> None:
+    """Let a drained agent claim again.
+
+    **Example**  `tseeder admin undrain agent-1 --reason "it has a new disk" --ticket OPS-17`
+    """
+    from tseeder_cli.verbs import admin
+
+    run(admin.set_drain(chosen_url(ctx), agent, drain=False, reason=reason, ticket=ticket, as_json=as_json))
 
 
 @app.command()

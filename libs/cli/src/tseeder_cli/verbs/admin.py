@@ -190,7 +190,26 @@ def _agent_state(agent: Agent) -> str:
     heard = agent["last_heartbeat_at"]
     if heard is None or (datetime.now(UTC) - datetime.fromisoformat(heard)).total_seconds() > SILENT_SECONDS:
         return "away"
-    return "draining" if agent["draining"] else "cordoned" if agent["cordoned"] else "ready"
+    if agent["drain_ordered"]:
+        return "draining" if agent["leases"] else "drained"
+    return "stopping" if agent["draining"] else "cordoned" if agent["cordoned"] else "ready"
+
+
+async def set_drain(url: str, agent_id: str, *, drain: bool, reason: str, ticket: str, as_json: bool) -> None:
+    """Order an agent to give everything back, or take that order back."""
+    async with connect(url) as client:
+        agent = await client.set_drain(agent_id, drain=drain, reason=reason, ticket_id=ticket)
+    if as_json:
+        show_json(agent)
+    elif not drain:
+        say(f"{agent_id} may claim again" + (", once it is uncordoned, too" if agent["cordoned"] else ""))
+    elif agent["leases"]:
+        say(
+            f"{agent_id} gives back the {agent['leases']} that it runs, and claims nothing",
+            "`tseeder admin agents` shows when it is drained",
+        )
+    else:
+        say(f"{agent_id} holds nothing, and claims nothing until it is undrained")
 
 
 async def audit(url: str, *, limit: int, as_json: bool) -> None:

@@ -24,6 +24,10 @@ class JobsOperators:
         """Whether an agent may claim; setting it twice is setting it once."""
         return await self._stub.SetCordon(operators_pb2.SetCordonRequest(agent_id=agent_id, cordoned=cordoned))
 
+    async def set_drain(self, agent_id: str, *, drain: bool) -> operators_pb2.AgentInfo:
+        """Whether an agent has to give everything back; ordering it twice is ordering it once."""
+        return await self._stub.SetDrain(operators_pb2.SetDrainRequest(agent_id=agent_id, drain=drain))
+
     async def terminate_job(self, job_id: UUID) -> model_pb2.Job:
         """Ends a job of any user; an ended one stays as it is."""
         return await self._stub.TerminateJob(operators_pb2.TerminateJobRequest(job_id=str(job_id), reason=TERMINATED))

@@ -21,6 +21,7 @@ from tseeder_admin.usecases.carry_out import Acts
 from tseeder_admin.usecases.create_user import NewUser, create_user
 from tseeder_admin.usecases.list_audit import emails_of, list_audit
 from tseeder_admin.usecases.set_cordon import set_cordon
+from tseeder_admin.usecases.set_drain import set_drain
 from tseeder_admin.usecases.terminate_job import terminate_job
 from tseeder_kit.logging import current_request_id
 from tseeder_pg import Pool
@@ -59,6 +60,11 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
         """Whether an agent may claim."""
         call = _call(request.justification)
         return await set_cordon(self._acts, self._jobs, call, request.agent_id, cordoned=request.cordoned)
+
+    async def SetDrain(self, request: admin_pb2.SetDrainRequest, context: Context) -> operators_pb2.AgentInfo:
+        """Whether an agent has to give everything back."""
+        call = _call(request.justification)
+        return await set_drain(self._acts, self._jobs, call, request.agent_id, drain=request.drain)
 
     async def TerminateJob(self, request: admin_pb2.TerminateJobRequest, context: Context) -> model_pb2.Job:
         """The end of any user's job."""

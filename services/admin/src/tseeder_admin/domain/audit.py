@@ -13,6 +13,8 @@ from tseeder_kit.errors import AppError, Kind
 USER_CREATE: Final = "user.create"
 AGENT_CORDON: Final = "agent.cordon"
 AGENT_UNCORDON: Final = "agent.uncordon"
+AGENT_DRAIN: Final = "agent.drain"
+AGENT_UNDRAIN: Final = "agent.undrain"
 JOB_TERMINATE: Final = "job.terminate"
 
 # After these nobody can tell whether the effect took place: the answer was lost, or the other side broke down midway.

@@ -1,5 +1,6 @@
 """Who operates, and what for."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +10,8 @@ from tseeder_kit.errors import AppError, FieldError, forbidden, invalid
 
 READERS: Final = frozenset({"support", "admin", "superadmin"})
 WRITERS: Final = frozenset({"admin", "superadmin"})
+
+AGENT_ID: Final = re.compile(r"[a-z0-9-]{1,128}")
 
 MIN_REASON_CHARS: Final = 10
 MAX_REASON_CHARS: Final = 2_000

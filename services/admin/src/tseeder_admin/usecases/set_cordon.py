@@ -1,17 +1,12 @@
 """Whether an agent may claim."""
 
-import re
-from typing import Final
-
 from tseeder.jobs.v1 import operators_pb2
 from tseeder_admin.adapters.jobs import JobsOperators
 from tseeder_admin.domain.audit import AGENT_CORDON, AGENT_UNCORDON, Intent
-from tseeder_admin.domain.operators import Call, required_justification
+from tseeder_admin.domain.operators import AGENT_ID, Call, required_justification
 from tseeder_admin.usecases.carry_out import Acts
 from tseeder_kit.errors import not_found
 from tseeder_kit.ids import uuid7
-
-_AGENT_ID: Final = re.compile(r"[a-z0-9-]{1,128}")
 
 
 async def set_cordon(
@@ -24,7 +19,7 @@ async def set_cordon(
     """
     call.operator.require_write()
     justification = required_justification(call.reason, call.ticket_id)
-    if not _AGENT_ID.fullmatch(agent_id):
+    if not AGENT_ID.fullmatch(agent_id):
         raise not_found("agent_not_found", "There is no such agent.")
     action = AGENT_CORDON if cordoned else AGENT_UNCORDON
     wanted = Intent(uuid7(), call.operator, action, agent_id, justification, {"cordoned": cordoned}, call.request_id)

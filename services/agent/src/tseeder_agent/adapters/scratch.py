@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from tseeder_agent.domain.transfer import LeaseId
@@ -16,6 +17,7 @@ from tseeder_kit.logging import get_logger
 _log = get_logger(__name__)
 _FOLDER = re.compile(r"(?P<transfer>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<epoch>\d{1,18})")
 _LOCK = ".lock"
+BLOCK = 512  # of st_blocks, whatever the disk's own are
 
 
 class Scratch:
@@ -50,6 +52,21 @@ class Scratch:
         """The leases whose folders lie here; blocking."""
         matches = (_FOLDER.fullmatch(path.name) for path in self.root.iterdir() if path.is_dir())
         return [LeaseId(match["transfer"], int(match["epoch"])) for match in matches if match]
+
+    def used_bytes(self, lease: LeaseId) -> int:
+        """What the files of its folder take of the disk, holes not counted; blocking."""
+        with suppress(OSError):  # somebody deletes it
+            return sum(path.lstat().st_blocks * BLOCK for path in self.folder(lease).rglob("*") if not path.is_dir())
+        return 0
+
+    def move(self, old: LeaseId, new: LeaseId) -> bool:
+        """Let another lease have a folder; False: it is gone, or the other lease has one already. Blocking."""
+        try:
+            self.folder(old).rename(self.folder(new))
+        except OSError as exc:
+            _log.warning("scratch_not_moved", folder=old.folder, exc_info=exc)
+            return False
+        return True
 
     async def drop(self, lease: LeaseId) -> None:
         """Delete what is staged for this lease; nothing if there is nothing."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tseeder_agent.domain.transfer import Problem
 
 RESTARTING = Problem("agent_restarting", "The agent is being restarted; another one goes on from what is stored.")
+DRAINING = Problem(
+    "agent_draining", "The agent is being taken out of service; another one goes on from what is stored."
+)
 PARKED = Problem("paused", "Everybody who wants this torrent has paused it.")
 DISK_FULL = Problem("agent_disk_full", "The agent's scratch disk is full; the transfer goes on elsewhere.")
 DISK_FAILED = Problem("agent_disk_failed", "The agent's scratch disk failed; the transfer goes on elsewhere.")

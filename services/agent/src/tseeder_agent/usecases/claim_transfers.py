@@ -28,6 +28,7 @@ _log = get_logger(__name__)
 
 async def claim_transfers(ctx: Context) -> None:
     """Once: as many as there are slots and disk for. AppError if jobs is away."""
+    await ctx.leftovers.expire(ctx.settings.leftover_seconds)
     timing = ctx.fleet.timing
     if timing is None or not ctx.fleet.free_slots:
         return
@@ -80,7 +81,7 @@ def _room(ctx: Context) -> int:
     runs = list(ctx.fleet.runs.values())
     reserved = sum(run.disk_reserved for run in runs)
     still_to_write = sum(max(0, run.disk_reserved - run.staged_bytes) for run in runs)
-    capacity, free = ctx.scratch.capacity_bytes(), ctx.scratch.free_bytes()
+    capacity, free = ctx.scratch.capacity_bytes(), ctx.scratch.free_bytes() + ctx.leftovers.size
     return max(0, min(capacity - reserved, free - still_to_write))
 
 

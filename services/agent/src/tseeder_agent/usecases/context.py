@@ -11,6 +11,7 @@ from tseeder_agent.adapters.scratch_reader import ScratchReader
 from tseeder_agent.adapters.swarm import Swarm
 from tseeder_agent.settings import Settings
 from tseeder_agent.usecases.fleet import Fleet
+from tseeder_agent.usecases.leftovers import Leftovers
 from tseeder_agent.usecases.part_buffers import PartBuffers
 from tseeder_bus import Bus
 
@@ -27,4 +28,5 @@ class Context:
     scratch: Scratch
     reader: ScratchReader
     buffers: PartBuffers
+    leftovers: Leftovers
     fleet: Fleet

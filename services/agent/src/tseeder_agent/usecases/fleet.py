@@ -33,8 +33,9 @@ class Fleet:
 
     slots: int
     timing: Timing | None = None
-    cordoned: bool = False
-    draining: bool = False
+    cordoned: bool = False  # by an operator: what runs goes on
+    drained: bool = False  # by an operator: what runs is given back
+    draining: bool = False  # it stops
     claim_now: asyncio.Event = field(default_factory=asyncio.Event)
     beat_now: asyncio.Event = field(default_factory=asyncio.Event)
     rung: Rung | None = None  # for work, since the last claim
@@ -44,7 +45,7 @@ class Fleet:
     @property
     def free_slots(self) -> int:
         """How many more transfers it takes now."""
-        if self.draining or self.cordoned or self.timing is None:
+        if self.draining or self.cordoned or self.drained or self.timing is None:
             return 0
         return max(0, self.slots - len(self.runs))
 

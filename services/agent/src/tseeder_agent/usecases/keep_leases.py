@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tseeder_agent.domain.problems import PARKED, RESTARTING
+from tseeder_agent.domain.problems import DRAINING, PARKED
 from tseeder_agent.domain.tenure import Timing
 from tseeder_agent.domain.writes import Beat
 from tseeder_agent.usecases.context import Context
@@ -58,9 +58,11 @@ def _obey(ctx: Context, beat: Beat, sent_at: float) -> None:
             ordered.ask_back(HandOver(PARKED, wanted_version=order.wanted_version))
         else:
             ordered.want(order.wanted_version)
-    if fleet.cordoned and not beat.cordoned:
+    if (fleet.cordoned or fleet.drained) and not (beat.cordoned or beat.drain):
         fleet.claim_now.set()
-    fleet.cordoned = beat.cordoned or beat.drain
-    if beat.drain:
+    if beat.drain and not fleet.drained:
+        _log.info("drain_ordered", transfers=len(fleet.runs))
+    fleet.cordoned, fleet.drained = beat.cordoned, beat.drain
+    if beat.drain:  # said with every beat, so that what was claimed while the order came is given back, too
         for run in fleet.runs.values():
-            run.ask_back(HandOver(RESTARTING))
+            run.ask_back(HandOver(DRAINING))

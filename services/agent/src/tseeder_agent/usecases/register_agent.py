@@ -22,9 +22,11 @@ async def register_agent(ctx: Context) -> None:
         leftovers=leftovers,
         version=VERSION,
     )
-    for lease in leftovers:
-        if lease not in keep and lease not in ctx.fleet.runs:
-            await ctx.scratch.drop(lease)
+    left = [lease for lease in leftovers if lease not in ctx.fleet.runs]
+    kept = [lease for lease in left if lease in keep] if ctx.settings.leftover_seconds else []
+    for lease in set(left) - set(kept):
+        await ctx.scratch.drop(lease)
+    await ctx.leftovers.keep(kept)
     ctx.fleet.timing = timing
     ctx.fleet.claim_now.set()
     _log.info("registered", agent_id=ctx.jobs.agent_id, boot_id=ctx.jobs.boot_id, leftovers=len(leftovers))

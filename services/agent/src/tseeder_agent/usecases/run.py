@@ -56,6 +56,7 @@ class Run:
     lease: LeaseId
     tenure: Tenure
     disk_reserved: int = 0
+    adopted_bytes: int = 0  # of an earlier boot's, not yet verified
     trace: TraceContext | None = None  # of the call that made the transfer
     spans: RunSpans = field(default_factory=RunSpans)
     stage: Stage = Stage.DOWNLOADING
@@ -92,7 +93,7 @@ class Run:
     @property
     def staged_bytes(self) -> int:
         """About how much of it is on the scratch disk."""
-        return self.torrent.stats.downloaded if self.torrent else 0
+        return self.adopted_bytes + (self.torrent.stats.downloaded if self.torrent else 0)
 
     # --- told by the heartbeat
 

@@ -23,7 +23,8 @@ async def stage_torrent(ctx: Context, run: Run, description: Description, ledger
         run.torrent.prioritize(ledger.priorities())
     elif ledger.unsent:
         if not run.begun_again:  # some of it lies on the disk already
-            _check_room(ctx, run, description)
+            run.adopted_bytes = await ctx.leftovers.adopt(run.lease)
+            await _make_room(ctx, run, description)
         run.torrent = await _added(ctx, run, description, ledger)
     else:
         return None  # added with nothing wanted, it would find no peers, later neither
@@ -42,6 +43,7 @@ async def _added(ctx: Context, run: Run, description: Description, ledger: Ledge
         web_seeds=description.web_seeds,
         peers=description.peers,
         known_peers=run.known_peers,
+        fresh=run.begun_again > 0 or not run.adopted_bytes,
         have=ledger.have,
         banned=run.banned,
     )
@@ -56,10 +58,19 @@ async def _staged(torrent: Torrent, description: Description) -> Staged:
     return Staged(torrent.staged, layout, hashes, description.piece_length)
 
 
-def _check_room(ctx: Context, run: Run, description: Description) -> None:
-    """A magnet's size was not known when it was claimed."""
+async def _make_room(ctx: Context, run: Run, description: Description) -> None:
+    """What was left by earlier boots goes first. A magnet's size was not known when it was claimed."""
     needed = sum(each.size for each in description.entries if each.wanted and not each.stored)
-    others = sum(other.disk_reserved for other in ctx.fleet.runs.values() if other is not run)
-    if needed > ctx.scratch.capacity_bytes() - others or needed > ctx.scratch.free_bytes():
-        raise GiveBack(HandOver(TOO_LARGE_FOR_AGENT, not_before_seconds=ctx.settings.disk_full_pause_seconds))
+    others = [other for other in ctx.fleet.runs.values() if other is not run]
+    reserved = sum(other.disk_reserved for other in others)
+    theirs = sum(max(0, other.disk_reserved - other.staged_bytes) for other in others)
     run.disk_reserved = max(run.disk_reserved, needed)
+    while _short(ctx, needed + reserved + ctx.leftovers.size, needed - run.adopted_bytes + theirs):
+        if not await ctx.leftovers.drop_oldest():
+            break
+    if _short(ctx, needed + reserved, needed - run.adopted_bytes):
+        raise GiveBack(HandOver(TOO_LARGE_FOR_AGENT, not_before_seconds=ctx.settings.disk_full_pause_seconds))
+
+
+def _short(ctx: Context, all_told: int, to_write: int) -> bool:
+    return all_told > ctx.scratch.capacity_bytes() or to_write > ctx.scratch.free_bytes()

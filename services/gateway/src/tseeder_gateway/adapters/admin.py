@@ -42,6 +42,14 @@ class Admin:
         with use_identity(identity):
             return await self._stub.SetCordon(request, timeout=self._seconds)
 
+    async def set_drain(
+        self, identity: str, agent_id: str, *, drain: bool, justification: pb.Justification
+    ) -> operators.AgentInfo:
+        """Orders an agent to give everything back, or takes that order back."""
+        request = pb.SetDrainRequest(agent_id=agent_id, drain=drain, justification=justification)
+        with use_identity(identity):
+            return await self._stub.SetDrain(request, timeout=self._seconds)
+
     async def terminate_job(self, identity: str, job_id: str, justification: pb.Justification) -> model.Job:
         """Ends anybody's job."""
         request = pb.TerminateJobRequest(job_id=job_id, justification=justification)

@@ -105,6 +105,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "agent_id": "agent-1",
         "boot_id": "5f0c2a1e-8b1d-4c37-9a55-1f0e2d3c4b5a",
         "cordoned": False,
+        "drain_ordered": False,
         "draining": False,
         "leases": 1,
         "transfers_capacity": 16,

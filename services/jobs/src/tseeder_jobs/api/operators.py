@@ -16,6 +16,7 @@ from tseeder_jobs.domain.rows import AgentRow, Reason
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.list_agents import list_agents
 from tseeder_jobs.usecases.set_cordon import set_cordon
+from tseeder_jobs.usecases.set_drain import set_drain
 from tseeder_jobs.usecases.terminate_job import terminate_job
 
 DEFAULT_REASON: Final = Reason("terminated", "An operator ended this job.")
@@ -37,6 +38,11 @@ class OperatorsServicer(operators_pb2_grpc.OperatorsServicer):
         operator("admin:write")
         return _agent(*await set_cordon(self._ctx, request.agent_id, cordoned=request.cordoned))
 
+    async def SetDrain(self, request: pb.SetDrainRequest, context: Any) -> pb.AgentInfo:
+        """Order an agent to give everything back, or take the order back."""
+        operator("admin:write")
+        return _agent(*await set_drain(self._ctx, request.agent_id, drain=request.drain))
+
     async def TerminateJob(self, request: pb.TerminateJobRequest, context: Any) -> model.Job:
         """End any user's job."""
         operator("admin:write")
@@ -51,6 +57,7 @@ def _agent(row: AgentRow, leases: int) -> pb.AgentInfo:
         boot_id=str(row.boot_id),
         cordoned=row.cordoned,
         draining=row.draining,
+        drain_ordered=row.drain_ordered,
         leases=leases,
         transfers_capacity=row.transfers_capacity,
         disk_bytes=row.disk_bytes,

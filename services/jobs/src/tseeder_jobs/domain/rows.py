@@ -146,7 +146,8 @@ class AgentRow:
     agent_id: str
     boot_id: UUID
     cordoned: bool
-    draining: bool
+    draining: bool  # it says itself that it stops
+    drain_ordered: bool  # by an operator; outlives boots
     transfers_capacity: int
     disk_bytes: int
     disk_free_bytes: int

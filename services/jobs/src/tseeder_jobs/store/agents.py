@@ -9,8 +9,8 @@ from uuid import UUID
 from tseeder_jobs.domain.rows import AgentRow
 from tseeder_pg import Record, Tx
 
-_columns = """agent_id, boot_id, cordoned, draining, transfers_capacity, disk_bytes, disk_free_bytes, software_version,
-registered_at, last_heartbeat_at"""
+_columns = """agent_id, boot_id, cordoned, draining, drain_ordered, transfers_capacity, disk_bytes, disk_free_bytes,
+software_version, registered_at, last_heartbeat_at"""
 
 
 REGISTER: Final = """
@@ -123,6 +123,14 @@ SET_CORDON: Final = "UPDATE agents SET cordoned = $2 WHERE agent_id = $1"
 async def set_cordon(tx: Tx, agent_id: str, cordoned: bool) -> bool:
     """False: no such agent."""
     return await tx.execute(SET_CORDON, agent_id, cordoned) == "UPDATE 1"
+
+
+SET_DRAIN: Final = "UPDATE agents SET drain_ordered = $2 WHERE agent_id = $1"
+
+
+async def set_drain(tx: Tx, agent_id: str, drain: bool) -> bool:
+    """False: no such agent. Claims of it that are under way hold its row: they come before this, or see it."""
+    return await tx.execute(SET_DRAIN, agent_id, drain) == "UPDATE 1"
 
 
 TRIM_HISTORY: Final = "DELETE FROM agent_heartbeats WHERE minute < clock_timestamp() - $1::interval"

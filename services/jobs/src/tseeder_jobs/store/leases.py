@@ -134,6 +134,22 @@ async def restore(tx: Tx, transfer_id: UUID, lasts: timedelta) -> None:
     await tx.execute(RESTORE, transfer_id, lasts)
 
 
+FORGET: Final = """
+WITH gone AS (
+    DELETE FROM leases WHERE agent_id = $1 AND boot_id = $2 AND expired AND transfer_id <> ALL($3::uuid[])
+    RETURNING transfer_id, epoch
+)
+UPDATE attempts a SET ended_at = clock_timestamp(), outcome = 'expired' FROM gone
+WHERE a.transfer_id = gone.transfer_id AND a.epoch = gone.epoch AND a.ended_at IS NULL
+"""
+
+
+async def forget(tx: Tx, agent_id: str, boot_id: UUID, named: Sequence[UUID]) -> bool:
+    """Expired leases of this boot that it does not name: it never heard of them, or has given them up. Whether there
+    was one. While they stood its agent would be given no transfer of their info-hashes, theirs included."""
+    return await tx.execute(FORGET, agent_id, boot_id, named) != "UPDATE 0"
+
+
 EXPIRE: Final = "UPDATE leases SET expired = true, state_before = $2 WHERE transfer_id = $1"
 
 
@@ -174,6 +190,16 @@ async def of_older_boots(tx: Tx, agent_id: str, boot_id: UUID) -> list[tuple[UUI
 async def of_boot(tx: Tx, agent_id: str, boot_id: UUID) -> set[tuple[UUID, int]]:
     """Leases that this boot holds."""
     return {(r["transfer_id"], r["epoch"]) for r in await tx.fetch(OF_BOOT, agent_id, boot_id)}
+
+
+KEEPABLE: Final = """
+SELECT transfer_id FROM transfers WHERE transfer_id = ANY($1::uuid[]) AND state IN ('queued', 'parked')
+"""
+
+
+async def keepable(tx: Tx, transfer_ids: Sequence[UUID]) -> set[UUID]:
+    """Those that may come back to whoever had them: they live, and nobody runs them."""
+    return {row["transfer_id"] for row in await tx.fetch(KEEPABLE, transfer_ids)}
 
 
 ORDERS: Final = """

@@ -81,7 +81,7 @@ async def _claim(
         agent = await agents.lock(tx, caller.agent_id)
         if agent is None or agent.boot_id != caller.boot_id:
             raise unauthenticated("agent_credential_invalid", "A newer boot has this agent's id.")
-        if agent.cordoned or agent.draining:
+        if agent.cordoned or agent.draining or agent.drain_ordered:
             return None
         held = await usage.try_lock(tx, payer)
         if held is None or await usage.count_running(tx, payer) >= held.running_limit:

@@ -40,8 +40,12 @@ async def heartbeat(
             lasts=lasts,
         )
         await agents.add_history(tx, caller.agent_id, len(renewed), disk_free_bytes)
+        # The answer to its claim was lost: nobody will name them, and there may be no other agent to take them.
+        forgotten = await leases.forget(tx, caller.agent_id, caller.boot_id, list(named))
         late = [(h.lease.transfer_id, h.lease.epoch) for h in named.values() if h.lease.transfer_id not in renewed]
         expired = await leases.restorable(tx, late, agent_id=caller.agent_id, boot_id=caller.boot_id) if late else []
+    if forgotten:
+        await Doorbell(work=True).ring(ctx)
     for transfer_id in expired:
         if await _restore(ctx, caller, named[transfer_id].lease, lasts):
             renewed.add(transfer_id)
@@ -49,7 +53,7 @@ async def heartbeat(
         renewed=tuple(h.lease for h in named.values() if h.lease.transfer_id in renewed),
         lost=tuple(h.lease for h in named.values() if h.lease.transfer_id not in renewed),
         orders=await _orders(ctx, [named[transfer_id] for transfer_id in sorted(renewed)]),
-        drain=False,
+        drain=agent.drain_ordered,
         cordoned=agent.cordoned,
     )
 

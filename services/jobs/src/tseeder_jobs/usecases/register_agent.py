@@ -19,7 +19,10 @@ REPLACED = Reason("agent_restarted", "The agent was restarted; the transfer goes
 
 
 async def register_agent(ctx: Context, asked: Registration) -> Registered:
-    """Refuses a wrong join secret. Leases of older boots go back to the queue before this answers."""
+    """Refuses a wrong join secret. Leases of older boots go back to the queue before this answers.
+
+    Worth keeping is what this boot holds, and what it may be given again: a help for it, which it verifies.
+    """
     if not hmac.compare_digest(asked.join_secret.encode(), ctx.settings.agent_join_secret.get_secret_value().encode()):
         raise unauthenticated("join_secret_invalid", "The join secret is wrong.")
     credential = random_token()
@@ -39,5 +42,7 @@ async def register_agent(ctx: Context, asked: Registration) -> Registered:
         held = await leases.of_boot(tx, asked.agent_id, asked.boot_id)
     for transfer_id, epoch in older:
         await give_back(ctx, LeaseRef(transfer_id, epoch), reason=REPLACED, outcome="replaced")
-    keep = tuple(ref for ref in asked.leftovers if (ref.transfer_id, ref.epoch) in held)
+    async with transaction(ctx.pool, readonly=True) as tx:
+        keepable = await leases.keepable(tx, [ref.transfer_id for ref in asked.leftovers])
+    keep = tuple(ref for ref in asked.leftovers if (ref.transfer_id, ref.epoch) in held or ref.transfer_id in keepable)
     return Registered(credential, expires, keep)

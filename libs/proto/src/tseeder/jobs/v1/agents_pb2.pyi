@@ -182,7 +182,7 @@ class RegisterResponse(_message.Message):
 
     @_builtins.property
     def keep(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseRef]:
-        """leftovers worth keeping; the rest goes"""
+        """leftovers worth keeping: held, or to be had again; the rest goes"""
 
     @_builtins.property
     def timing(self) -> Global___Timing: ...

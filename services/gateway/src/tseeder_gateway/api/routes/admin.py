@@ -92,8 +92,20 @@ async def cordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, 
 
 @router.post("/agents/{agent_id}/uncordon", responses=problems(*_JUSTIFIED, "agent_not_found"))
 async def uncordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
-    """The agent may claim again."""
+    """The agent may claim again, unless it is drained."""
     return await _set_cordon(request, access, agent_id, body, cordoned=False)
+
+
+@router.post("/agents/{agent_id}/drain", responses=problems(*_JUSTIFIED, "agent_not_found"))
+async def drain_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
+    """The agent sends what is whole, gives everything back and claims nothing, over restarts, until it is undrained."""
+    return await _set_drain(request, access, agent_id, body, drain=True)
+
+
+@router.post("/agents/{agent_id}/undrain", responses=problems(*_JUSTIFIED, "agent_not_found"))
+async def undrain_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
+    """The agent may claim again, unless it is cordoned."""
+    return await _set_drain(request, access, agent_id, body, drain=False)
 
 
 @router.post("/jobs/{job_id}/terminate", responses=problems(*_JUSTIFIED, "job_not_found"))
@@ -117,6 +129,15 @@ async def _set_cordon(
 ) -> AgentView:
     agent = await parts_of(request).admin.set_cordon(
         access.identity, agent_id, cordoned=cordoned, justification=_justification(body)
+    )
+    return AgentView.of(agent)
+
+
+async def _set_drain(
+    request: Request, access: Access, agent_id: str, body: JustificationBody, *, drain: bool
+) -> AgentView:
+    agent = await parts_of(request).admin.set_drain(
+        access.identity, agent_id, drain=drain, justification=_justification(body)
     )
     return AgentView.of(agent)
 

@@ -64,8 +64,9 @@ class AgentView(View):
 
     agent_id: str = described(pattern="^[a-z0-9][a-z0-9-]{0,127}$")
     boot_id: Id
-    cordoned: bool
-    draining: bool
+    cordoned: bool = described("it finishes what it holds, and claims nothing more")
+    drain_ordered: bool = described("an operator told it to give everything back; drained once `leases` is 0")
+    draining: bool = described("it says itself that it is stopping")
     leases: Count
     transfers_capacity: Count
     disk_bytes: Count
@@ -81,6 +82,7 @@ class AgentView(View):
             agent_id=agent.agent_id,
             boot_id=agent.boot_id,
             cordoned=agent.cordoned,
+            drain_ordered=agent.drain_ordered,
             draining=agent.draining,
             leases=agent.leases,
             transfers_capacity=agent.transfers_capacity,
