@@ -139,6 +139,18 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A failed transfer on which `failed_jobs` jobs still stand failed."""
+
+    transfer_id: UUID
+    reason_code: str
+    reason_message: str | None
+    failed_at: datetime
+    attempts_spent: int
+    failed_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """What a user holds, and may hold."""
 
