@@ -71,6 +71,7 @@ class Uploads:
             async with self._taken.pop(part.key):
                 result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
+                self._run.parts_stored += 1
                 self._ledger.hold(part.key)
             if result is not None and result.gone:  # it may be so for ever, where the agent is set to another S3
                 pause = self._next_pause(part.key)
