@@ -32,6 +32,9 @@ COMMANDS = (
         "admin bootstrap",
         "admin create-user",
         "admin agents",
+        "admin dlq",
+        "admin dlq show",
+        "admin dlq replay",
         "admin audit",
     ),
 )

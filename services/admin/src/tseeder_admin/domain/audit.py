@@ -14,6 +14,7 @@ USER_CREATE: Final = "user.create"
 AGENT_CORDON: Final = "agent.cordon"
 AGENT_UNCORDON: Final = "agent.uncordon"
 JOB_TERMINATE: Final = "job.terminate"
+DEAD_LETTER_REPLAY: Final = "dead_letter.replay"
 
 # After these nobody can tell whether the effect took place: the answer was lost, or the other side broke down midway.
 _LOST: Final = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE, Kind.CANCELLED, Kind.INTERNAL})
