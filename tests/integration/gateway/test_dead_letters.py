@@ -50,7 +50,7 @@ async def test_a_dead_letter_is_listed_shown_and_replayed(
     replayed = await door.call("POST", f"{DLQ}/{transfer_id}/replay", user=operator, json=WHY)
     assert replayed.status == 200
     new = replayed.json["transfer_id"]
-    assert replayed.json == {"replayed_jobs": 1, "refused_jobs": 0, "transfer_id": new}
+    assert replayed.json == {"replayed_jobs": 1, "refused_jobs": 0, "left_jobs": 0, "transfer_id": new}
     assert new not in (None, transfer_id)
     again = (await door.call("GET", f"/v1/jobs/{job_id}", user=user)).json
     assert (again["state"], again["run"], again["reason"]) == ("queued", 2, None)

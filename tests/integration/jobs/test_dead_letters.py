@@ -6,11 +6,14 @@ import asyncio
 import uuid
 from typing import Any
 
+import pytest
+
 from tests.integration.jobs.conftest import MakeAgent, MakeSample
 from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import OWN_SCOPES, Service, User, refused
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as pb
+from tseeder_jobs.usecases import replay_dead_letter
 from tseeder_kit.errors import AppError, Kind
 from tseeder_pg import connection
 
@@ -161,6 +164,19 @@ async def test_a_replay_beside_other_replays_retries_and_deletes(
         assert (again.state, again.run) == (model.JOB_STATE_QUEUED, 2)
     assert len({await jobs.transfer_of(job) for _, job in left}) == 1
     assert [(await user.usage()).live_jobs for user in users] == [1, 1, 1, 0, 0, 1]
+
+
+async def test_what_there_is_no_time_for_is_left_for_a_repeat(
+    jobs: Service, agent: MakeAgent, sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played, operator = await agent(), jobs.operator()
+    users = [jobs.user() for _ in range(3)]
+    transfer_id, _ = await dead(played, users, (await sample(10)).torrent.read_bytes())
+    monkeypatch.setattr(replay_dead_letter, "LONGEST_SECONDS", -1.0)
+    for left in (2, 1, 0):
+        done = await replay(operator, transfer_id)
+        assert (done.replayed_jobs, done.refused_jobs, done.left_jobs) == (1, 0, left)
+    await refused("dead_letter_not_found", replay(operator, transfer_id))
 
 
 async def test_who_may_look_and_who_may_replay(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:

@@ -169,6 +169,7 @@ class WholeDeadLetter(DeadLetter):
 class Replay(TypedDict):
     replayed_jobs: int
     refused_jobs: int
+    left_jobs: int
     transfer_id: str | None
 
 

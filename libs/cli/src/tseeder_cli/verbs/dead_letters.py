@@ -66,6 +66,8 @@ async def replay(url: str, transfer: str, reason: str, ticket: str, *, as_json: 
     say(f"{counted(done['replayed_jobs'], 'job')} tried again{where}")
     if done["refused_jobs"]:
         say(f"{counted(done['refused_jobs'], 'job')} refused, over the limits of their users: they stay failed")
+    if done["left_jobs"]:
+        say(f"{counted(done['left_jobs'], 'job')} left: say it again to go on with them")
 
 
 def _why(reason: Reason | None) -> str:

@@ -139,7 +139,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         ],
         "jobs": [{"job_id": _JOB, "user_id": _USER}],
     },
-    "ReplayView": {"replayed_jobs": 1, "refused_jobs": 0, "transfer_id": _TRANSFER},
+    "ReplayView": {"replayed_jobs": 1, "refused_jobs": 0, "left_jobs": 0, "transfer_id": _TRANSFER},
     "AuditView": {
         "audit_id": _KEY,
         "actor_user_id": _USER,

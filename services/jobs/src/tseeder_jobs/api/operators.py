@@ -64,6 +64,7 @@ class OperatorsServicer(operators_pb2_grpc.OperatorsServicer):
             replayed_jobs=done.jobs,
             refused_jobs=done.refused,
             transfer_id=str(done.transfer_id) if done.transfer_id else "",
+            left_jobs=done.left,
         )
 
     async def TerminateJob(self, request: pb.TerminateJobRequest, context: Any) -> model.Job:

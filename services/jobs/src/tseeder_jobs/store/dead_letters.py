@@ -41,6 +41,14 @@ async def read(tx: Tx, transfer_id: UUID) -> DeadLetterRow | None:
     return DeadLetterRow(**row) if row else None
 
 
+COUNT_FAILED: Final = "SELECT count(*) FROM jobs WHERE transfer_id = $1 AND state = 'failed' AND job_id > $2"
+
+
+async def count_failed_after(tx: Tx, transfer_id: UUID, after: UUID) -> int:
+    """How many jobs after that one stand failed on it."""
+    return int(await tx.fetchval(COUNT_FAILED, transfer_id, after))
+
+
 FAILED_JOBS: Final = """
 SELECT job_id, user_id FROM jobs
 WHERE transfer_id = $1 AND state = 'failed' AND ($2::uuid IS NULL OR job_id > $2) ORDER BY job_id LIMIT $3

@@ -4,7 +4,7 @@ what is left."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -16,11 +16,14 @@ from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import own_job
 from tseeder_jobs.usecases.read_dead_letters import dead_letter_not_found
 from tseeder_jobs.usecases.retry_job import reopen_ended
+from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.logging import get_logger
 from tseeder_pg import retrying, transaction
 
 BATCH: Final = 100
+LONGEST_SECONDS: Final = 5.0
+"""Who asked waits for an answer, and the audit log with him; then what is left is for another call."""
 REFUSALS: Final = frozenset({Kind.FORBIDDEN, Kind.INVALID, Kind.PRECONDITION, Kind.UNPROCESSABLE})
 _log = get_logger(__name__)
 
@@ -28,20 +31,22 @@ _log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """How many jobs are wanted again, and how many stay failed since their users' limits, as billing last told them,
-    refuse them. `transfer_id`: on which they wait now; None if none waits."""
+    refuse them. `transfer_id`: on which they wait now; None if none waits. There was no time for those that are `left`.
+    """
 
     jobs: int = 0
     refused: int = 0
     transfer_id: UUID | None = None
+    left: int = 0
 
     def with_job(self, job: JobRow) -> Replayed:
         """One more."""
         waits = job.transfer_id if job.state in JOB_WANTING else self.transfer_id
-        return Replayed(self.jobs + 1, self.refused, waits)
+        return replace(self, jobs=self.jobs + 1, transfer_id=waits)
 
     def with_refusal(self) -> Replayed:
         """One that stays failed."""
-        return Replayed(self.jobs, self.refused + 1, self.transfer_id)
+        return replace(self, refused=self.refused + 1)
 
 
 async def replay_dead_letter(ctx: Context, transfer_id: UUID) -> Replayed:
@@ -49,15 +54,21 @@ async def replay_dead_letter(ctx: Context, transfer_id: UUID) -> Replayed:
     async with transaction(ctx.pool, readonly=True) as tx:
         if await dead_letters.read(tx, transfer_id) is None:
             raise dead_letter_not_found()
-    done, after = Replayed(), None
+    done, after, until = Replayed(), None, boottime() + LONGEST_SECONDS
     while True:
         async with transaction(ctx.pool, readonly=True) as tx:
             found = await dead_letters.failed_jobs(tx, transfer_id, after, BATCH)
         for job_id, _ in found:
-            done = await _replay(ctx, transfer_id, job_id, done)
+            done, after = await _replay(ctx, transfer_id, job_id, done), job_id
+            if boottime() > until:
+                return replace(done, left=await _left(ctx, transfer_id, job_id))
         if len(found) < BATCH:
             return done
-        after = found[-1][0]
+
+
+async def _left(ctx: Context, transfer_id: UUID, after: UUID) -> int:
+    async with transaction(ctx.pool, readonly=True) as tx:
+        return await dead_letters.count_failed_after(tx, transfer_id, after)
 
 
 async def _replay(ctx: Context, transfer_id: UUID, job_id: UUID, done: Replayed) -> Replayed:

@@ -110,10 +110,12 @@ class WholeDeadLetterView(View):
 
 
 class ReplayView(View):
-    """How many jobs are wanted again; `refused_jobs` are over their users' limits by now, and stay failed."""
+    """How many jobs are wanted again; `refused_jobs` are over their users' limits by now, and stay failed. For
+    `left_jobs` there was no time: ask again."""
 
     replayed_jobs: Count
     refused_jobs: Count
+    left_jobs: Count
     transfer_id: Id | None = described("on which they wait; null if all were completed at once, or refused")
 
     @classmethod
@@ -122,5 +124,6 @@ class ReplayView(View):
         return cls(
             replayed_jobs=done.replayed_jobs,
             refused_jobs=done.refused_jobs,
+            left_jobs=done.left_jobs,
             transfer_id=done.transfer_id or None,
         )
