@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from tseeder.auth.v1 import auth_pb2
 from tseeder.jobs.v1 import agents_pb2, agents_pb2_grpc, jobs_pb2, jobs_pb2_grpc, model_pb2, operators_pb2
 from tseeder_jobs import main as jobs_main
 from tseeder_kit.errors import AppError, Kind
-from tseeder_rpc import Caller, open_channel, use_identity
+from tseeder_rpc import Caller, Channel, open_channel, use_identity
 from tseeder_stack.provision import create_database
 from tseeder_stack.s3 import S3Server, ensure_bucket
 
@@ -31,6 +33,7 @@ class Platform:
     auth: Auth
     jobs: jobs_pb2_grpc.JobsStub
     agents: agents_pb2_grpc.AgentsStub
+    channel: Channel
 
     async def submit(self, email: str) -> model_pb2.Job:
         """A job of this user's that waits for an agent."""
@@ -38,9 +41,25 @@ class Platform:
         with use_identity(await self.auth.identity(email)):
             return (await self.jobs.Submit(jobs_pb2.SubmitRequest(magnet=magnet))).job
 
-    async def register(self, agent_id: str) -> None:
-        """An agent starts."""
-        await self.agents.Register(
+    async def fail(self, agent_id: str, job: model_pb2.Job) -> str:
+        """An agent finds that nobody could fetch what this job wants; the id of the transfer."""
+        played = agents_pb2_grpc.AgentsStub(
+            Caller(self.channel, service="jobs", credential=partial(str, await self.register(agent_id))).channel
+        )
+        while True:
+            claimed = (await played.Claim(agents_pb2.ClaimRequest(limit=1, disk_free_bytes=1 << 30))).claimed
+            for each in claimed:
+                async for answer in played.Describe(agents_pb2.DescribeRequest(lease=each.lease)):
+                    if job.job_id in [view.job_id for view in answer.views.views]:
+                        reason = model_pb2.Reason(code="no_peers", message="Nobody came.")
+                        await played.Fail(agents_pb2.FailRequest(lease=each.lease, reason=reason))
+                        return each.lease.transfer_id
+                await played.Release(agents_pb2.ReleaseRequest(lease=each.lease, not_before_seconds=3600))
+            await asyncio.sleep(0)
+
+    async def register(self, agent_id: str) -> str:
+        """An agent starts; its credential."""
+        answer = await self.agents.Register(
             agents_pb2.RegisterRequest(
                 agent_id=agent_id,
                 boot_id=str(uuid.uuid4()),
@@ -49,6 +68,7 @@ class Platform:
                 software_version="test",
             )
         )
+        return answer.credential
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +93,7 @@ async def platform(
         admin = await stack.enter_async_context(running_admin(database.urls["admin"], auth, JOBS_TARGET=target))
         channel = await stack.enter_async_context(open_channel(target))
         wired = Caller(channel, service="jobs").channel
-        yield Platform(admin, auth, jobs_pb2_grpc.JobsStub(wired), agents_pb2_grpc.AgentsStub(wired))
+        yield Platform(admin, auth, jobs_pb2_grpc.JobsStub(wired), agents_pb2_grpc.AgentsStub(wired), channel)
 
 
 async def test_an_operator_ends_a_users_job(platform: Platform) -> None:
@@ -105,6 +125,44 @@ async def test_a_job_that_is_not_there_is_refused_and_logged(platform: Platform)
     assert (newest.target, newest.outcome, newest.details["outcome_code"]) == (job_id, "refused", caught.value.code)
 
 
+async def test_a_dead_letter_is_replayed_and_audited(platform: Platform) -> None:
+    user = await platform.auth.new_user()
+    job = await platform.submit(user.email)
+    transfer_id = await platform.fail("agent-of-the-dead", job)
+    root, support = await platform.auth.root_identity(), await platform.auth.new_user(auth_pb2.ROLE_SUPPORT)
+    operations = platform.admin.operations
+    request = admin_pb2.ReplayDeadLetterRequest(transfer_id=transfer_id, justification=why())
+    with use_identity(await platform.auth.identity(support.email)):
+        listed = (await operations.ListDeadLetters(operators_pb2.ListDeadLettersRequest())).dead_letters
+        shown = await operations.GetDeadLetter(operators_pb2.GetDeadLetterRequest(transfer_id=transfer_id))
+        with pytest.raises(AppError) as caught:
+            await operations.ReplayDeadLetter(request)
+    assert caught.value.kind is Kind.FORBIDDEN
+    assert transfer_id in [each.transfer_id for each in listed]
+    assert [(each.job_id, each.user_id) for each in shown.jobs] == [(job.job_id, user.user_id)]
+    before = await platform.admin.row_count()
+    with use_identity(root):
+        for unjustified in (why(reason=" "), why(ticket_id=""), None):
+            with pytest.raises(AppError) as caught:
+                await operations.ReplayDeadLetter(
+                    admin_pb2.ReplayDeadLetterRequest(transfer_id=transfer_id, justification=unjustified)
+                )
+            assert caught.value.kind is Kind.INVALID
+        assert await platform.admin.row_count() == before
+        done = await operations.ReplayDeadLetter(request)
+        assert (done.replayed_jobs, done.refused_jobs) == (1, 0)
+        with pytest.raises(AppError) as caught:
+            await operations.ReplayDeadLetter(request)
+        assert caught.value.code == "dead_letter_not_found"
+        with pytest.raises(AppError) as caught:
+            await operations.ReplayDeadLetter(
+                admin_pb2.ReplayDeadLetterRequest(transfer_id="nothing", justification=why())
+            )
+        assert caught.value.code == "dead_letter_not_found"
+    log = [(entry.action, entry.target, entry.outcome) for entry in (await platform.admin.audit(root))[:2]]
+    assert log == [("dead_letter.replay", transfer_id, outcome) for outcome in ("refused", "done")]
+
+
 async def test_an_agent_is_cordoned_and_let_claim_again(platform: Platform) -> None:
     await platform.register("agent-7")
     root = await platform.auth.root_identity()
@@ -112,8 +170,8 @@ async def test_an_agent_is_cordoned_and_let_claim_again(platform: Platform) -> N
         for cordoned in (True, True, False):
             request = admin_pb2.SetCordonRequest(agent_id="agent-7", cordoned=cordoned, justification=why())
             assert (await platform.admin.operations.SetCordon(request)).cordoned is cordoned
-            (listed,) = (await platform.admin.operations.ListAgents(operators_pb2.ListAgentsRequest())).agents
-            assert (listed.agent_id, listed.cordoned) == ("agent-7", cordoned)
+            listed = (await platform.admin.operations.ListAgents(operators_pb2.ListAgentsRequest())).agents
+            assert {each.agent_id: each.cordoned for each in listed}["agent-7"] is cordoned
         with pytest.raises(AppError) as caught:
             await platform.admin.operations.SetCordon(
                 admin_pb2.SetCordonRequest(agent_id="agent-8", justification=why())

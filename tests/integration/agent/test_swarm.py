@@ -206,7 +206,7 @@ async def test_a_torrent_that_was_added_before_a_lapse_is_staged_after_it(swarm:
     run.torrent = await swarm.add(TorrentWish(tmp_path / "t.1", sample.info, priorities=book.priorities()))
     description = Description(
         run.lease, 1, sample.info_hash_v1 or "", "", True, False, (), (), (), sample.piece_length, sample.total_size,
-        "bucket", 1.0, sample.info, b"", tuple(wishes(sample)),
+        "bucket", 1.0, 60.0, sample.info, b"", tuple(wishes(sample)),
     )  # fmt: skip
     # Nothing of the agent around it is asked for: it is added already.
     assert await stage_torrent(cast("Context", None), run, description, book) is run.torrent

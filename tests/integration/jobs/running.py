@@ -44,6 +44,7 @@ QUICK: dict[str, Any] = {
     "admit_private_hosts": True,
     "crypto_generate": True,
     "entitlements_cache_seconds": 0,
+    "backoff_seconds": 0.05,
 }
 
 

@@ -34,6 +34,9 @@ COMMANDS = (
         "admin agents",
         "admin drain",
         "admin undrain",
+        "admin dlq",
+        "admin dlq show",
+        "admin dlq replay",
         "admin audit",
     ),
 )

@@ -19,7 +19,21 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
-from tseeder_cli.wire import Agent, AuditEntry, File, Job, LogIn, Me, NewApiKey, Page, Usage, User
+from tseeder_cli.wire import (
+    Agent,
+    AuditEntry,
+    DeadLetter,
+    File,
+    Job,
+    LogIn,
+    Me,
+    NewApiKey,
+    Page,
+    Replay,
+    Usage,
+    User,
+    WholeDeadLetter,
+)
 
 TRIES = 5
 FIRST_DELAY_SECONDS = 0.2
@@ -234,6 +248,19 @@ class Client:
         """Order an agent to give everything back, or take that order back."""
         path = f"/v1/admin/agents/{quote(agent_id, safe='')}/{'drain' if drain else 'undrain'}"
         return cast(Agent, await self._json("POST", path, json={"reason": reason, "ticket_id": ticket_id}))
+
+    async def dead_letters(self, *, reason_code: str = "", cursor: str = "", limit: int = 50) -> Page[DeadLetter]:
+        """One page of what failed for good, newest first."""
+        params = _params(reason_code=reason_code, cursor=cursor, limit=limit)
+        return cast(Page[DeadLetter], await self._json("GET", "/v1/admin/dlq", params=params))
+
+    async def dead_letter(self, transfer_id: str) -> WholeDeadLetter:
+        return cast(WholeDeadLetter, await self._json("GET", f"/v1/admin/dlq/{quote(transfer_id, safe='')}"))
+
+    async def replay(self, transfer_id: str, reason: str, ticket_id: str) -> Replay:
+        """Its failed jobs are tried again; the audit log keeps why."""
+        path, body = f"/v1/admin/dlq/{quote(transfer_id, safe='')}/replay", {"reason": reason, "ticket_id": ticket_id}
+        return cast(Replay, await self._json("POST", path, json=body))
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> Page[AuditEntry]:
         """One page of the audit log, newest first."""

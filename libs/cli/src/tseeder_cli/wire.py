@@ -136,6 +136,44 @@ class Agent(TypedDict):
     last_heartbeat_at: str | None
 
 
+class DeadLetter(TypedDict):
+    """A transfer that failed for good, and how many jobs still stand failed on it."""
+
+    transfer_id: str
+    reason: Reason | None
+    failed_at: str | None
+    attempts_spent: int
+    failed_jobs: int
+
+
+class Attempt(TypedDict):
+    """One lease of a transfer; `outcome` is null while it runs."""
+
+    epoch: int
+    agent_id: str
+    started_at: str | None
+    ended_at: str | None
+    outcome: str | None
+    reason: Reason | None
+
+
+class DeadJob(TypedDict):
+    job_id: str
+    user_id: str
+
+
+class WholeDeadLetter(DeadLetter):
+    attempts: list[Attempt]
+    jobs: list[DeadJob]
+
+
+class Replay(TypedDict):
+    replayed_jobs: int
+    refused_jobs: int
+    left_jobs: int
+    transfer_id: str | None
+
+
 class AuditEntry(TypedDict):
     audit_id: str
     actor_user_id: str

@@ -70,14 +70,28 @@ class Settings(kit.Settings):
         8 * MIB, ge=5 * MIB, le=512 * MIB, description="bytes of an upload's parts, unless the file needs larger ones"
     )
     max_attempts: int = Field(5, ge=1, description="how many attempts a transfer may spend before it fails")
+    backoff_seconds: float = Field(
+        30,
+        gt=0,
+        description="how long a transfer waits after its first spent attempt; after each other one twice as long",
+    )
+    backoff_longest_seconds: float = Field(3600, gt=0, description="it waits no longer than this for its next attempt")
+    max_deaths: int = Field(
+        10,
+        ge=1,
+        description="a transfer fails after so many leases in a row that ended with their agent, without progress",
+    )
     idempotency_hours: float = Field(24, ge=24, description="how long a submit's Idempotency-Key is remembered")
 
     heartbeat_seconds: float = Field(10, gt=0, description="how often an agent names its leases")
     self_stop_seconds: float = Field(40, gt=0, description="an agent stops by itself so long after its last renewal")
     lease_seconds: float = Field(60, gt=0, description="a lease that is not renewed ends after this")
     agent_credential_seconds: float = Field(900, gt=0, description="how long an agent's credential is good")
-    metadata_timeout_seconds: float = Field(
-        600, gt=0, description="how long an attempt may look for a magnet's metadata"
+    metadata_timeout_seconds: float | None = Field(
+        None, gt=0, description="no plan lets an attempt look for metadata for longer; none: as the plans say"
+    )
+    stall_timeout_seconds: float | None = Field(
+        None, gt=0, description="no plan lets an attempt go without a useful byte for longer; none: as the plans say"
     )
 
     relay_seconds: float = Field(1, gt=0, description="how often new events get their number")

@@ -28,6 +28,21 @@ class JobsOperators:
         """Whether an agent has to give everything back; ordering it twice is ordering it once."""
         return await self._stub.SetDrain(operators_pb2.SetDrainRequest(agent_id=agent_id, drain=drain))
 
+    async def list_dead_letters(
+        self, request: operators_pb2.ListDeadLettersRequest
+    ) -> operators_pb2.ListDeadLettersResponse:
+        """Transfers that failed for good, newest first."""
+        return await self._stub.ListDeadLetters(request)
+
+    async def get_dead_letter(self, request: operators_pb2.GetDeadLetterRequest) -> operators_pb2.DeadLetter:
+        """One with its history and its jobs."""
+        return await self._stub.GetDeadLetter(request)
+
+    async def replay_dead_letter(self, transfer_id: UUID) -> operators_pb2.ReplayDeadLetterResponse:
+        """Tries its failed jobs again; a repeat goes on with those that are left."""
+        request = operators_pb2.ReplayDeadLetterRequest(transfer_id=str(transfer_id))
+        return await self._stub.ReplayDeadLetter(request)
+
     async def terminate_job(self, job_id: UUID) -> model_pb2.Job:
         """Ends a job of any user; an ended one stays as it is."""
         return await self._stub.TerminateJob(operators_pb2.TerminateJobRequest(job_id=str(job_id), reason=TERMINATED))

@@ -20,6 +20,7 @@ from tseeder_admin.domain.operators import Call, Operator
 from tseeder_admin.usecases.carry_out import Acts
 from tseeder_admin.usecases.create_user import NewUser, create_user
 from tseeder_admin.usecases.list_audit import emails_of, list_audit
+from tseeder_admin.usecases.replay_dead_letter import replay_dead_letter
 from tseeder_admin.usecases.set_cordon import set_cordon
 from tseeder_admin.usecases.set_drain import set_drain
 from tseeder_admin.usecases.terminate_job import terminate_job
@@ -65,6 +66,26 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
         """Whether an agent has to give everything back."""
         call = _call(request.justification)
         return await set_drain(self._acts, self._jobs, call, request.agent_id, drain=request.drain)
+
+    async def ListDeadLetters(
+        self, request: operators_pb2.ListDeadLettersRequest, context: Context
+    ) -> operators_pb2.ListDeadLettersResponse:
+        """Transfers that failed for good."""
+        _operator().require_read()
+        return await self._jobs.list_dead_letters(request)
+
+    async def GetDeadLetter(
+        self, request: operators_pb2.GetDeadLetterRequest, context: Context
+    ) -> operators_pb2.DeadLetter:
+        """One of them, with its history and its jobs."""
+        _operator().require_read()
+        return await self._jobs.get_dead_letter(request)
+
+    async def ReplayDeadLetter(
+        self, request: admin_pb2.ReplayDeadLetterRequest, context: Context
+    ) -> operators_pb2.ReplayDeadLetterResponse:
+        """Its failed jobs are tried again."""
+        return await replay_dead_letter(self._acts, self._jobs, _call(request.justification), request.transfer_id)
 
     async def TerminateJob(self, request: admin_pb2.TerminateJobRequest, context: Context) -> model_pb2.Job:
         """The end of any user's job."""

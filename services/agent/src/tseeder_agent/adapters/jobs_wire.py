@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from typing import Final
 
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.domain.transfer import Description, EntryWish, LeaseId, Problem, View
 from tseeder_agent.domain.writes import Intent, Result
 from tseeder_kit.errors import unavailable
+
+STALL_TIMEOUT_SECONDS: Final = 3600.0
+"""Of a jobs service that is older than the time-outs of plans, and does not tell it."""
 
 
 def lease_of(ref: pb.LeaseRef) -> LeaseId:
@@ -81,6 +85,7 @@ async def description_of(answers: AsyncIterable[pb.DescribeResponse]) -> Descrip
         total_bytes=header.total_bytes,
         bucket=header.bucket,
         metadata_timeout_seconds=header.metadata_timeout_seconds,
+        stall_timeout_seconds=header.stall_timeout_seconds or STALL_TIMEOUT_SECONDS,
         info=bytes(info),
         piece_layers=bytes(layers),
         entries=tuple(entries),

@@ -73,6 +73,7 @@ class Description:
     total_bytes: int
     bucket: str
     metadata_timeout_seconds: float
+    stall_timeout_seconds: float
     info: bytes = field(repr=False, default=b"")
     piece_layers: bytes = field(repr=False, default=b"")
     entries: tuple[EntryWish, ...] = ()

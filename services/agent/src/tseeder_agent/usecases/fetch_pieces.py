@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import NoReturn
 
 from tseeder_agent.adapters.swarm import Changes, Torrent
 from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL, NO_PEERS, NOBODY_HAS_IT_ALL, STALLED
-from tseeder_agent.domain.transfer import Stage
+from tseeder_agent.domain.quiet import Quiet
+from tseeder_agent.domain.transfer import Problem, Stage
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.run import HandOver, Run
 from tseeder_agent.usecases.watch_progress import ProgressWatch
@@ -32,6 +34,7 @@ class Fetching:
         self._aimed: set[int] = set()
         self._in_order = True
         self._progress = ProgressWatch(ctx, run, ledger, torrent)
+        self._quiet = Quiet(self._useful_bytes(), boottime())
 
     async def work(self) -> NoReturn:
         """Take in what libtorrent tells, until it is cancelled."""
@@ -87,12 +90,12 @@ class Fetching:
         problem = DISK_FULL if full else DISK_FAILED
         self._run.spans.swarm.event(problem.code)
         self._run.troubled("disk", problem)
-        moved = self._run.sent.total > 0
         pause = self._ctx.settings.disk_full_pause_seconds
-        self._run.ask_back(HandOver(problem, not_before_seconds=pause, spends_attempt=not moved))
+        self._run.ask_back(HandOver(problem, not_before_seconds=pause, spends_attempt=True, unless_stored=True))
 
     async def watch(self) -> NoReturn:
         """Look at the peers now and then: rarest first while a needed piece is nobody's, and say why nothing comes.
+        When nothing useful came for longer than the plan allows, the attempt is given up.
 
         BeginAgain if libtorrent has to be given the torrent anew.
         """
@@ -100,10 +103,12 @@ class Fetching:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
             if not self._ledger.needs_pieces():
                 self._run.untroubled("swarm")
+                self._quiet.restart(boottime())
                 continue
             missing = self._ledger.unavailable(await self._torrent.availability())
             self._order(in_order=not missing)
             self._judge(missing=missing)
+            self._give_up_if_quiet(missing=missing)
             if await self._progress.look():
                 self._aimed.clear()
                 self.aim()
@@ -121,7 +126,27 @@ class Fetching:
     def _judge(self, *, missing: bool) -> None:
         if boottime() - self._run.last_arrival < self._ctx.settings.stall_seconds:
             self._run.untroubled("swarm")
-        elif not self._torrent.stats.peers:
-            self._run.troubled("swarm", NO_PEERS)
         else:
-            self._run.troubled("swarm", NOBODY_HAS_IT_ALL if missing else STALLED)
+            self._run.troubled("swarm", self._why_quiet(missing=missing))
+
+    def _why_quiet(self, *, missing: bool) -> Problem:
+        if not self._torrent.stats.peers:
+            return NO_PEERS
+        return NOBODY_HAS_IT_ALL if missing else STALLED
+
+    def _useful_bytes(self) -> int:
+        stats = self._torrent.stats
+        return stats.downloaded - stats.wasted
+
+    def _give_up_if_quiet(self, *, missing: bool) -> None:
+        """Another agent, at another time, may find more: whether it is tried again is for jobs to say."""
+        run = self._run
+        quiet = self._quiet.saw(self._useful_bytes(), run.last_arrival, boottime())
+        allowed = run.description.stall_timeout_seconds if run.description else math.inf
+        if quiet < allowed or run.hand_over is not None:
+            return
+        problem = self._why_quiet(missing=missing)
+        _log.warning("attempt_given_up", code=problem.code, quiet_seconds=round(quiet, 1))
+        run.spans.swarm.event(problem.code)
+        run.troubled("swarm", problem)
+        run.ask_back(HandOver(problem, spends_attempt=True, unless_stored=True))

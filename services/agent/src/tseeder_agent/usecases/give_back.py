@@ -31,7 +31,7 @@ async def give_back(ctx: Context, run: Run, hand_over: HandOver) -> str | None:
                     reason=hand_over.problem,
                     wanted_version=hand_over.wanted_version,
                     not_before_seconds=hand_over.not_before_seconds,
-                    spends_attempt=hand_over.spends_attempt,
+                    spends_attempt=run.spends(hand_over),
                 ),
             )
     except (LeaseLost, LeaseLapsed):

@@ -41,12 +41,14 @@ class BeginAgain(Exception):  # noqa: N818 - it says what to do
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Why a lease goes back before its transfer is done. `wanted_version` not 0: only if the wish is still that."""
+    """Why a lease goes back before its transfer is done. `wanted_version` not 0: only if the wish is still that.
+    `unless_stored`: no attempt is spent if something went to S3 in it."""
 
     problem: Problem
     wanted_version: int = 0
     not_before_seconds: float = 0.0
     spends_attempt: bool = False
+    unless_stored: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Run:
     to_restage: bool = False  # its torrent has to be taken out of the session first
     begun_again: int = 0
     may_begin_again_at: float = 0.0
+    parts_stored: int = 0  # under this lease: in S3, and jobs knows
     refusals: int = 0  # parts whose bytes on disk stayed wrong
     parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
     entries_whole: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,6 +92,11 @@ class Run:
         """Whether S3 says no to what is sent, as it would later."""
         shown = self.problems.shown
         return shown is not None and shown.code == "storage_refused"
+
+    def spends(self, hand_over: HandOver) -> bool:
+        """Whether this attempt counts, if it ends so. What was fetched and not stored is lost with it: a transfer that
+        fetches the same pieces each time, and never a whole part, gets nowhere."""
+        return hand_over.spends_attempt and not (hand_over.unless_stored and self.parts_stored)
 
     @property
     def staged_bytes(self) -> int:

@@ -71,6 +71,7 @@ class Uploads:
             async with self._taken.pop(part.key):
                 result = await self._send(part, buffer)
             if result is not None and await self._confirms.ask(result):
+                self._run.parts_stored += 1
                 self._ledger.hold(part.key)
                 if self._run.staged is not None:
                     self._ctx.reader.forget(self._run.staged, part)

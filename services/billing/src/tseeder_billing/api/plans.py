@@ -51,4 +51,6 @@ def _entitlements_to_wire(plan: Plan) -> billing_pb2.Entitlements:
         retention_days=allowed.retention_days,
         priority=allowed.priority,
         streams=allowed.streams,
+        metadata_timeout_seconds=allowed.metadata_timeout_seconds,
+        stall_timeout_seconds=allowed.stall_timeout_seconds,
     )

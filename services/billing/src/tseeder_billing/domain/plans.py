@@ -14,6 +14,8 @@ class Entitlements:
     retention_days: int  # 0: for ever
     priority: int  # higher goes first
     streams: int
+    metadata_timeout_seconds: int  # how long an attempt may look for a magnet's metadata
+    stall_timeout_seconds: int  # and go without a useful byte
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tseeder_pg import Record, Tx
 
 LIST_PLANS: Final[str] = """
 SELECT plan_id, name, is_default, live_jobs, running_transfers, storage_bytes, bandwidth_bytes_per_month,
-       retention_days, priority, streams
+       retention_days, priority, streams, metadata_timeout_seconds, stall_timeout_seconds
 FROM plans ORDER BY place, plan_id
 """
 
@@ -21,7 +21,7 @@ async def list_plans(tx: Tx) -> Sequence[Plan]:
 
 PLAN_OF_USER: Final[str] = """
 SELECT plan_id, name, is_default, live_jobs, running_transfers, storage_bytes, bandwidth_bytes_per_month,
-       retention_days, priority, streams
+       retention_days, priority, streams, metadata_timeout_seconds, stall_timeout_seconds
 FROM plans
 WHERE plan_id = COALESCE(
     (SELECT plan_id FROM user_plans WHERE user_id = $1), (SELECT plan_id FROM plans WHERE is_default))
@@ -55,5 +55,7 @@ def _plan(row: Record) -> Plan:
         retention_days=row["retention_days"],
         priority=row["priority"],
         streams=row["streams"],
+        metadata_timeout_seconds=row["metadata_timeout_seconds"],
+        stall_timeout_seconds=row["stall_timeout_seconds"],
     )
     return Plan(row["plan_id"], row["name"], row["is_default"], allowed)

@@ -50,6 +50,28 @@ class Admin:
         with use_identity(identity):
             return await self._stub.SetDrain(request, timeout=self._seconds)
 
+    async def list_dead_letters(
+        self, identity: str, *, reason_code: str, cursor: str, limit: int
+    ) -> operators.ListDeadLettersResponse:
+        """Transfers that failed for good, newest first."""
+        request = operators.ListDeadLettersRequest(reason_code=reason_code, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListDeadLetters(request, timeout=self._seconds)
+
+    async def get_dead_letter(self, identity: str, transfer_id: str) -> operators.DeadLetter:
+        """One of them, with its history and its jobs."""
+        request = operators.GetDeadLetterRequest(transfer_id=transfer_id)
+        with use_identity(identity):
+            return await self._stub.GetDeadLetter(request, timeout=self._seconds)
+
+    async def replay_dead_letter(
+        self, identity: str, transfer_id: str, justification: pb.Justification
+    ) -> operators.ReplayDeadLetterResponse:
+        """Its failed jobs are tried again."""
+        request = pb.ReplayDeadLetterRequest(transfer_id=transfer_id, justification=justification)
+        with use_identity(identity):
+            return await self._stub.ReplayDeadLetter(request, timeout=self._seconds)
+
     async def terminate_job(self, identity: str, job_id: str, justification: pb.Justification) -> model.Job:
         """Ends anybody's job."""
         request = pb.TerminateJobRequest(job_id=job_id, justification=justification)

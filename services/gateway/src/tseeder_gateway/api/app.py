@@ -17,7 +17,19 @@ from tseeder_gateway.api.heads import heads
 from tseeder_gateway.api.hosts import Hosts
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
-from tseeder_gateway.api.routes import admin, auth, description, files, front_page, health, job_events, jobs, me, plans
+from tseeder_gateway.api.routes import (
+    admin,
+    auth,
+    dead_letters,
+    description,
+    files,
+    front_page,
+    health,
+    job_events,
+    jobs,
+    me,
+    plans,
+)
 
 _ROUTERS: Final = (
     health.router,
@@ -29,6 +41,7 @@ _ROUTERS: Final = (
     files.router,
     plans.router,
     admin.router,
+    dead_letters.router,
 )
 
 # The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.

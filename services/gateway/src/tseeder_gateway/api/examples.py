@@ -8,6 +8,7 @@ _JOB: Final = "01a1f8b5-2825-728a-81b6-9320f137115c"
 _FILE: Final = "01a1f8b5-3c11-7d04-9a40-5be1f2a7c0de"
 _USER: Final = "01a1f8b0-0b7e-7c55-8d1e-0f6a2b9c4d31"
 _KEY: Final = "01a1f8b4-77aa-7e19-b3c2-6d5e4f3a2b10"
+_TRANSFER: Final = "01a1f8b5-2826-7b10-9c1d-3e4f5a6b7c8d"
 _AT: Final = "2027-01-31T12:00:00Z"
 _WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
 _OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
@@ -56,6 +57,15 @@ _entitlements: Final[dict[str, Any]] = {
     "retention_days": 0,
     "priority": 0,
     "streams": 2,
+    "metadata_timeout_seconds": 600,
+    "stall_timeout_seconds": 3600,
+}
+_dead_letter: Final[dict[str, Any]] = {
+    "transfer_id": _TRANSFER,
+    "reason": {"code": "no_peers", "message": "No peers were found so far. It was tried 5 times."},
+    "failed_at": _AT,
+    "attempts_spent": 5,
+    "failed_jobs": 1,
 }
 
 EXAMPLES: Final[dict[str, Any]] = {
@@ -115,6 +125,22 @@ EXAMPLES: Final[dict[str, Any]] = {
         "registered_at": _AT,
         "last_heartbeat_at": _AT,
     },
+    "DeadLetterView": _dead_letter,
+    "WholeDeadLetterView": {
+        **_dead_letter,
+        "attempts": [
+            {
+                "epoch": 5,
+                "agent_id": "agent-1",
+                "started_at": _AT,
+                "ended_at": _AT,
+                "outcome": "failed",
+                "reason": {"code": "no_peers", "message": "No peers were found so far."},
+            }
+        ],
+        "jobs": [{"job_id": _JOB, "user_id": _USER}],
+    },
+    "ReplayView": {"replayed_jobs": 1, "refused_jobs": 0, "left_jobs": 0, "transfer_id": _TRANSFER},
     "AuditView": {
         "audit_id": _KEY,
         "actor_user_id": _USER,

@@ -48,8 +48,15 @@ async def _agent(
     return agent_id
 
 
+async def _dead_letter(
+    transfer_id: Annotated[str, Path(description="id of the transfer that failed", json_schema_extra=_UUID)],
+) -> str:
+    return _uuid(transfer_id, "dead_letter_not_found", "There is no such dead letter.")
+
+
 JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
+DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
 AgentId = Annotated[str, Depends(_agent)]
 IdempotencyKey = Annotated[

@@ -49,7 +49,9 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "scope_missing role_too_low account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked"
     ),
-    Kind.NOT_FOUND: "job_not_found file_not_found api_key_not_found agent_not_found user_not_found",
+    Kind.NOT_FOUND: (
+        "job_not_found file_not_found api_key_not_found agent_not_found user_not_found dead_letter_not_found"
+    ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted"

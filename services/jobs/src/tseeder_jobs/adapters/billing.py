@@ -12,11 +12,14 @@ from tseeder.billing.v1.billing_pb2_grpc import PlansStub
 from tseeder_rpc import Caller, Channel
 
 MAX_CACHED: Final = 10_000
+METADATA_TIMEOUT_SECONDS: Final = 600
+STALL_TIMEOUT_SECONDS: Final = 3600
+"""Of a billing service that is older than the time-outs of plans, and does not tell them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlements:
-    """What a plan allows; bytes, days, and counts."""
+    """What a plan allows; bytes, days, seconds, and counts."""
 
     plan_id: str
     live_jobs: int
@@ -26,6 +29,8 @@ class Entitlements:
     retention_days: int
     priority: int
     streams: int
+    metadata_timeout_seconds: int = METADATA_TIMEOUT_SECONDS
+    stall_timeout_seconds: int = STALL_TIMEOUT_SECONDS
 
 
 class Billing:
@@ -62,4 +67,6 @@ def _from_wire(answer: billing_pb2.Entitlements) -> Entitlements:
         retention_days=answer.retention_days,
         priority=answer.priority,
         streams=answer.streams,
+        metadata_timeout_seconds=answer.metadata_timeout_seconds or METADATA_TIMEOUT_SECONDS,
+        stall_timeout_seconds=answer.stall_timeout_seconds or STALL_TIMEOUT_SECONDS,
     )

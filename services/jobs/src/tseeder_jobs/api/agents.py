@@ -107,7 +107,7 @@ class AgentsServicer(agents_pb2_grpc.AgentsServicer):
     async def Describe(self, request: pb.DescribeRequest, context: Any) -> AsyncIterator[pb.DescribeResponse]:
         """All that the lease holder must know."""
         found = await describe_transfer(self._ctx, _caller(), lease_wire.lease_of(request.lease))
-        for message in lease_wire.description_to_wire(found, self._ctx.settings.metadata_timeout_seconds):
+        for message in lease_wire.description_to_wire(found):
             yield message
 
     async def SubmitMetadata(

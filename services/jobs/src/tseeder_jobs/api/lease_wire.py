@@ -100,9 +100,9 @@ def completed_to_wire(done: CompletedFile) -> pb.CompletedFile:
     )
 
 
-def description_to_wire(found: Description, metadata_timeout_seconds: float) -> Iterator[pb.DescribeResponse]:
+def description_to_wire(found: Description) -> Iterator[pb.DescribeResponse]:
     """Header, info and piece layers in chunks, entries and views in batches: no message grows with the torrent."""
-    yield pb.DescribeResponse(header=_header(found, metadata_timeout_seconds))
+    yield pb.DescribeResponse(header=_header(found))
     for chunk in _chunks(found.info or b""):
         yield pb.DescribeResponse(info=chunk)
     for chunk in _chunks(found.piece_layers or b""):
@@ -115,7 +115,7 @@ def description_to_wire(found: Description, metadata_timeout_seconds: float) -> 
         yield pb.DescribeResponse(views=pb.ViewBatch(views=views))
 
 
-def _header(found: Description, metadata_timeout_seconds: float) -> pb.TransferHeader:
+def _header(found: Description) -> pb.TransferHeader:
     return pb.TransferHeader(
         lease=ref_to_wire(found.lease),
         wanted_version=found.wanted_version,
@@ -130,7 +130,8 @@ def _header(found: Description, metadata_timeout_seconds: float) -> pb.TransferH
         piece_length=found.piece_length,
         total_bytes=found.piece_space_bytes,
         bucket=found.bucket,
-        metadata_timeout_seconds=metadata_timeout_seconds,
+        metadata_timeout_seconds=found.metadata_timeout_seconds,
+        stall_timeout_seconds=found.stall_timeout_seconds,
     )
 
 

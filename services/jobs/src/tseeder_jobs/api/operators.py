@@ -12,9 +12,11 @@ from tseeder.jobs.v1 import operators_pb2 as pb
 from tseeder.jobs.v1 import operators_pb2_grpc
 from tseeder_jobs.api import wire
 from tseeder_jobs.api.callers import operator
-from tseeder_jobs.domain.rows import AgentRow, Reason
+from tseeder_jobs.domain.rows import AgentRow, DeadLetterRow, Reason
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.list_agents import list_agents
+from tseeder_jobs.usecases.read_dead_letters import get_dead_letter, list_dead_letters
+from tseeder_jobs.usecases.replay_dead_letter import replay_dead_letter
 from tseeder_jobs.usecases.set_cordon import set_cordon
 from tseeder_jobs.usecases.set_drain import set_drain
 from tseeder_jobs.usecases.terminate_job import terminate_job
@@ -43,12 +45,50 @@ class OperatorsServicer(operators_pb2_grpc.OperatorsServicer):
         operator("admin:write")
         return _agent(*await set_drain(self._ctx, request.agent_id, drain=request.drain))
 
+    async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:
+        """Transfers that failed for good, newest first."""
+        operator("admin:read")
+        rows, next_cursor = await list_dead_letters(
+            self._ctx, reason_code=request.reason_code, cursor=request.cursor, limit=request.limit
+        )
+        return pb.ListDeadLettersResponse(dead_letters=[_dead_letter(row) for row in rows], next_cursor=next_cursor)
+
+    async def GetDeadLetter(self, request: pb.GetDeadLetterRequest, context: Any) -> pb.DeadLetter:
+        """One with its history and its jobs."""
+        operator("admin:read")
+        found = await get_dead_letter(self._ctx, wire.dead_letter_id(request.transfer_id))
+        message = _dead_letter(found.row)
+        message.attempts.extend(wire.attempt(row, for_operators=True) for row in found.attempts)
+        message.jobs.extend(pb.DeadJob(job_id=str(job_id), user_id=str(user_id)) for job_id, user_id in found.jobs)
+        return message
+
+    async def ReplayDeadLetter(self, request: pb.ReplayDeadLetterRequest, context: Any) -> pb.ReplayDeadLetterResponse:
+        """Its failed jobs are wanted again."""
+        operator("admin:write")
+        done = await replay_dead_letter(self._ctx, wire.dead_letter_id(request.transfer_id))
+        return pb.ReplayDeadLetterResponse(
+            replayed_jobs=done.jobs,
+            refused_jobs=done.refused,
+            transfer_id=str(done.transfer_id) if done.transfer_id else "",
+            left_jobs=done.left,
+        )
+
     async def TerminateJob(self, request: pb.TerminateJobRequest, context: Any) -> model.Job:
         """End any user's job."""
         operator("admin:write")
         given = request.reason
         why = Reason(given.code, given.message) if given.code else DEFAULT_REASON
         return wire.job(await terminate_job(self._ctx, wire.job_id(request.job_id), why))
+
+
+def _dead_letter(row: DeadLetterRow) -> pb.DeadLetter:
+    return pb.DeadLetter(
+        transfer_id=str(row.transfer_id),
+        reason=wire.reason(row.reason_code, row.reason_message),
+        failed_at=wire.timestamp(row.failed_at),
+        attempts_spent=row.attempts_spent,
+        failed_jobs=row.failed_jobs,
+    )
 
 
 def _agent(row: AgentRow, leases: int) -> pb.AgentInfo:

@@ -10,8 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.domain.media_types import media_type
-from tseeder_jobs.domain.rows import FileRow, JobRow, Reason
+from tseeder_jobs.domain.rows import AttemptRow, FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import JOB_WANTING, FileState, JobState, TransferState
+from tseeder_jobs.usecases.read_dead_letters import dead_letter_not_found
 from tseeder_kit.errors import AppError, FieldError, invalid, not_found
 
 _UUID_CHARS: Final = 36
@@ -40,6 +41,11 @@ def job_id(text: str) -> UUID:
 def file_id(text: str) -> UUID:
     """What is no id answers as what is not there: NOT_FOUND `file_not_found`."""
     return _known(parse_uuid(text), not_found("file_not_found", "There is no such file."))
+
+
+def dead_letter_id(text: str) -> UUID:
+    """What is no id answers as what is not there: NOT_FOUND `dead_letter_not_found`."""
+    return _known(parse_uuid(text), dead_letter_not_found())
 
 
 def _known(found: UUID | None, otherwise: AppError) -> UUID:
@@ -106,6 +112,18 @@ def job(row: JobRow) -> model.Job:
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         finished_at=timestamp(row.finished_at),
+    )
+
+
+def attempt(row: AttemptRow, *, for_operators: bool) -> model.Attempt:
+    """A lease as history. Which agent ran it is for operators."""
+    return model.Attempt(
+        epoch=row.epoch,
+        agent_id=row.agent_id if for_operators else "",
+        started_at=timestamp(row.started_at),
+        ended_at=timestamp(row.ended_at),
+        outcome=row.outcome or "",
+        reason=reason(row.reason_code, row.reason_message),
     )
 
 

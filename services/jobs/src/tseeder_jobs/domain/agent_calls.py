@@ -128,6 +128,8 @@ class Description:
     bucket: str
     info: bytes | None
     piece_layers: bytes | None
+    metadata_timeout_seconds: float
+    stall_timeout_seconds: float
     entries: tuple[EntryView, ...] = ()
     views: tuple[tuple[UUID, tuple[int, ...]], ...] = field(default=())
 

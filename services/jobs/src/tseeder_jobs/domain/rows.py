@@ -43,6 +43,7 @@ class TransferRow:
     wanted_version: int
     payer_user_id: UUID
     attempts_spent: int
+    deaths: int  # leases in a row that ended with their agent, and without progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,31 @@ class LeaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One lease of a transfer, as history. `outcome` None while it runs."""
+
+    epoch: int
+    agent_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    reason_code: str | None
+    reason_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A failed transfer on which `failed_jobs` jobs still stand failed."""
+
+    transfer_id: UUID
+    reason_code: str
+    reason_message: str | None
+    failed_at: datetime
+    attempts_spent: int
+    failed_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """What a user holds, and may hold."""
 
@@ -137,6 +163,8 @@ class UsageRow:
     running_limit: int
     storage_limit_bytes: int
     priority: int
+    metadata_timeout_seconds: int
+    stall_timeout_seconds: int
 
 
 @dataclass(frozen=True, slots=True)

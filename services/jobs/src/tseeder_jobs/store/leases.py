@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_jobs.domain.rows import LeaseRow
+from tseeder_jobs.domain.rows import AttemptRow, LeaseRow, Reason
 from tseeder_jobs.domain.states import TransferState
 from tseeder_pg import Record, Tx
 
@@ -57,7 +57,7 @@ async def drop(tx: Tx, transfer_id: UUID) -> str | None:
 
 
 SHARE_HELD: Final = """
-SELECT t.torrent_id, t.state, t.wanted_version, l.epoch
+SELECT t.torrent_id, t.state, t.wanted_version, t.deaths
 FROM transfers t JOIN leases l USING (transfer_id)
 WHERE t.transfer_id = $1 AND l.epoch = $2 AND t.epoch = $2 AND l.agent_id = $3 AND l.boot_id = $4 AND NOT l.expired
 FOR SHARE OF t
@@ -71,12 +71,13 @@ class Held:
     torrent_id: UUID
     state: TransferState
     wanted_version: int
+    deaths: int
 
 
 async def share_held(tx: Tx, transfer_id: UUID, epoch: int, agent_id: str, boot_id: UUID) -> Held | None:
     """None: this boot does not hold that epoch. Claim, release and cancel wait until the transaction ends."""
     row = await tx.fetchrow(SHARE_HELD, transfer_id, epoch, agent_id, boot_id)
-    return Held(row["torrent_id"], TransferState(row["state"]), row["wanted_version"]) if row else None
+    return Held(**{**row, "state": TransferState(row["state"])}) if row else None
 
 
 RENEW: Final = """
@@ -229,7 +230,7 @@ BEGIN_ATTEMPT: Final = """
 INSERT INTO attempts (transfer_id, epoch, agent_id, boot_id) VALUES ($1, $2, $3, $4)
 """
 END_ATTEMPTS: Final = """
-UPDATE attempts SET ended_at = clock_timestamp(), outcome = $2, reason_code = $3
+UPDATE attempts SET ended_at = clock_timestamp(), outcome = $2, reason_code = $3, reason_message = $4
 WHERE transfer_id = $1 AND ended_at IS NULL
 """
 
@@ -239,9 +240,21 @@ async def begin_attempt(tx: Tx, transfer_id: UUID, epoch: int, agent_id: str, bo
     await tx.execute(BEGIN_ATTEMPT, transfer_id, epoch, agent_id, boot_id)
 
 
-async def end_attempts(tx: Tx, transfer_id: UUID, outcome: str, reason_code: str | None = None) -> bool:
+async def end_attempts(tx: Tx, transfer_id: UUID, outcome: str, reason: Reason | None = None) -> bool:
     """Whatever lease was open ended so; whether there was one."""
-    return await tx.execute(END_ATTEMPTS, transfer_id, outcome, reason_code) != "UPDATE 0"
+    code, message = (reason.code, reason.message) if reason else (None, None)
+    return await tx.execute(END_ATTEMPTS, transfer_id, outcome, code, message) != "UPDATE 0"
+
+
+READ_ATTEMPTS: Final = """
+SELECT epoch, agent_id, started_at, ended_at, outcome, reason_code, reason_message
+FROM attempts WHERE transfer_id = $1 ORDER BY epoch DESC LIMIT $2
+"""
+
+
+async def read_attempts(tx: Tx, transfer_id: UUID, limit: int) -> list[AttemptRow]:
+    """A transfer's leases, newest first."""
+    return [AttemptRow(**row) for row in await tx.fetch(READ_ATTEMPTS, transfer_id, limit)]
 
 
 BEAT: Final = """

@@ -11,7 +11,7 @@ from tseeder_jobs.domain.rows import Reason, TransferRow
 from tseeder_jobs.domain.states import TransferState
 from tseeder_pg import Record, Tx
 
-_columns = "transfer_id, torrent_id, state, epoch, wanted_version, payer_user_id, attempts_spent"
+_columns = "transfer_id, torrent_id, state, epoch, wanted_version, payer_user_id, attempts_spent, deaths"
 
 
 def _row(record: Record) -> TransferRow:
@@ -70,6 +70,8 @@ async def lock_live(tx: Tx, torrent_id: UUID) -> TransferRow | None:
 
 MOVE: Final = """
 UPDATE transfers SET state = $3, reason_code = $4, reason_message = $5, updated_at = clock_timestamp(),
+    reason_at = CASE WHEN $4::text IS NULL THEN NULL
+                     WHEN reason_code IS DISTINCT FROM $4 THEN clock_timestamp() ELSE reason_at END,
     ended_at = CASE WHEN $3 IN ('stored', 'failed', 'cancelled') THEN clock_timestamp() END,
     joined_transfer_id = $6,
     not_before = CASE WHEN $3 = 'queued' THEN greatest(not_before, clock_timestamp()) ELSE not_before END
@@ -93,26 +95,37 @@ async def move(
 
 REQUEUE: Final = """
 UPDATE transfers SET state = 'queued', epoch = epoch + $3, queued_at = queued_at, updated_at = clock_timestamp(),
-    not_before = clock_timestamp() + $4::interval, attempts_spent = attempts_spent + $5,
-    reason_code = COALESCE($6, reason_code), reason_message = COALESCE($7, reason_message)
+    not_before = clock_timestamp() + $4::interval, attempts_spent = $5, deaths = $6,
+    reason_at = CASE WHEN reason_code IS DISTINCT FROM COALESCE($7, reason_code) THEN clock_timestamp()
+                     ELSE reason_at END,
+    reason_code = COALESCE($7, reason_code), reason_message = COALESCE($8, reason_message)
 WHERE transfer_id = $1 AND state = $2
 """
 
 
 async def requeue(
     tx: Tx,
-    transfer_id: UUID,
+    transfer: TransferRow,
     *,
-    old: TransferState,
     raise_epoch: bool,
-    not_before: timedelta = timedelta(0),
-    spends_attempt: bool = False,
-    reason: Reason | None = None,
+    not_before: timedelta,
+    attempts_spent: int,
+    deaths: int,
+    reason: Reason | None,
 ) -> bool:
-    """Back to the queue: by expiry with the same epoch (the same boot may renew), else with the next."""
+    """Back to the queue, compare-and-set on the state that was read: by expiry with the same epoch (the same boot may
+    renew), else with the next. Without a reason the one that stands there stays."""
     code, message = (reason.code, reason.message) if reason else (None, None)
     status = await tx.execute(
-        REQUEUE, transfer_id, old, int(raise_epoch), not_before, int(spends_attempt), code, message
+        REQUEUE,
+        transfer.transfer_id,
+        transfer.state,
+        int(raise_epoch),
+        not_before,
+        attempts_spent,
+        deaths,
+        code,
+        message,
     )
     return status == "UPDATE 1"
 
@@ -125,8 +138,32 @@ async def raise_epoch(tx: Tx, transfer_id: UUID) -> int:
     return int(await tx.fetchval(RAISE_EPOCH, transfer_id))
 
 
+SET_DEATHS: Final = "UPDATE transfers SET deaths = $2 WHERE transfer_id = $1"
+FORGET_DEATHS: Final = "UPDATE transfers SET deaths = 0 WHERE transfer_id = $1 AND epoch = $2 AND deaths > 0"
+
+
+async def set_deaths(tx: Tx, transfer_id: UUID, deaths: int) -> None:
+    """So many leases in a row ended with their agent."""
+    await tx.execute(SET_DEATHS, transfer_id, deaths)
+
+
+async def forget_deaths(tx: Tx, transfer_id: UUID, epoch: int) -> None:
+    """It got further under this epoch."""
+    await tx.execute(FORGET_DEATHS, transfer_id, epoch)
+
+
+SPEND: Final = "UPDATE transfers SET attempts_spent = $2, deaths = $3 WHERE transfer_id = $1"
+
+
+async def spend(tx: Tx, transfer_id: UUID, attempts_spent: int, deaths: int) -> None:
+    """What was spent and died up to its end, for the record."""
+    await tx.execute(SPEND, transfer_id, attempts_spent, deaths)
+
+
 SET_PROBLEM: Final = """
-UPDATE transfers SET reason_code = $2, reason_message = $3, updated_at = clock_timestamp()
+UPDATE transfers SET reason_code = $2, reason_message = $3, updated_at = clock_timestamp(),
+    reason_at = CASE WHEN $2::text IS NULL THEN NULL
+                     WHEN reason_code IS DISTINCT FROM $2 THEN clock_timestamp() ELSE reason_at END
 WHERE transfer_id = $1 AND (reason_code IS DISTINCT FROM $2 OR reason_message IS DISTINCT FROM $3)
 """
 
@@ -295,7 +332,7 @@ async def runs_same_digest(tx: Tx, torrent_id: UUID, agent_id: str) -> bool:
 
 CLAIM: Final = """
 UPDATE transfers SET state = $2, epoch = epoch + 1, updated_at = clock_timestamp(), reason_code = NULL,
-    reason_message = NULL
+    reason_message = NULL, reason_at = NULL
 WHERE transfer_id = $1 RETURNING epoch
 """
 

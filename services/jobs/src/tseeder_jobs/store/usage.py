@@ -10,14 +10,16 @@ from tseeder_jobs.domain.rows import UsageRow
 from tseeder_pg import Tx
 
 _columns = """user_id, live_jobs, reserved_bytes, charged_bytes, plan_id, live_jobs_limit, running_limit,
-storage_limit_bytes, priority"""
+storage_limit_bytes, priority, metadata_timeout_seconds, stall_timeout_seconds"""
 
 UPSERT: Final = f"""
-INSERT INTO usage AS u (user_id, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO usage AS u (user_id, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority,
+                        metadata_timeout_seconds, stall_timeout_seconds)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (user_id) DO UPDATE SET plan_id = excluded.plan_id, live_jobs_limit = excluded.live_jobs_limit,
     running_limit = excluded.running_limit, storage_limit_bytes = excluded.storage_limit_bytes,
-    priority = excluded.priority, entitlements_at = clock_timestamp()
+    priority = excluded.priority, metadata_timeout_seconds = excluded.metadata_timeout_seconds,
+    stall_timeout_seconds = excluded.stall_timeout_seconds, entitlements_at = clock_timestamp()
 RETURNING {_columns}
 """
 
@@ -31,9 +33,21 @@ async def lock_with_entitlements(
     running_limit: int,
     storage_limit_bytes: int,
     priority: int,
+    metadata_timeout_seconds: int,
+    stall_timeout_seconds: int,
 ) -> UsageRow:
     """Write what billing said, and hold the row until the transaction ends."""
-    row = await tx.fetchrow(UPSERT, user_id, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority)
+    row = await tx.fetchrow(
+        UPSERT,
+        user_id,
+        plan_id,
+        live_jobs_limit,
+        running_limit,
+        storage_limit_bytes,
+        priority,
+        metadata_timeout_seconds,
+        stall_timeout_seconds,
+    )
     assert row is not None  # noqa: S101 - an upsert answers its row
     return UsageRow(**row)
 
@@ -62,6 +76,20 @@ async def read(tx: Tx, user_id: UUID) -> UsageRow | None:
     """None: this user has never submitted."""
     row = await tx.fetchrow(READ, user_id)
     return UsageRow(**row) if row else None
+
+
+TIMEOUTS: Final = """
+SELECT max(u.metadata_timeout_seconds) AS metadata, max(u.stall_timeout_seconds) AS stall
+FROM jobs j JOIN usage u USING (user_id)
+WHERE j.transfer_id = $1 AND j.state IN ('queued', 'resolving', 'downloading', 'storing')
+"""
+
+
+async def timeouts(tx: Tx, transfer_id: UUID) -> tuple[int, int] | None:
+    """`(metadata, stall)` time-outs in seconds, each the longest that a plan of the transfer's unpaused jobs allows;
+    None: it has no unpaused job."""
+    row = await tx.fetchrow(TIMEOUTS, transfer_id)
+    return (row["metadata"], row["stall"]) if row and row["metadata"] is not None else None
 
 
 COUNT_RUNNING: Final = """

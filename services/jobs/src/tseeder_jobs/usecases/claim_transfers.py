@@ -9,10 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, ClaimedLease, LeaseRef
+from tseeder_jobs.domain.failures import AGENT_LOST
 from tseeder_jobs.domain.states import TransferState
 from tseeder_jobs.store import agents, leases, torrents, transfers, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.failing import count_death
 from tseeder_jobs.usecases.wish import show_transfer
 from tseeder_kit.errors import unauthenticated
 from tseeder_kit.telemetry import LONG_BUCKETS, counter, histogram
@@ -92,10 +94,12 @@ async def _claim(
         transfer, disk = found.transfer, found.disk_needed_bytes
         if disk > disk_free_bytes or await transfers.runs_same_digest(tx, transfer.torrent_id, caller.agent_id):
             return None
+        taken_over = await leases.end_attempts(tx, transfer_id, "expired", AGENT_LOST)
+        if taken_over and await count_death(ctx, tx, transfer):
+            return None
         torrent = await torrents.read(tx, transfer.torrent_id)
         known = torrent is not None and torrent.verified
         state = TransferState.DOWNLOADING if known else TransferState.RESOLVING
-        taken_over = await leases.end_attempts(tx, transfer_id, "expired")
         epoch = await transfers.claim(tx, transfer_id, state)
         expires = await leases.take(
             tx,

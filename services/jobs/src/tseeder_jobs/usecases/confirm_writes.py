@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, UploadGone, WriteResult
 from tseeder_jobs.store import objects, transfers
 from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.failing import got_further
 from tseeder_jobs.usecases.held_lease import share
 from tseeder_kit.errors import invalid
 from tseeder_pg import retrying, transaction
@@ -25,7 +26,7 @@ async def confirm_writes(
     if len(results) + len(gone) > MOST_RESULTS:
         raise invalid("too_many_writes", f"At most {MOST_RESULTS} results are confirmed at once.")
 
-    async def confirm() -> list[int]:
+    async def confirm() -> tuple[list[int], bool]:
         async with transaction(ctx.pool) as tx:
             held = await share(tx, caller, lease)
             indexes = sorted({r.file_index for r in results} | {g.file_index for g in gone})
@@ -49,6 +50,9 @@ async def confirm_writes(
                 upload_id = await objects.find_open(tx, held.torrent_id, g.file_index, g.s3_upload_id)
                 if upload_id is not None and await objects.reset_upload(tx, upload_id, old="open"):
                     reset.append(g.file_index)
-            return sorted(set(reset))
+            return sorted(set(reset)), bool(known and held.deaths)
 
-    return await retrying(confirm)
+    reset_indexes, moved = await retrying(confirm)
+    if moved:
+        await got_further(ctx, lease)
+    return reset_indexes

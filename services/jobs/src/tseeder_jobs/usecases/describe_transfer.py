@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+from tseeder_jobs.adapters.billing import METADATA_TIMEOUT_SECONDS, STALL_TIMEOUT_SECONDS
 from tseeder_jobs.domain.agent_calls import AgentCaller, Description, EntryView, LeaseRef
 from tseeder_jobs.domain.parts import part_size
 from tseeder_jobs.domain.storage import StorageRefused, StorageUnavailable, UploadGone
-from tseeder_jobs.store import jobs, objects, torrents, transfers
+from tseeder_jobs.store import jobs, objects, torrents, transfers, usage
 from tseeder_jobs.store.objects import LiveObject
 from tseeder_jobs.store.transfers import WantedEntry
 from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.held_lease import lease_lost, share
 from tseeder_kit.errors import unavailable
-from tseeder_pg import transaction
+from tseeder_pg import Tx, transaction
 
 LISTS_AT_ONCE = 8
 
@@ -33,6 +34,7 @@ async def describe_transfer(ctx: Context, caller: AgentCaller, lease: LeaseRef) 
         parts = await objects.held_parts(tx, [e.upload_id for e in entries if e.upload_id is not None])
         views = await transfers.views(tx, lease.transfer_id)
         sources = await jobs.read_sources(tx, lease.transfer_id)
+        metadata_timeout, stall_timeout = await _timeouts(ctx, tx, lease)
     hashes = sealing.open_hashes(ctx.keyring, held.torrent_id, secrets)
     info, layers = sealing.open_metadata(ctx.keyring, held.torrent_id, secrets)
     return Description(
@@ -48,8 +50,20 @@ async def describe_transfer(ctx: Context, caller: AgentCaller, lease: LeaseRef) 
         bucket=ctx.settings.s3_bucket,
         info=info,
         piece_layers=layers,
+        metadata_timeout_seconds=metadata_timeout,
+        stall_timeout_seconds=stall_timeout,
         entries=tuple(_view(ctx, e, parts.get(e.entry_id, [])) for e in entries),
         views=tuple((job_id, tuple(indexes)) for job_id, indexes in views),
+    )
+
+
+async def _timeouts(ctx: Context, tx: Tx, lease: LeaseRef) -> tuple[float, float]:
+    """Of the most generous plan among those who wait, within what the settings allow."""
+    metadata, stall = await usage.timeouts(tx, lease.transfer_id) or (METADATA_TIMEOUT_SECONDS, STALL_TIMEOUT_SECONDS)
+    longest = ctx.settings
+    return (
+        min(metadata, longest.metadata_timeout_seconds or metadata),
+        min(stall, longest.stall_timeout_seconds or stall),
     )
 
 

@@ -25,6 +25,8 @@ async def lock_entitled(tx: Tx, user_id: UUID, allowed: Entitlements) -> UsageRo
         running_limit=allowed.running_transfers,
         storage_limit_bytes=allowed.storage_bytes,
         priority=allowed.priority,
+        metadata_timeout_seconds=allowed.metadata_timeout_seconds,
+        stall_timeout_seconds=allowed.stall_timeout_seconds,
     )
 
 

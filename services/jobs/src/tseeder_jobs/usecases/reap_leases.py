@@ -6,10 +6,12 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from tseeder_jobs.domain.failures import AGENT_LOST
 from tseeder_jobs.domain.states import TRANSFER_RUNNING
 from tseeder_jobs.store import leases, torrents, transfers
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
+from tseeder_jobs.usecases.failing import luck, patience
 from tseeder_jobs.usecases.wish import changed_meanwhile, show_transfer
 from tseeder_pg import retrying, transaction
 
@@ -26,7 +28,7 @@ async def reap_leases(ctx: Context) -> int:
 
 
 async def _expire(ctx: Context, transfer_id: UUID) -> bool:
-    bell = Doorbell(work=True)
+    bell = Doorbell()
 
     async def expire() -> bool:
         async with transaction(ctx.pool) as tx:
@@ -41,9 +43,21 @@ async def _expire(ctx: Context, transfer_id: UUID) -> bool:
             if not await leases.still_late(tx, transfer_id):
                 return False
             await leases.expire(tx, transfer_id, transfer.state)
-            if not await transfers.requeue(tx, transfer_id, old=transfer.state, raise_epoch=False):
+            # Whether it is a death, whoever claims will know: the same boot may still renew.
+            wait = patience(ctx).wait_after_deaths(transfer.deaths + 1, luck())
+            moved = await transfers.requeue(
+                tx,
+                transfer,
+                raise_epoch=False,
+                not_before=timedelta(seconds=wait),
+                attempts_spent=transfer.attempts_spent,
+                deaths=transfer.deaths,
+                reason=AGENT_LOST,
+            )
+            if not moved:
                 raise changed_meanwhile()
             await show_transfer(tx, transfer_id, transfer.state.QUEUED)
+            bell.work = not wait
             return True
 
     done = await retrying(expire)

@@ -6,6 +6,7 @@ import hmac
 from datetime import timedelta
 
 from tseeder_jobs.domain.agent_calls import LeaseRef, Registered, Registration
+from tseeder_jobs.domain.failures import LeaseEnd
 from tseeder_jobs.domain.rows import Reason
 from tseeder_jobs.store import agents, leases
 from tseeder_jobs.usecases.authenticate_agent import credential_hash
@@ -41,7 +42,7 @@ async def register_agent(ctx: Context, asked: Registration) -> Registered:
         older = await leases.of_older_boots(tx, asked.agent_id, asked.boot_id)
         held = await leases.of_boot(tx, asked.agent_id, asked.boot_id)
     for transfer_id, epoch in older:
-        await give_back(ctx, LeaseRef(transfer_id, epoch), reason=REPLACED, outcome="replaced")
+        await give_back(ctx, LeaseRef(transfer_id, epoch), end=LeaseEnd(REPLACED, died=True), outcome="replaced")
     async with transaction(ctx.pool, readonly=True) as tx:
         keepable = await leases.keepable(tx, [ref.transfer_id for ref in asked.leftovers])
     keep = tuple(ref for ref in asked.leftovers if (ref.transfer_id, ref.epoch) in held or ref.transfer_id in keepable)

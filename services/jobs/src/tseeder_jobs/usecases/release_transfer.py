@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef
+from tseeder_jobs.domain.failures import LeaseEnd
 from tseeder_jobs.domain.rows import Reason
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
@@ -28,25 +27,17 @@ async def release_transfer(
     spends_attempt: bool,
 ) -> None:
     """With a `wanted_version` that is not the newest (not 0) it is refused as `wanted_changed`: a wish that came in at
-    the last moment is never lost."""
+    the last moment is never lost. What becomes of the transfer is jobs' to say: domain/failures.py."""
     bell = Doorbell()
-    wait = timedelta(seconds=min(max(not_before_seconds, 0.0), LONGEST_WAIT_SECONDS))
+    wait = min(max(not_before_seconds, 0.0), LONGEST_WAIT_SECONDS)
+    end = LeaseEnd(reason, asks_to_spend=spends_attempt, asked_seconds=wait)
 
     async def release() -> None:
         async with transaction(ctx.pool) as tx:
             transfer = await hold(tx, caller, lease)
             if wanted_version and wanted_version != transfer.wanted_version:
                 raise precondition("wanted_changed", "What is wanted has changed; describe the transfer again.")
-            await requeue(
-                ctx,
-                tx,
-                transfer,
-                bell,
-                reason=reason,
-                outcome="released",
-                not_before=wait,
-                spends_attempt=spends_attempt,
-            )
+            await requeue(ctx, tx, transfer, bell, end=end, outcome="released")
 
     await retrying(release)
     await bell.ring(ctx)

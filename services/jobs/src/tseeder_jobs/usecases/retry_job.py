@@ -10,7 +10,7 @@ from tseeder_jobs.store import files
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
-from tseeder_jobs.usecases.own_job import own_job
+from tseeder_jobs.usecases.own_job import OwnJob, own_job
 from tseeder_jobs.usecases.reopen import attach
 from tseeder_jobs.usecases.submit_job import check_quota, check_selection
 from tseeder_kit.errors import conflict
@@ -28,14 +28,19 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
         async with own_job(ctx, user_id, job_id) as own:
             if own.job.state not in RETRIED:
                 raise conflict("job_not_retryable", "Only a failed or cancelled job is retried.", state=own.job.state)
-            if own.torrent.verified:
-                await check_selection(own.tx, own.job.torrent_id, own.job.selection)
-                await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
-                # A job that was refused when its metadata came has its files, but none of them selected.
-                await files.select(own.tx, job_id, own.job.selection)
-            await attach(own, bell)
+            await reopen_ended(own, bell)
             return await own.reread()
 
     job = await retrying(retry)
     await bell.ring(ctx)
     return job
+
+
+async def reopen_ended(own: OwnJob, bell: Doorbell) -> None:
+    """Within its user's limits; nothing is changed where they, or the torrent's files, refuse it."""
+    if own.torrent.verified:
+        await check_selection(own.tx, own.job.torrent_id, own.job.selection)
+        await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
+        # A job that was refused when its metadata came has its files, but none of them selected.
+        await files.select(own.tx, own.job.job_id, own.job.selection)
+    await attach(own, bell)

@@ -54,6 +54,8 @@ async def _settle_users(tx: Tx, torrent_id: UUID, users: list[UUID]) -> tuple[in
         return 0, []
     transfer = await transfers.lock_live(tx, torrent_id)
     rows = await files.settle(tx, torrent_id, users)
+    if transfer is not None and transfer.deaths and rows:
+        await transfers.forget_deaths(tx, transfer.transfer_id, transfer.epoch)
     entry_ids = list({row["entry_id"] for row in rows})
     await usage.recharge(tx, users, torrent_id, entry_ids)
     by_user: dict[UUID, dict[UUID, int]] = defaultdict(dict)

@@ -80,7 +80,7 @@ async def _move(tx: Tx, transfer: TransferRow, new: TransferState) -> None:
 
 
 async def drop_lease(
-    tx: Tx, transfer: TransferRow, bell: Doorbell, *, outcome: str, reason_code: str | None = None
+    tx: Tx, transfer: TransferRow, bell: Doorbell, *, outcome: str, reason: Reason | None = None
 ) -> None:
     """Whoever held it is refused from now on."""
     agent_id = await leases.drop(tx, transfer.transfer_id)
@@ -88,7 +88,7 @@ async def drop_lease(
         return
     bell.agents.add(agent_id)
     await transfers.raise_epoch(tx, transfer.transfer_id)
-    await leases.end_attempts(tx, transfer.transfer_id, outcome, reason_code)
+    await leases.end_attempts(tx, transfer.transfer_id, outcome, reason)
 
 
 async def end_transfer(
@@ -102,7 +102,7 @@ async def end_transfer(
     joined: UUID | None = None,
 ) -> None:
     """To `stored`, `failed` or `cancelled`, taking the lease with it. Its live jobs are the caller's to move."""
-    await drop_lease(tx, transfer, bell, outcome=outcome, reason_code=reason.code if reason else None)
+    await drop_lease(tx, transfer, bell, outcome=outcome, reason=reason)
     if not await transfers.move(tx, transfer.transfer_id, old=transfer.state, new=new, reason=reason, joined=joined):
         raise changed_meanwhile()
 

@@ -1223,7 +1223,9 @@ class ReleaseRequest(_message.Message):
     wanted_version: _builtins.int
     """0: whatever it is"""
     not_before_seconds: _builtins.float
+    """jobs may have it wait longer"""
     spends_attempt: _builtins.bool
+    """nothing was stored; counts only where the reason's code is one that can pass"""
     @_builtins.property
     def lease(self) -> Global___LeaseRef: ...
     @_builtins.property

@@ -318,21 +318,25 @@ class ReplayDeadLetterResponse(_message.Message):
     REPLAYED_JOBS_FIELD_NUMBER: _builtins.int
     REFUSED_JOBS_FIELD_NUMBER: _builtins.int
     TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    LEFT_JOBS_FIELD_NUMBER: _builtins.int
     replayed_jobs: _builtins.int
     refused_jobs: _builtins.int
     """over their users' limits by now: they stay failed"""
     transfer_id: _builtins.str
     """the new one; "" if all were completed at once, or refused"""
+    left_jobs: _builtins.int
+    """there was no time for: repeat the call"""
     def __init__(
         self,
         *,
         replayed_jobs: _builtins.int = ...,
         refused_jobs: _builtins.int = ...,
         transfer_id: _builtins.str = ...,
+        left_jobs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_jobs", b"refused_jobs", "replayed_jobs", b"replayed_jobs", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_jobs", b"left_jobs", "refused_jobs", b"refused_jobs", "replayed_jobs", b"replayed_jobs", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

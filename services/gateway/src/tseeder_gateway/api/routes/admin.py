@@ -29,7 +29,7 @@ from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"])
 
-_JUSTIFIED: Final = ("reason_required", "ticket_required", "bad_text")
+JUSTIFIED: Final = ("reason_required", "ticket_required", "bad_text")
 
 Justified = Annotated[JustificationBody, Depends(JsonBody(JustificationBody))]
 
@@ -84,34 +84,35 @@ async def list_agents(request: Request, access: AdminRead) -> Page[AgentView]:
     return Page(items=[AgentView.of(agent) for agent in agents])
 
 
-@router.post("/agents/{agent_id}/cordon", responses=problems(*_JUSTIFIED, "agent_not_found"))
+@router.post("/agents/{agent_id}/cordon", responses=problems(*JUSTIFIED, "agent_not_found"))
 async def cordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent finishes what it holds, and claims nothing more."""
     return await _set_cordon(request, access, agent_id, body, cordoned=True)
 
 
-@router.post("/agents/{agent_id}/uncordon", responses=problems(*_JUSTIFIED, "agent_not_found"))
+@router.post("/agents/{agent_id}/uncordon", responses=problems(*JUSTIFIED, "agent_not_found"))
 async def uncordon_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent may claim again, unless it is drained."""
     return await _set_cordon(request, access, agent_id, body, cordoned=False)
 
 
-@router.post("/agents/{agent_id}/drain", responses=problems(*_JUSTIFIED, "agent_not_found"))
+@router.post("/agents/{agent_id}/drain", responses=problems(*JUSTIFIED, "agent_not_found"))
 async def drain_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent sends what is whole, gives everything back and claims nothing, over restarts, until it is undrained."""
     return await _set_drain(request, access, agent_id, body, drain=True)
 
 
-@router.post("/agents/{agent_id}/undrain", responses=problems(*_JUSTIFIED, "agent_not_found"))
+@router.post("/agents/{agent_id}/undrain", responses=problems(*JUSTIFIED, "agent_not_found"))
 async def undrain_agent(request: Request, access: AdminWrite, agent_id: AgentId, body: Justified) -> AgentView:
     """The agent may claim again, unless it is cordoned."""
     return await _set_drain(request, access, agent_id, body, drain=False)
 
 
-@router.post("/jobs/{job_id}/terminate", responses=problems(*_JUSTIFIED, "job_not_found"))
+@router.post("/jobs/{job_id}/terminate", responses=problems(*JUSTIFIED, "job_not_found"))
+@router.post("/jobs/{job_id}/terminate", responses=problems(*JUSTIFIED, "job_not_found"))
 async def terminate_job(request: Request, access: AdminWrite, job_id: JobId, body: Justified) -> JobView:
     """Ends anybody's job."""
-    job = await parts_of(request).admin.terminate_job(access.identity, job_id, _justification(body))
+    job = await parts_of(request).admin.terminate_job(access.identity, job_id, justification(body))
     return JobView.of(job)
 
 
@@ -128,7 +129,7 @@ async def _set_cordon(
     request: Request, access: Access, agent_id: str, body: JustificationBody, *, cordoned: bool
 ) -> AgentView:
     agent = await parts_of(request).admin.set_cordon(
-        access.identity, agent_id, cordoned=cordoned, justification=_justification(body)
+        access.identity, agent_id, cordoned=cordoned, justification=justification(body)
     )
     return AgentView.of(agent)
 
@@ -137,10 +138,11 @@ async def _set_drain(
     request: Request, access: Access, agent_id: str, body: JustificationBody, *, drain: bool
 ) -> AgentView:
     agent = await parts_of(request).admin.set_drain(
-        access.identity, agent_id, drain=drain, justification=_justification(body)
+        access.identity, agent_id, drain=drain, justification=justification(body)
     )
     return AgentView.of(agent)
 
 
-def _justification(body: JustificationBody) -> pb.Justification:
+def justification(body: JustificationBody) -> pb.Justification:
+    """As admin takes it."""
     return pb.Justification(reason=body.reason, ticket_id=body.ticket_id)

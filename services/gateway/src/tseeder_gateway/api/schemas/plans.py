@@ -35,7 +35,8 @@ class UsageView(View):
 
 
 class EntitlementsView(View):
-    """What a plan allows; `retention_days` 0 is for ever."""
+    """What a plan allows; `retention_days` 0 is for ever. The time-outs are those of one attempt: to find out what a
+    magnet is, and without a useful byte."""
 
     plan_id: str
     live_jobs: Count
@@ -45,6 +46,8 @@ class EntitlementsView(View):
     retention_days: Count
     priority: Count
     streams: Count
+    metadata_timeout_seconds: Count
+    stall_timeout_seconds: Count
 
     @classmethod
     def of(cls, allowed: billing.Entitlements) -> EntitlementsView:
@@ -58,6 +61,8 @@ class EntitlementsView(View):
             retention_days=allowed.retention_days,
             priority=allowed.priority,
             streams=allowed.streams,
+            metadata_timeout_seconds=allowed.metadata_timeout_seconds,
+            stall_timeout_seconds=allowed.stall_timeout_seconds,
         )
 
 

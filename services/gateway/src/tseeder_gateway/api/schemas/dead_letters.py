@@ -1,0 +1,129 @@
+"""What failed for good, as operators see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import Field
+
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder.jobs.v1 import operators_pb2 as operators
+from tseeder_gateway.api.schemas.jobs import ReasonView
+from tseeder_gateway.api.schemas.wire import (
+    Count,
+    Id,
+    OptionalCursor,
+    OptionalInt,
+    OptionalText,
+    Query,
+    View,
+    described,
+    timestamp,
+)
+
+OUTCOMES: Final = ["stored", "released", "expired", "failed", "cancelled", "parked", "joined", "replaced"]
+
+
+def _reason(message: operators.DeadLetter | model.Attempt) -> ReasonView | None:
+    return ReasonView.of(message.reason) if message.HasField("reason") else None
+
+
+class DeadLettersQuery(Query):
+    """Which of them, and from where on."""
+
+    reason_code: OptionalText = Field(default=None, max_length=64, description="such as `no_peers`; all if not given")
+    cursor: OptionalCursor = None
+    limit: OptionalInt = Field(default=None, ge=1, le=200, description="50 if not given")
+
+
+class DeadLetterView(View):
+    """A transfer that failed, and how many jobs still stand failed on it."""
+
+    transfer_id: Id
+    reason: ReasonView | None
+    failed_at: datetime | None
+    attempts_spent: Count
+    failed_jobs: Count
+
+    @classmethod
+    def of(cls, letter: operators.DeadLetter) -> DeadLetterView:
+        """From jobs' message."""
+        return cls(
+            transfer_id=letter.transfer_id,
+            reason=_reason(letter),
+            failed_at=timestamp(letter, "failed_at"),
+            attempts_spent=letter.attempts_spent,
+            failed_jobs=letter.failed_jobs,
+        )
+
+
+class AttemptView(View):
+    """One lease of a transfer: who ran it, how that ended, and why. `outcome` is null while it runs."""
+
+    epoch: Count
+    agent_id: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None = described(enum=[*OUTCOMES, None])
+    reason: ReasonView | None
+
+    @classmethod
+    def of(cls, attempt: model.Attempt) -> AttemptView:
+        """From jobs' message."""
+        return cls(
+            epoch=attempt.epoch,
+            agent_id=attempt.agent_id,
+            started_at=timestamp(attempt, "started_at"),
+            ended_at=timestamp(attempt, "ended_at"),
+            outcome=attempt.outcome or None,
+            reason=_reason(attempt),
+        )
+
+
+class DeadJobView(View):
+    """A job that stands failed, and whose it is."""
+
+    job_id: Id
+    user_id: Id
+
+
+class WholeDeadLetterView(View):
+    """The same with its last attempts, newest first, and its first jobs: 50 of each at most."""
+
+    transfer_id: Id
+    reason: ReasonView | None
+    failed_at: datetime | None
+    attempts_spent: Count
+    failed_jobs: Count
+    attempts: list[AttemptView]
+    jobs: list[DeadJobView]
+
+    @classmethod
+    def of(cls, letter: operators.DeadLetter) -> WholeDeadLetterView:
+        """From jobs' message."""
+        return cls(
+            **dict(DeadLetterView.of(letter)),
+            attempts=[AttemptView.of(each) for each in letter.attempts],
+            jobs=[DeadJobView(job_id=each.job_id, user_id=each.user_id) for each in letter.jobs],
+        )
+
+
+class ReplayView(View):
+    """How many jobs are wanted again; `refused_jobs` are over their users' limits by now, and stay failed. For
+    `left_jobs` there was no time: ask again."""
+
+    replayed_jobs: Count
+    refused_jobs: Count
+    left_jobs: Count
+    transfer_id: Id | None = described("on which they wait; null if all were completed at once, or refused")
+
+    @classmethod
+    def of(cls, done: operators.ReplayDeadLetterResponse) -> ReplayView:
+        """From jobs' message."""
+        return cls(
+            replayed_jobs=done.replayed_jobs,
+            refused_jobs=done.refused_jobs,
+            left_jobs=done.left_jobs,
+            transfer_id=done.transfer_id or None,
+        )
