@@ -7,10 +7,11 @@ from typing import NoReturn
 
 from tseeder_agent.adapters.swarm import Changes, Torrent
 from tseeder_agent.domain.ledger import Ledger
-from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL, NO_PEERS, NOBODY_HAS_IT_ALL, STALLED
+from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL
 from tseeder_agent.domain.transfer import Stage
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.run import HandOver, Run
+from tseeder_agent.usecases.see_swarm import what_holds_up
 from tseeder_agent.usecases.watch_progress import ProgressWatch
 from tseeder_kit.clock import boottime
 from tseeder_kit.logging import get_logger
@@ -99,11 +100,12 @@ class Fetching:
         while True:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
             if not self._ledger.needs_pieces():
+                self._run.missing_pieces = 0
                 self._run.untroubled("swarm")
                 continue
-            missing = self._ledger.unavailable(await self._torrent.availability())
-            self._order(in_order=not missing)
-            self._judge(missing=missing)
+            self._run.missing_pieces = self._ledger.missing(await self._torrent.availability())
+            self._order(in_order=not self._run.missing_pieces)
+            self._judge()
             if await self._progress.look():
                 self._aimed.clear()
                 self.aim()
@@ -118,10 +120,8 @@ class Fetching:
         self._torrent.go_in_order(in_order)
         self.aim()
 
-    def _judge(self, *, missing: bool) -> None:
+    def _judge(self) -> None:
         if boottime() - self._run.last_arrival < self._ctx.settings.stall_seconds:
             self._run.untroubled("swarm")
-        elif not self._torrent.stats.peers:
-            self._run.troubled("swarm", NO_PEERS)
         else:
-            self._run.troubled("swarm", NOBODY_HAS_IT_ALL if missing else STALLED)
+            self._run.troubled("swarm", what_holds_up(self._run, self._torrent))
