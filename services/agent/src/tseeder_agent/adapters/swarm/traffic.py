@@ -1,5 +1,5 @@
-"""What the session sent to the swarm and received from it, for metrics; torrents that left are in it. And how many nodes
-of the DHT it knows."""
+"""The session's own figures: what it sent to the swarm and received from it, for metrics (torrents that left are in
+it), and how many nodes of the DHT it knows."""
 
 from __future__ import annotations
 
