@@ -18,7 +18,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
-from tseeder_cli.wire import Agent, AuditEntry, File, Job, LogIn, Me, NewApiKey, Page, Usage, User
+from tseeder_cli.wire import Agent, AuditEntry, Diagnosis, File, Job, LogIn, Me, NewApiKey, Page, Usage, User
 
 TRIES = 5
 FIRST_DELAY_SECONDS = 0.2
@@ -150,6 +150,10 @@ class Client:
     async def rename(self, job_id: str, name: str) -> Job:
         """Call a job `name`; "" is the torrent's own name."""
         return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"name": name}))
+
+    async def diagnosis(self, job_id: str) -> Diagnosis:
+        """Why a job is where it is."""
+        return cast(Diagnosis, await self._json("GET", f"/v1/jobs/{job_id}/diagnosis"))
 
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")
