@@ -14,7 +14,8 @@ from tseeder_jobs.domain.states import JobState, TransferState
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC)
 CHANGED, ENDED, REASONED, WAITS, RUNS, SEEN = (NOW - timedelta(minutes=number) for number in (1, 2, 3, 40, 5, 6))
 TRANSFER = TransferFacts(TransferState.DOWNLOADING, None, REASONED, WAITS, RUNS, NOW - timedelta(hours=1))
-JOB = Facts(NOW, JobState.DOWNLOADING, None, CHANGED, None, TRANSFER)
+MADE = NOW - timedelta(days=1)
+JOB = Facts(NOW, JobState.DOWNLOADING, None, MADE, CHANGED, None, TRANSFER)
 ROOM = Queue(
     own_running=1,
     running_limit=4,
@@ -29,7 +30,7 @@ ROOM = Queue(
 
 
 def ended(state: JobState, reason: Reason | None = None) -> Facts:
-    return Facts(NOW, state, reason, CHANGED, ENDED, replace(TRANSFER, state=TransferState.FAILED))
+    return Facts(NOW, state, reason, MADE, CHANGED, ENDED, replace(TRANSFER, state=TransferState.FAILED))
 
 
 def held_up(code: str) -> Facts:
@@ -116,6 +117,11 @@ def test_a_failure_keeps_its_own_words_and_can_be_retried_unless_it_is_the_torre
     assert (failed.message, failed.advice) == ("Tried too often.", "Retry it.")
     assert diagnose(ended(JobState.FAILED, BROKEN)).advice == ""
     assert "upgrade" in diagnose(ended(JobState.FAILED, Reason("storage_quota_exceeded", ""))).advice
+
+
+def test_no_job_waits_since_before_it_was_submitted() -> None:
+    assert diagnose(replace(queued(), created_at=CHANGED)).since == CHANGED
+    assert diagnose(replace(held_up("no_peers"), created_at=CHANGED)).since == CHANGED
 
 
 def test_a_cancel_by_an_operator_says_so() -> None:

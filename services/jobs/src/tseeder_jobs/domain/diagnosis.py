@@ -6,7 +6,7 @@ docs/reference/verdicts.md is made from VERDICTS; the gateway's list of codes is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -193,6 +193,7 @@ class Facts:
     now: datetime
     state: JobState
     reason: Reason | None
+    created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
     transfer: TransferFacts | None = None
@@ -211,7 +212,12 @@ class Diagnosed:
 
 
 def diagnose(facts: Facts) -> Diagnosed:
-    """The one thing to say about a job."""
+    """The one thing to say about a job. It may share a transfer that waited before it was submitted: it did not."""
+    said = _judge(facts)
+    return replace(said, since=max(said.since, facts.created_at))
+
+
+def _judge(facts: Facts) -> Diagnosed:
     rule = _ENDED.get(facts.state)
     if rule is not None:
         return rule(facts)

@@ -68,6 +68,7 @@ async def diagnose_job(ctx: Context, user_id: UUID, job_id: UUID) -> Diagnosis:
             now=standing.now if standing else job.updated_at,
             state=job.state,
             reason=_reason(job.reason_code, job.reason_message),
+            created_at=job.created_at,
             updated_at=job.updated_at,
             finished_at=job.finished_at,
             transfer=_facts(standing) if standing else None,
