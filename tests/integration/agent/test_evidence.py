@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.agent.conftest import Start
-from tests.integration.agent.test_transfers import made
-from tests.integration.agent.working import assert_stored, completed
+from tests.integration.agent.test_transfers import has, made
+from tests.integration.agent.working import assert_stored, completed, listening
 from tests.integration.jobs.running import Service, User, eventually
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_testkit.hostile import Malice, hostile_peer
-from tseeder_testkit.swarm import seeding
+from tseeder_testkit.swarm import seeding, swarming
 from tseeder_testkit.torrents import MIB, FileSpec
 from tseeder_testkit.tracker import tracking
 
@@ -148,3 +148,15 @@ async def test_peers_without_the_last_piece(jobs: Service, start: Start, tmp_pat
         found = await told(user, job, "pieces_unavailable")
         assert (found.swarm.peers, found.swarm.missing_pieces) == (1, 16)
         assert found.swarm.received_bytes >= MIB
+
+
+async def test_what_moves_is_looked_at_rarely(jobs: Service, start: Start, tmp_path: Path) -> None:
+    sample, user = await made(tmp_path, (FileSpec("a", 6 * MIB),)), jobs.user()
+    async with swarming(sample, rate=2 * MIB) as lo, start(**TELLING):
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        first = await told(user, job, "moving")
+        async with listening(jobs, job) as shown:
+            await eventually(lambda: has(any(each.downloaded_bytes > 5 * MIB for each in shown)))
+        found = await user.diagnosis(job)
+        assert found.swarm_seen_at == first.swarm_seen_at
+        await completed(user, job)

@@ -40,7 +40,7 @@ def see_swarm(ctx: Context, run: Run) -> Evidence | None:
 
 def what_holds_up(run: Run, torrent: Torrent) -> Problem:
     """Why nothing has come for too long."""
-    wrong_since_right = torrent.last_failure > run.last_arrival
+    wrong_since_right = max(run.last_failure, torrent.last_failure) > run.last_arrival
     return swarm_problem(
         peers=torrent.stats.peers,
         missing=run.missing_pieces,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
+from typing import Any, Final
 from uuid import UUID
 
 from tseeder_jobs.adapters.crypto import Keyring
@@ -23,8 +24,22 @@ def seal_sighting(keyring: Keyring, transfer_id: UUID, evidence: SwarmEvidence) 
 
 
 def open_sighting(keyring: Keyring, transfer_id: UUID, row: SightingRow, trackers: Collection[str]) -> SwarmEvidence:
-    """With these trackers only: the others belong to other users of the same transfer."""
+    """With these trackers only: the others belong to other users of the same transfer. A field that another release
+    wrote and this one does not know is passed over."""
     value = json.loads(keyring.open(Sealed(row.key_id, row.evidence_ciphertext), _place(transfer_id)))
-    told = [TrackerEvidence(**{**each, "state": TrackerState(each["state"])}) for each in value.pop("trackers")]
-    own = tuple(tracker for tracker in told if tracker.url in trackers)
-    return replace(SwarmEvidence(**value), trackers=own)
+    own = tuple(_tracker(each) for each in value.pop("trackers") if each["url"] in trackers)
+    return SwarmEvidence(**_known(SwarmEvidence, value), trackers=own)
+
+
+def _tracker(value: dict[str, Any]) -> TrackerEvidence:
+    known = _known(TrackerEvidence, value)
+    state = known["state"]
+    return TrackerEvidence(**{**known, "state": TrackerState(state) if state in _STATES else TrackerState.WAITING})
+
+
+_STATES: Final = frozenset(TrackerState)
+
+
+def _known(kind: type[SwarmEvidence | TrackerEvidence], value: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: each for name, each in value.items() if name in names}
