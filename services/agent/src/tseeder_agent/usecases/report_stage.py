@@ -28,8 +28,10 @@ async def report_stage(ctx: Context, run: Run) -> NoReturn:
         now = (run.stage, run.problems.shown)
         wait = due - boottime()
         if now == told and wait > 0:
+            # Not wait_for: until Python 3.12 it loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(run.to_report.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await run.to_report.wait()
             continue
         evidence = see_swarm(ctx, run)
         await insist(ctx, run, partial(ctx.jobs.report, run.lease, *now, evidence), run.spans.reports)

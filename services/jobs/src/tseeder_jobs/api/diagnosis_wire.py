@@ -7,7 +7,7 @@ from typing import Final
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.api import wire
-from tseeder_jobs.domain.diagnosis import Queue
+from tseeder_jobs.domain.diagnosis import Attempt, Queue
 from tseeder_jobs.domain.evidence import (
     MAX_TRACKERS,
     MAX_URL_CHARS,
@@ -18,7 +18,6 @@ from tseeder_jobs.domain.evidence import (
     bounded_seconds,
     plain_line,
 )
-from tseeder_jobs.store.diagnosis import AttemptRow
 from tseeder_jobs.usecases.diagnose_job import Diagnosis
 
 TRACKER_STATES: Final = {state: model.TrackerState.Value(f"TRACKER_STATE_{state.name}") for state in TrackerState}
@@ -111,7 +110,7 @@ def evidence_to_wire(swarm: SwarmEvidence) -> model.SwarmEvidence:
     )
 
 
-def attempt_to_wire(row: AttemptRow) -> model.Attempt:
+def attempt_to_wire(row: Attempt) -> model.Attempt:
     """Without the agent's name, which is the operators' alone."""
     return model.Attempt(
         epoch=row.epoch,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tseeder_jobs.domain.diagnosis import Attempt
 from tseeder_jobs.domain.states import TransferState
 from tseeder_pg import Tx
 
@@ -85,28 +86,15 @@ async def read_own_sources(tx: Tx, job_id: UUID) -> tuple[bytes, str] | None:
     return (row["source_ciphertext"], row["key_id"]) if row else None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
-    """One lease of a transfer, as history; `outcome` None while it runs."""
-
-    epoch: int
-    agent_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    reason_code: str | None
-    reason_message: str | None
-
-
 READ_ATTEMPTS: Final = """
 SELECT epoch, agent_id, started_at, ended_at, outcome, reason_code, reason_message FROM attempts
 WHERE transfer_id = $1 ORDER BY epoch DESC LIMIT $2
 """
 
 
-async def read_attempts(tx: Tx, transfer_id: UUID, limit: int) -> list[AttemptRow]:
+async def read_attempts(tx: Tx, transfer_id: UUID, limit: int) -> list[Attempt]:
     """Newest first."""
-    return [AttemptRow(**row) for row in await tx.fetch(READ_ATTEMPTS, transfer_id, limit)]
+    return [Attempt(**row) for row in await tx.fetch(READ_ATTEMPTS, transfer_id, limit)]
 
 
 COUNT_AHEAD: Final = """

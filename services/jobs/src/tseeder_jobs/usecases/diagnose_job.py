@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_jobs.domain.diagnosis import Diagnosed, Facts, Queue, TransferFacts, Verdict, diagnose
+from tseeder_jobs.domain.diagnosis import Attempt, Diagnosed, Facts, Queue, TransferFacts, Verdict, diagnose
 from tseeder_jobs.domain.evidence import SwarmEvidence
 from tseeder_jobs.domain.rows import JobRow, Reason, UsageRow
 from tseeder_jobs.domain.states import JOB_WANTING, JobState, TransferState
 from tseeder_jobs.store import diagnosis, jobs, usage
-from tseeder_jobs.store.diagnosis import AttemptRow, SightingRow, Standing
+from tseeder_jobs.store.diagnosis import SightingRow, Standing
 from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.own_job import job_not_found
@@ -42,7 +42,7 @@ class Diagnosis:
     swarm: SwarmEvidence | None
     swarm_seen_at: datetime | None
     quota: Quota | None
-    attempts: tuple[AttemptRow, ...]
+    attempts: tuple[Attempt, ...]
     attempts_spent: int
     attempts_allowed: int
 
@@ -55,7 +55,7 @@ class _Gathered:
     standing: Standing | None = None
     queue: Queue | None = None
     sighting: SightingRow | None = None
-    attempts: tuple[AttemptRow, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 async def diagnose_job(ctx: Context, user_id: UUID, job_id: UUID) -> Diagnosis:
