@@ -231,16 +231,21 @@ async def test_what_was_seen_stands_until_its_holder_sees_more(
     again = await user.diagnosis(job)
     assert (again.swarm, again.swarm_seen_at, again.since) == (first.swarm, first.swarm_seen_at, first.since)
 
+    await old.report(lost, DOWNLOADING, stalled, seen(peers=6))
+    later = await user.diagnosis(job)
+    assert (later.swarm.peers, later.since) == (6, first.since)
+    assert later.swarm_seen_at.ToDatetime() > first.swarm_seen_at.ToDatetime()
+
     await old.release(lost)
     lease = await new.claim_one()
     await refused("lease_lost", old.report(lost, DOWNLOADING, stalled, seen(peers=99)))
     found = await user.diagnosis(job)
-    assert (found.verdict, found.swarm.peers) == ("moving", 5)  # of before, and it says so
-    assert found.swarm_seen_at == first.swarm_seen_at
+    assert (found.verdict, found.swarm.peers) == ("moving", 6)  # of before, and it says so
+    assert found.swarm_seen_at == later.swarm_seen_at
     await new.report(lease, DOWNLOADING, None, seen(peers=7))
     found = await user.diagnosis(job)
     assert (found.verdict, found.swarm.peers) == ("moving", 7)
-    assert found.swarm_seen_at.ToDatetime() > first.swarm_seen_at.ToDatetime()
+    assert found.swarm_seen_at.ToDatetime() > later.swarm_seen_at.ToDatetime()
 
 
 async def test_an_agent_is_not_believed_about_sizes_and_text(jobs: Service, s3_client: Any, sample: MakeSample) -> None:
