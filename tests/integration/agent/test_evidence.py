@@ -152,7 +152,7 @@ async def test_peers_without_the_last_piece(jobs: Service, start: Start, tmp_pat
 
 async def test_what_moves_is_looked_at_rarely(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample, user = await made(tmp_path, (FileSpec("a", 6 * MIB),)), jobs.user()
-    async with swarming(sample, rate=2 * MIB) as lo, start(**TELLING):
+    async with swarming(sample, rate=2 * MIB) as lo, start(evidence_seconds=0.3):
         job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
         first = await told(user, job, "moving")
         async with listening(jobs, job) as shown:
