@@ -28,6 +28,7 @@ from scripts.generators import (
     settings,
     states,
     stubs,
+    verdicts,
 )
 
 GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
@@ -38,6 +39,7 @@ GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
     states.generate,
     modules.generate,
     errors.generate,
+    verdicts.generate,
     dockerfiles.generate,
 )
 

@@ -11,6 +11,7 @@ from tests.e2e.seeding import Swarm
 JOB_CALLS = [
     ("GET", "/v1/jobs/{job}", None),
     ("DELETE", "/v1/jobs/{job}", None),
+    ("GET", "/v1/jobs/{job}/diagnosis", None),
     ("GET", "/v1/jobs/{job}/files", None),
     ("GET", "/v1/jobs/{job}/events", None),
     ("POST", "/v1/jobs/{job}/cancel", None),

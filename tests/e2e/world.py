@@ -50,6 +50,7 @@ QUICK: Final[Mapping[str, Mapping[str, str]]] = {
         "TSEEDER_AGENT_RETRY_SECONDS": "0.2",
         "TSEEDER_AGENT_RETRY_LONGEST_SECONDS": "1",
         "TSEEDER_AGENT_AVAILABILITY_SECONDS": "1",
+        "TSEEDER_AGENT_EVIDENCE_SECONDS": "1",
         "TSEEDER_AGENT_HAND_OVER_SECONDS": "1",
     },
     "gateway": {

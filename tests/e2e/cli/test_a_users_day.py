@@ -342,7 +342,11 @@ def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) 
     assert [listed["state"] for listed in computer.json("ls") if listed["job_id"] == job] != ["cancelled"]
     assert computer.run("rename", job, "elsewhere").status == 0
     assert [listed["name"] for listed in computer.json("ls") if listed["job_id"] == job] == ["elsewhere"]
+    told = computer.run("why", job)
+    assert told.status == 0, told.errors
+    assert computer.json("why", job)["message"] in told.out
     assert computer.run("cancel", job).status == 0
+    assert computer.json("why", job)["verdict"] == "cancelled"
     watched = computer.run("watch", job)
     assert watched.status == 1
     assert "job_cancelled" in watched.errors or "cancelled" in watched.errors

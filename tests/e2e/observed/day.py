@@ -23,8 +23,9 @@ from tseeder_cli.client import Source
 from tseeder_cli.wire import Job
 from tseeder_stack.options import SERVICES
 from tseeder_testkit.torrents import FileSpec, Sample
+from tseeder_testkit.tracker import tracking
 
-PASSKEY_MAGNET, PASSKEY_PRIVATE, PASSKEY_DEAD = (secrets.token_hex(16) for _ in range(3))
+PASSKEY_MAGNET, PASSKEY_PRIVATE, PASSKEY_DEAD, PASSKEY_REFUSED = (secrets.token_hex(16) for _ in range(4))
 WRONG_PASSWORD = f"wrong {secrets.token_hex(8)}"
 SHORTEST = 8  # a text that is shorter is found anywhere
 
@@ -124,7 +125,24 @@ async def _jobs(world: World, swarm: Swarm, private: Sample, public: Sample) -> 
     await world.ann.has(await world.ann.client.job(traced["job_id"]), private)
     await world.ben.has(await world.ben.completed(other), public)
     await world.ben.client.act(lonely["job_id"], "cancel")
+    await _refused(world.ann, public)
     return traced
+
+
+async def _refused(person: Person, sample: Sample) -> None:
+    """A magnet whose tracker says no, and names the passkey; its owner asks why."""
+    async with tracking() as tracker:
+        tracker.refusal = f"unknown passkey {PASSKEY_REFUSED}"
+        digest = bytes(byte ^ 0x33 for byte in _digest(sample)).hex()[:40]
+        magnet = f"magnet:?xt=urn:btih:{digest}&tr={quote(tracker.url_with_key(PASSKEY_REFUSED))}"
+        job = await person.submit(Source(magnet=magnet))
+
+        async def told() -> bool:
+            swarm = (await person.client.diagnosis(job["job_id"]))["swarm"]
+            return any(each["message"] == tracker.refusal for each in swarm["trackers"]) if swarm else False
+
+        await wait_for(told, "its owner is told what the tracker says")
+        await person.client.act(job["job_id"], "cancel")
 
 
 def _digest(sample: Sample) -> bytes:
@@ -216,6 +234,7 @@ def _pem(path: Path) -> Iterable[tuple[int, str]]:
 def _of_torrents(samples: Iterable[Sample], tracker_port: int) -> dict[str, str]:
     """Hashes in every spelling, names, passkeys and trackers."""
     found = {"magnet's passkey": PASSKEY_MAGNET, "private passkey": PASSKEY_PRIVATE, "dead passkey": PASSKEY_DEAD}
+    found |= {"refused passkey": PASSKEY_REFUSED}
     found |= {"the tracker": f"127.0.0.1:{tracker_port}/announce"}
     for sample in samples:
         for text in filter(None, (sample.info_hash_v1, sample.info_hash_v2)):

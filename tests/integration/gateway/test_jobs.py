@@ -11,6 +11,7 @@ import pytest
 from tests.integration.gateway.conftest import MakeSample, lease_of, submitted, upload
 from tests.integration.gateway.running import Caller, Door, Reply, signed_in, unique
 from tests.integration.jobs.playing import Agent
+from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_testkit.torrents import FileSpec, TorrentSpec, write_torrent
 
 NOBODY = "01a1f8b5-2825-728a-81b6-9320f137115c"
@@ -231,3 +232,29 @@ async def test_plans(door: Door, user: Caller) -> None:
     plans = (await door.call("GET", "/v1/plans", user=user)).json["items"]
     assert [plan["plan_id"] for plan in plans if plan["is_default"]] == ["free"]
     assert set(plans[0]["entitlements"]) >= {"live_jobs", "storage_bytes", "streams"}
+
+
+async def test_a_diagnosis(door: Door, user: Caller, agent: Agent, sample: MakeSample) -> None:
+    url = "http://127.0.0.1:1/announce/a-passkey"
+    torrent = await sample({"a": 10})
+    body = upload(torrent.torrent_bytes(trackers=[url]))
+    job = (await door.call("POST", "/v1/jobs", user=user, data=body)).json["job_id"]
+    path = f"/v1/jobs/{job}/diagnosis"
+    lease = await lease_of(agent, job)
+    tracker = model.TrackerEvidence(url=url, state=model.TRACKER_STATE_REFUSES, message="not registered", fails=2)
+    evidence = model.SwarmEvidence(quiet_seconds=61.5, trackers=[tracker])
+    refuse = model.Reason(code="trackers_refuse", message="The trackers refuse this torrent.")
+    await agent.report(lease, model.TRANSFER_STATE_DOWNLOADING, refuse, evidence)
+    found = (await door.call("GET", path, user=user)).json
+    assert (found["verdict"], found["state"], found["queue"]) == ("trackers_refuse", "downloading", None)
+    assert found["swarm"]["trackers"] == [
+        {"url": url, "state": "refuses", "message": "not registered", "fails": 2},
+    ]
+    assert found["swarm_seen_at"].endswith("Z")
+    (attempt,) = found["attempts"]
+    assert (attempt["outcome"], attempt["ended_at"], "agent_id" in attempt) == (None, None, False)
+    await door.call("POST", f"/v1/jobs/{job}/cancel", user=user)
+    found = (await door.call("GET", path, user=user)).json
+    assert (found["verdict"], found["swarm"]) == ("cancelled", None)
+    assert (await door.call("GET", path, user=await signed_in(door.upstream))).code == "job_not_found"
+    assert (await door.call("GET", f"/v1/jobs/{NOBODY}/diagnosis", user=user)).code == "job_not_found"

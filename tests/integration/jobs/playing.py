@@ -152,10 +152,14 @@ class Agent:
         return list((await self.stub.CompleteFiles(pb.CompleteFilesRequest(lease=lease, file_indexes=indexes))).files)
 
     async def report(
-        self, lease: pb.LeaseRef, state: model.TransferState.ValueType, problem: model.Reason | None = None
+        self,
+        lease: pb.LeaseRef,
+        state: model.TransferState.ValueType,
+        problem: model.Reason | None = None,
+        evidence: model.SwarmEvidence | None = None,
     ) -> None:
-        """Where it stands."""
-        await self.stub.Report(pb.ReportRequest(lease=lease, state=state, problem=problem))
+        """Where it stands, and what is seen of the swarm."""
+        await self.stub.Report(pb.ReportRequest(lease=lease, state=state, problem=problem, evidence=evidence))
 
     async def finish(self, lease: pb.LeaseRef, wanted_version: int) -> bool:
         """All is stored."""

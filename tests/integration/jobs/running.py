@@ -203,6 +203,10 @@ class User:
         """Call it something else; "": the torrent's own name, None: as it is."""
         return await self.call(self.service.jobs.UpdateJob, pb.UpdateJobRequest(job_id=_id(job), name=name))
 
+    async def diagnosis(self, job: model.Job | str) -> pb.Diagnosis:
+        """Why it is where it is."""
+        return await self.call(self.service.jobs.DiagnoseJob, pb.DiagnoseJobRequest(job_id=_id(job)))
+
     async def delete_file(self, file: model.File | str) -> None:
         """Give a file up."""
         file_id = file if isinstance(file, str) else file.file_id

@@ -175,12 +175,12 @@ def test_the_window_moves_over_what_is_whole_and_skips_pieces_that_are_here() ->
 
 def test_the_order_falls_back_when_a_needed_piece_is_nobodys() -> None:
     book = ledger(EntryWish(0, 0, 20), EntryWish(1, 20, 10, wanted=False))
-    assert not book.unavailable([])
-    assert not book.unavailable([0, 0, 0])
-    assert not book.unavailable([1, 2, 0])
-    assert book.unavailable([1, 0, 1])
+    assert not book.missing([])
+    assert not book.missing([0, 0, 0])
+    assert not book.missing([1, 2, 0])
+    assert book.missing([1, 0, 1]) == 1
     book.arrived(1)
-    assert not book.unavailable([1, 0, 1])
+    assert not book.missing([1, 0, 1])
 
 
 @st.composite

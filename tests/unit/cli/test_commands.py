@@ -20,7 +20,7 @@ from tseeder_cli.main import app
 from tseeder_cli.verbs.jobs import read_source
 
 COMMANDS = (
-    *("up", "demo", "login", "logout", "add", "ls", "watch", "pause", "resume", "retry", "cancel"),
+    *("up", "demo", "login", "logout", "add", "ls", "watch", "why", "pause", "resume", "retry", "cancel"),
     *(
         "whoami",
         "key",

@@ -23,6 +23,7 @@ from tseeder_cli.wire import (
     Agent,
     AuditEntry,
     DeadLetter,
+    Diagnosis,
     File,
     Job,
     LogIn,
@@ -165,6 +166,10 @@ class Client:
     async def rename(self, job_id: str, name: str) -> Job:
         """Call a job `name`; "" is the torrent's own name."""
         return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"name": name}))
+
+    async def diagnosis(self, job_id: str) -> Diagnosis:
+        """Why a job is where it is."""
+        return cast(Diagnosis, await self._json("GET", f"/v1/jobs/{job_id}/diagnosis"))
 
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")

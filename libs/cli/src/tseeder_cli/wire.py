@@ -46,6 +46,77 @@ class Job(TypedDict):
     finished_at: str | None
 
 
+class Tracker(TypedDict):
+    """`state`: waiting, working, refuses, unreachable; `fails` in a row."""
+
+    url: str
+    state: str
+    message: str
+    fails: int
+
+
+class SwarmEvidence(TypedDict):
+    """What the agent last saw of the swarm; rates are bytes a second."""
+
+    peers: int
+    seeds: int
+    candidates: int
+    banned_peers: int
+    received_bytes: int
+    wasted_bytes: int
+    failed_pieces: int
+    missing_pieces: int
+    quiet_seconds: float
+    trackers: list[Tracker]
+    dht_nodes: int
+    download_rate: int
+    upload_rate: int
+
+
+class QueueEvidence(TypedDict):
+    own_ahead: int
+    own_running: int
+    running_limit: int
+    agents_alive: int
+    agents_taking: int
+    disk_needed_bytes: int
+    largest_agent_disk_bytes: int
+
+
+class QuotaEvidence(TypedDict):
+    held_bytes: int
+    limit_bytes: int
+
+
+class Attempt(TypedDict):
+    """`ended_at` and `outcome` are null while it runs."""
+
+    epoch: int
+    started_at: str
+    ended_at: str | None
+    outcome: str | None
+    reason: Reason | None
+
+
+class Diagnosis(TypedDict):
+    """Why a job is where it is; what is null says nothing to it."""
+
+    job_id: str
+    state: JobState
+    verdict: str
+    message: str
+    advice: str
+    since: str
+    queue: QueueEvidence | None
+    swarm: SwarmEvidence | None
+    swarm_seen_at: str | None
+    quota: QuotaEvidence | None
+    attempts: list[Attempt]
+    attempts_spent: int
+    attempts_allowed: int
+    retry_at: str | None
+
+
 ROLES: tuple[str, ...] = ("user", "support", "admin", "superadmin")
 
 

@@ -28,11 +28,12 @@ class Announce:
 
 @dataclass(slots=True)
 class Tracker:
-    """What the tracker knows. `announces` is its log, oldest first."""
+    """What the tracker knows. `announces` is its log, oldest first. `refusal`: what it answers everybody, if not ""."""
 
     host: str
     port: int = 0
     interval: int = 2
+    refusal: str = ""
     announces: list[Announce] = field(default_factory=list)
     _peers: dict[bytes, dict[tuple[str, int], None]] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -86,6 +87,8 @@ class Tracker:
             else:
                 peers[me] = None
             self._changed.notify_all()
+        if self.refusal:
+            return web.Response(body=bencode({b"failure reason": self.refusal}))
         body: dict[bytes, Bencodable] = {
             b"interval": self.interval,
             b"min interval": 1,

@@ -76,6 +76,9 @@ class Settings(kit.Settings):
     retry_longest_seconds: float = Field(30, gt=0, description="the longest pause after failures that may pass")
     availability_seconds: float = Field(5, gt=0, description="how often it is checked that peers have every piece")
     stall_seconds: float = Field(60, gt=0, description="a transfer that gets nothing for so long says why")
+    evidence_seconds: float = Field(
+        15, gt=0, description="how often jobs is told what a held-up transfer sees of its swarm; others: every 60 s"
+    )
     stuck_seconds: float = Field(30, gt=0, description="peers that give nothing for so long are asked anew")
     hand_over_seconds: float = Field(20, gt=0, description="how long a stopping agent sends what it has")
     disk_full_pause_seconds: float = Field(30, ge=0, description="nobody claims for so long what filled a disk")

@@ -15,6 +15,15 @@ from tseeder.auth.v1 import auth_pb2
 from tseeder.billing.v1 import billing_pb2
 from tseeder.jobs.v1 import jobs_pb2, model_pb2, operators_pb2
 from tseeder_gateway.api.schemas.accounts import ROLES, ApiKeyView, LogInBody, NewApiKeyBody, RoleName, UserView
+from tseeder_gateway.api.schemas.diagnosis import (
+    VERDICTS,
+    AttemptView,
+    DiagnosisView,
+    QueueView,
+    QuotaView,
+    SwarmView,
+    TrackerView,
+)
 from tseeder_gateway.api.schemas.files import FileView
 from tseeder_gateway.api.schemas.jobs import (
     JOB_STATES,
@@ -27,9 +36,15 @@ from tseeder_gateway.api.schemas.jobs import (
 )
 from tseeder_gateway.api.schemas.operators import AgentView, AuditView, NewUserBody
 from tseeder_gateway.api.schemas.plans import EntitlementsView, PlanView, UsageView
+from tseeder_jobs.domain.diagnosis import Verdict
 
 PAIRS: list[tuple[type[BaseModel], type[Message]]] = [
     (JobView, model_pb2.Job),
+    (DiagnosisView, jobs_pb2.Diagnosis),
+    (QueueView, jobs_pb2.QueueEvidence),
+    (QuotaView, jobs_pb2.QuotaEvidence),
+    (SwarmView, model_pb2.SwarmEvidence),
+    (TrackerView, model_pb2.TrackerEvidence),
     (FileView, model_pb2.File),
     (ReasonView, model_pb2.Reason),
     (ProgressView, progress_pb2.Progress),
@@ -56,6 +71,17 @@ def test_an_empty_message_makes_a_view(view: Any, message: type[Message]) -> Non
 def test_names_that_clients_may_send_are_those_of_the_wire() -> None:
     assert list(get_args(JobStateName)) == list(JOB_STATES.values())
     assert list(get_args(RoleName)) == list(ROLES.values())
+
+
+def test_verdicts_are_those_of_jobs() -> None:
+    assert tuple(Verdict) == VERDICTS
+    assert DiagnosisView.of(jobs_pb2.Diagnosis(verdict="of_tomorrow")).verdict == "unknown"
+
+
+def test_an_attempt_is_shown_without_its_agent() -> None:
+    fields = [field.name for field in model_pb2.Attempt.DESCRIPTOR.fields]
+    assert list(AttemptView.model_fields) == [name for name in fields if name != "agent_id"]
+    assert "agent-7" not in AttemptView.of(model_pb2.Attempt(epoch=1, agent_id="agent-7")).model_dump_json()
 
 
 def test_a_job_in_json() -> None:

@@ -1,4 +1,4 @@
-"""add, ls, watch, pause, resume, retry, cancel, rename, rm, usage."""
+"""add, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PANEL = "Jobs"
 
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
-    for command in (add, ls, watch, pause, resume, retry, cancel, rename, rm, usage):
+    for command in (add, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -90,6 +90,23 @@ def watch(
     from tseeder_cli.verbs import jobs
 
     run(jobs.watch(chosen_url(ctx), job, as_json=as_json))
+
+
+def why(ctx: typer.Context, job: JobArgument, as_json: AsJson = False) -> None:
+    """Tell why a job is where it is, since when, and what you can do about it.
+
+    Shows what was seen of the swarm, of your own trackers, of the queue, and each agent's attempt. --json has a stable
+    `verdict` to decide by.
+
+    **Examples**
+
+    `tseeder why 0193a1b2-c3d4`
+
+    `tseeder why 0193a1b2-c3d4 --json | jq -r .verdict`
+    """
+    from tseeder_cli.verbs import why as verb
+
+    run(verb.why(chosen_url(ctx), job, as_json=as_json))
 
 
 def pause(ctx: typer.Context, job: JobArgument, as_json: AsJson = False) -> None:

@@ -11,6 +11,7 @@ from tseeder.jobs.v1 import agents_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.adapters.jobs_wire import (
     description_of,
+    evidence_to_wire,
     intent_to_wire,
     lease_of,
     lease_to_wire,
@@ -18,6 +19,7 @@ from tseeder_agent.adapters.jobs_wire import (
     reason_to_wire,
     result_to_wire,
 )
+from tseeder_agent.domain.evidence import Evidence
 from tseeder_agent.domain.parts import PartKey
 from tseeder_agent.domain.tenure import Timing
 from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
@@ -152,10 +154,18 @@ class JobsClient:
             for each in answer.files
         ]
 
-    async def report(self, lease: LeaseId, stage: Stage, problem: Problem | None) -> None:
-        """Where it stands, and what holds it up."""
-        wire = None if problem is None else reason_to_wire(problem)
-        await self._stub.Report(pb.ReportRequest(lease=lease_to_wire(lease), state=_STAGES[stage], problem=wire))
+    async def report(
+        self, lease: LeaseId, stage: Stage, problem: Problem | None, evidence: Evidence | None = None
+    ) -> None:
+        """Where it stands, what holds it up, and what is seen of the swarm (None: as it was)."""
+        await self._stub.Report(
+            pb.ReportRequest(
+                lease=lease_to_wire(lease),
+                state=_STAGES[stage],
+                problem=None if problem is None else reason_to_wire(problem),
+                evidence=None if evidence is None else evidence_to_wire(evidence),
+            )
+        )
 
     async def finish(self, lease: LeaseId, wanted_version: int) -> bool:
         """Everything wanted is stored; False: the wish is another one by now, or something is not stored."""

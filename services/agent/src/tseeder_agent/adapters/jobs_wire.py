@@ -7,12 +7,14 @@ from typing import Final
 
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_agent.domain.evidence import Evidence, TrackerState
 from tseeder_agent.domain.transfer import Description, EntryWish, LeaseId, Problem, View
 from tseeder_agent.domain.writes import Intent, Result
 from tseeder_kit.errors import unavailable
 
 STALL_TIMEOUT_SECONDS: Final = 3600.0
 """Of a jobs service that is older than the time-outs of plans, and does not tell it."""
+_TRACKER_STATES: Final = {state: model.TrackerState.Value(f"TRACKER_STATE_{state.name}") for state in TrackerState}
 
 
 def lease_of(ref: pb.LeaseRef) -> LeaseId:
@@ -48,6 +50,29 @@ def result_to_wire(result: Result) -> pb.WriteResult:
         s3_upload_id=result.upload_id,
         etag=result.etag,
         size_bytes=result.size,
+    )
+
+
+def evidence_to_wire(evidence: Evidence) -> model.SwarmEvidence:
+    return model.SwarmEvidence(
+        peers=evidence.peers,
+        seeds=evidence.seeds,
+        candidates=evidence.candidates,
+        banned_peers=evidence.banned_peers,
+        received_bytes=evidence.received_bytes,
+        wasted_bytes=evidence.wasted_bytes,
+        failed_pieces=evidence.failed_pieces,
+        missing_pieces=evidence.missing_pieces,
+        quiet_seconds=evidence.quiet_seconds,
+        trackers=[
+            model.TrackerEvidence(
+                url=each.url, state=_TRACKER_STATES[each.state], message=each.message, fails=each.fails
+            )
+            for each in evidence.trackers
+        ],
+        dht_nodes=evidence.dht_nodes,
+        download_rate=evidence.download_rate,
+        upload_rate=evidence.upload_rate,
     )
 
 

@@ -175,19 +175,21 @@ class Ledger:
         """Whether some part is still to be fetched from the swarm."""
         return self._next_absent() is not None
 
-    def unavailable(self, availability: Sequence[int]) -> bool:
-        """Whether a needed piece is nobody's, given how many peers have each piece.
+    def missing(self, availability: Sequence[int]) -> int:
+        """How many needed pieces are nobody's, given how many peers have each piece.
 
         While nobody is connected (all 0), or nothing is known (empty), nothing is said to be missing.
         """
         if 0 not in availability or not any(availability):
-            return False
-        return any(
-            not self._have[piece] and not availability[piece]
+            return 0
+        needed = {
+            piece
             for row in self._rows
             if row.state is PartState.ABSENT
             for piece in pieces_of(row.part.offset, row.part.size, self.piece_length)
-        )
+            if not self._have[piece] and not availability[piece]
+        }
+        return len(needed)
 
     def arrived(self, piece: int) -> int:
         """Note that `piece` is verified; how many parts became READY by it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tseeder_agent.domain.evidence import TrackerSighting, TrackerState
 from tseeder_agent.domain.transfer import Problem
 
 RESTARTING = Problem("agent_restarting", "The agent is being restarted; another one goes on from what is stored.")
@@ -20,6 +23,22 @@ METADATA_TIMEOUT = Problem("metadata_timeout", "No peer told what this magnet is
 NO_PEERS = Problem("no_peers", "No peers were found so far.")
 NOBODY_HAS_IT_ALL = Problem("pieces_unavailable", "Some pieces that are needed are nobody's who is connected.")
 STALLED = Problem("stalled", "The peers that are connected send nothing.")
+TRACKERS_REFUSE = Problem("trackers_refuse", "No peers were found: the trackers refuse this torrent.")
+TRACKERS_UNREACHABLE = Problem("trackers_unreachable", "No peers were found: no tracker can be reached.")
+PEERS_CORRUPT = Problem("peers_corrupt", "The only peers that were found send wrong data, and are not listened to.")
+
+
+def swarm_problem(*, peers: int, missing: int, corrupt: bool, trackers: Iterable[TrackerSighting]) -> Problem:
+    """Why nothing comes. `missing`: needed pieces that nobody has; `corrupt`: since the last right piece some were
+    wrong, and who sent them was banned."""
+    if corrupt:
+        return PEERS_CORRUPT
+    if peers:
+        return NOBODY_HAS_IT_ALL if missing else STALLED
+    states = {tracker.state for tracker in trackers}
+    if TrackerState.REFUSES in states and states <= {TrackerState.REFUSES, TrackerState.UNREACHABLE}:
+        return TRACKERS_REFUSE
+    return TRACKERS_UNREACHABLE if states == {TrackerState.UNREACHABLE} else NO_PEERS
 
 
 class Problems:

@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from tseeder_agent.adapters.swarm import Changes, Torrent
 from tseeder_agent.domain.ledger import Ledger
-from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL, NO_PEERS, NOBODY_HAS_IT_ALL, STALLED
+from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL
 from tseeder_agent.domain.quiet import Quiet
-from tseeder_agent.domain.transfer import Problem, Stage
+from tseeder_agent.domain.transfer import Stage
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.run import HandOver, Run
+from tseeder_agent.usecases.see_swarm import what_holds_up
 from tseeder_agent.usecases.watch_progress import ProgressWatch
 from tseeder_kit.clock import boottime
 from tseeder_kit.logging import get_logger
@@ -102,13 +103,14 @@ class Fetching:
         while True:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
             if not self._ledger.needs_pieces():
+                self._run.missing_pieces = 0
                 self._run.untroubled("swarm")
                 self._quiet.restart(boottime())
                 continue
-            missing = self._ledger.unavailable(await self._torrent.availability())
-            self._order(in_order=not missing)
-            self._judge(missing=missing)
-            self._give_up_if_quiet(missing=missing)
+            self._run.missing_pieces = self._ledger.missing(await self._torrent.availability())
+            self._order(in_order=not self._run.missing_pieces)
+            self._judge()
+            self._give_up_if_quiet()
             if await self._progress.look():
                 self._aimed.clear()
                 self.aim()
@@ -123,29 +125,24 @@ class Fetching:
         self._torrent.go_in_order(in_order)
         self.aim()
 
-    def _judge(self, *, missing: bool) -> None:
+    def _judge(self) -> None:
         if boottime() - self._run.last_arrival < self._ctx.settings.stall_seconds:
             self._run.untroubled("swarm")
         else:
-            self._run.troubled("swarm", self._why_quiet(missing=missing))
-
-    def _why_quiet(self, *, missing: bool) -> Problem:
-        if not self._torrent.stats.peers:
-            return NO_PEERS
-        return NOBODY_HAS_IT_ALL if missing else STALLED
+            self._run.troubled("swarm", what_holds_up(self._run, self._torrent))
 
     def _useful_bytes(self) -> int:
         stats = self._torrent.stats
         return stats.downloaded - stats.wasted
 
-    def _give_up_if_quiet(self, *, missing: bool) -> None:
+    def _give_up_if_quiet(self) -> None:
         """Another agent, at another time, may find more: whether it is tried again is for jobs to say."""
         run = self._run
         quiet = self._quiet.saw(self._useful_bytes(), run.last_arrival, boottime())
         allowed = run.description.stall_timeout_seconds if run.description else math.inf
         if quiet < allowed or run.hand_over is not None:
             return
-        problem = self._why_quiet(missing=missing)
+        problem = what_holds_up(run, self._torrent)
         _log.warning("attempt_given_up", code=problem.code, quiet_seconds=round(quiet, 1))
         run.spans.swarm.event(problem.code)
         run.troubled("swarm", problem)

@@ -25,9 +25,9 @@ async def publish_progress(ctx: Context) -> None:
         now = boottime()
         # libtorrent's own rate takes ten seconds to come near the truth.
         run.received.reach(run.torrent.stats.downloaded if run.torrent else 0)
-        rates = (run.received.rate(now), run.sent.rate(now))
+        run.rates = (run.received.rate(now), run.sent.rate(now))
         for view in run.description.views if run.description else ():
-            progress = progress_of(run, view, *rates)
+            progress = progress_of(run, view, *run.rates)
             await ctx.bus.ring(subjects.job_progress(view.job_id), to_wire(progress).SerializeToString())
 
 

@@ -6,12 +6,13 @@ import asyncio
 from functools import partial
 
 from tseeder_agent.adapters.swarm import Metadata, MetadataWish, Torrent
-from tseeder_agent.domain.problems import METADATA_TIMEOUT, NO_PEERS
+from tseeder_agent.domain.problems import METADATA_TIMEOUT
 from tseeder_agent.domain.transfer import Description, Stage
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.crew import Crew
 from tseeder_agent.usecases.insist import insist
 from tseeder_agent.usecases.run import GiveBack, HandOver, LeaseLost, Run
+from tseeder_agent.usecases.see_swarm import what_holds_up
 from tseeder_kit.logging import get_logger
 from tseeder_kit.tracing import span
 
@@ -50,7 +51,10 @@ async def _fetch(ctx: Context, run: Run, description: Description) -> Metadata:
 
     async def complain() -> None:
         await asyncio.sleep(ctx.settings.stall_seconds)
-        run.troubled("swarm", NO_PEERS)
+        while True:
+            if run.torrent is not None:
+                run.troubled("swarm", what_holds_up(run, run.torrent))
+            await asyncio.sleep(ctx.settings.availability_seconds)
 
     try:
         async with Crew(complain):

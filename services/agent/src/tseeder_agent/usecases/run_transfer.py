@@ -145,6 +145,7 @@ async def _take_out(run: Run) -> None:
     if run.torrent is not None:
         run.known_peers = await run.torrent.peers()
         run.banned = tuple({*run.banned, *run.torrent.banned})
+        run.last_failure = max(run.last_failure, run.torrent.last_failure)
         await run.torrent.flush()
         await run.torrent.remove(delete=False)
     run.torrent = run.staged = None

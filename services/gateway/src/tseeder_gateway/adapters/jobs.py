@@ -72,6 +72,11 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.UpdateJob(pb.UpdateJobRequest(job_id=job_id, name=name), timeout=self._seconds)
 
+    async def diagnose_job(self, identity: str, job_id: str) -> pb.Diagnosis:
+        """Why a job is where it is."""
+        with use_identity(identity):
+            return await self._stub.DiagnoseJob(pb.DiagnoseJobRequest(job_id=job_id), timeout=self._seconds)
+
     async def list_files(
         self, identity: str, *, job_id: str, text: str, cursor: str, limit: int
     ) -> pb.ListFilesResponse:

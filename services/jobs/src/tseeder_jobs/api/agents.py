@@ -14,7 +14,7 @@ from typing import Any, Final
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import agents_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.api import lease_wire, wire
+from tseeder_jobs.api import diagnosis_wire, lease_wire, wire
 from tseeder_jobs.domain.agent_calls import AgentCaller, HeldLease, LeaseRef, Registration
 from tseeder_jobs.domain.rows import Reason
 from tseeder_jobs.usecases.claim_transfers import claim_transfers
@@ -151,7 +151,8 @@ class AgentsServicer(agents_pb2_grpc.AgentsServicer):
         """Where it stands, and what holds it up."""
         problem = _reason(request.problem) if request.HasField("problem") else None
         state = wire.transfer_state(request.state)
-        await report(self._ctx, _caller(), lease_wire.lease_of(request.lease), state, problem)
+        evidence = diagnosis_wire.evidence_of(request.evidence) if request.HasField("evidence") else None
+        await report(self._ctx, _caller(), lease_wire.lease_of(request.lease), state, problem, evidence)
         return pb.ReportResponse()
 
     async def Finish(self, request: pb.FinishRequest, context: Any) -> pb.FinishResponse:

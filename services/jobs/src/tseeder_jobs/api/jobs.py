@@ -10,7 +10,7 @@ from typing import Any, Final
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import jobs_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.api import submissions, wire
+from tseeder_jobs.api import diagnosis_wire, submissions, wire
 from tseeder_jobs.api.callers import user
 from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait
 from tseeder_jobs.usecases import read_files, read_jobs
@@ -18,6 +18,7 @@ from tseeder_jobs.usecases.cancel_job import cancel_job
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.delete_file import delete_file
 from tseeder_jobs.usecases.delete_job import delete_job
+from tseeder_jobs.usecases.diagnose_job import diagnose_job
 from tseeder_jobs.usecases.open_read import open_read
 from tseeder_jobs.usecases.pause_job import pause_job
 from tseeder_jobs.usecases.read_usage import get_usage
@@ -95,6 +96,11 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         caller = user("jobs:write")
         name = request.name if request.HasField("name") else None
         return wire.job(await update_job(self._ctx, caller, wire.job_id(request.job_id), name))
+
+    async def DiagnoseJob(self, request: pb.DiagnoseJobRequest, context: Any) -> pb.Diagnosis:
+        """Why it is where it is."""
+        caller = user("jobs:read")
+        return diagnosis_wire.diagnosis_to_wire(await diagnose_job(self._ctx, caller, wire.job_id(request.job_id)))
 
     async def ListFiles(self, request: pb.ListFilesRequest, context: Any) -> pb.ListFilesResponse:
         """A page of files, of one job or of all."""

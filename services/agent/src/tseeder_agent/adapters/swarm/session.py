@@ -14,6 +14,7 @@ import libtorrent as lt
 from tseeder_agent.adapters.swarm.alerts import AlertPump
 from tseeder_agent.adapters.swarm.settings import SwarmSettings, session_params
 from tseeder_agent.adapters.swarm.torrent import Torrent, TorrentStats
+from tseeder_agent.adapters.swarm.trackers import tracker_answered, tracker_failed, tracker_warned
 from tseeder_agent.adapters.swarm.traffic import Traffic
 from tseeder_agent.adapters.swarm.wishes import (
     Metadata,
@@ -78,6 +79,11 @@ class Swarm:
     async def listen_port(self) -> int:
         """The TCP port that it listens on; 0 while it does not."""
         return await self._blocking(self._live.listen_port)
+
+    @property
+    def dht_nodes(self) -> int:
+        """Nodes of the DHT that it knows, as of the last second in which it ran a torrent; 0 without DHT."""
+        return self._traffic.dht_nodes if self._settings.dht else 0
 
     # --- torrents
 
@@ -195,8 +201,9 @@ class Swarm:
             lt.piece_availability_alert: to_torrent(lambda t, a: t.on_availability(a.piece_availability)),
             lt.save_resume_data_alert: to_torrent(lambda t, a: t.on_resume_data(a.params)),
             lt.save_resume_data_failed_alert: to_torrent(lambda t, _: t.on_resume_data(None)),
-            lt.tracker_error_alert: to_torrent(_tracker_failed),
-            lt.tracker_reply_alert: to_torrent(_tracker_answered),
+            lt.tracker_error_alert: to_torrent(lambda t, a: tracker_failed(t.trackers, a)),
+            lt.tracker_warning_alert: to_torrent(lambda t, a: tracker_warned(t.trackers, a)),
+            lt.tracker_reply_alert: to_torrent(lambda t, a: tracker_answered(t.trackers, a)),
             lt.torrent_removed_alert: to_torrent(lambda t, _: t.on_removed(deleted=False)),
             lt.torrent_deleted_alert: to_torrent(lambda t, _: t.on_removed(deleted=True)),
             lt.torrent_delete_failed_alert: to_torrent(lambda t, _: t.on_removed(deleted=True)),
@@ -217,6 +224,7 @@ class Swarm:
                     seeds=status.num_seeds,
                     downloaded=status.total_payload_download,
                     wasted=status.total_failed_bytes + status.total_redundant_bytes,
+                    candidates=status.connect_candidates,
                 )
 
     def _on_dropped(self, _alert: lt.alerts_dropped_alert) -> None:
@@ -233,11 +241,3 @@ def _metadata_failed(torrent: Torrent, alert: lt.metadata_failed_alert) -> None:
 
 def _torrent_failed(torrent: Torrent, alert: lt.torrent_error_alert) -> None:
     torrent.on_error(unavailable("swarm_error", f"libtorrent stopped this torrent: {alert.error.message()}"))
-
-
-def _tracker_failed(torrent: Torrent, alert: lt.tracker_error_alert) -> None:
-    torrent.tracker_problem = alert.failure_reason() or alert.error.message()
-
-
-def _tracker_answered(torrent: Torrent, _alert: lt.tracker_reply_alert) -> None:
-    torrent.tracker_problem = ""

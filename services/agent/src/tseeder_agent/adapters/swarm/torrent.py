@@ -24,9 +24,11 @@ from tseeder_agent.adapters.swarm.metadata import (
 from tseeder_agent.adapters.swarm.view import view_of
 from tseeder_agent.adapters.swarm.wishes import STAGED
 from tseeder_agent.domain.addresses import usable_trackers
+from tseeder_agent.domain.evidence import TrackerBook
 from tseeder_agent.domain.piece_hashes import PieceHashes, V2Hashes
 from tseeder_agent.domain.staged import StagedLayout
 from tseeder_agent.domain.swarm_view import SwarmView
+from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError, conflict, unavailable, unprocessable
 from tseeder_kit.logging import get_logger
 
@@ -63,7 +65,8 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class TorrentStats:
-    """Rates in bytes a second, payload only; `wasted` are bytes that failed their hash or came twice."""
+    """Rates in bytes a second, payload only; `wasted` are bytes that failed their hash or came twice; `candidates` are
+    peers that are known and not connected."""
 
     download_rate: int = 0
     upload_rate: int = 0
@@ -71,6 +74,7 @@ class TorrentStats:
     seeds: int = 0
     downloaded: int = 0
     wasted: int = 0
+    candidates: int = 0
 
 
 class Torrent:
@@ -89,9 +93,11 @@ class Torrent:
     ) -> None:
         self.folder = folder
         self.stats = TorrentStats()
-        self.tracker_problem = ""
+        self.trackers = TrackerBook(usable_trackers(trackers))
         self.failed: dict[int, None] = {}
         """Pieces whose last check failed, in that order, and that have not come right since."""
+        self.last_failure = 0.0
+        """When the last check failed, in seconds of CLOCK_BOOTTIME; 0: none did."""
         self.banned: dict[tuple[str, int], None] = {}
         """Peers that sent too much that was wrong."""
         self._handle = handle
@@ -141,6 +147,7 @@ class Torrent:
     def on_hash_failed(self, piece: int) -> None:
         self.failed.pop(piece, None)
         self.failed[piece] = None
+        self.last_failure = boottime()
 
     def on_disk_error(self, code: int, message: str) -> None:
         """A block could not be written. Pieces that were announced may be taken back."""
@@ -323,6 +330,7 @@ class Torrent:
         for tier, url in enumerate(asked[len(self._trackers) :], start=len(self._trackers)):
             self._handle.add_tracker({"url": url, "tier": tier})
         self._trackers = asked
+        self.trackers.add(asked)
 
     def go_in_order(self, in_order: bool) -> None:
         """In order of the pieces, or (while somebody's pieces are nobody's) rarest first, without deadlines."""

@@ -1,4 +1,5 @@
-"""What the session sent to the swarm and received from it, for metrics; torrents that left are in it."""
+"""The session's own figures: what it sent to the swarm and received from it, for metrics (torrents that left are in
+it), and how many nodes of the DHT it knows."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ _sent: Final = counter("agent_swarm_sent_bytes", "Payload bytes that this agent 
 
 RECEIVED: Final = "net.recv_payload_bytes"
 SENT: Final = "net.sent_payload_bytes"
+DHT_NODES: Final = "dht.dht_nodes"
 
 
 class Traffic:
@@ -20,10 +22,12 @@ class Traffic:
 
     def __init__(self) -> None:
         self._known = {RECEIVED: 0, SENT: 0}
+        self.dht_nodes = 0
 
     def take_in(self, alert: lt.session_stats_alert) -> None:
         """What came since the last time."""
         values = alert.values
+        self.dht_nodes = int(values[DHT_NODES])
         for name, total in ((RECEIVED, _received), (SENT, _sent)):
             total.inc(max(0, values[name] - self._known[name]))
             self._known[name] = values[name]

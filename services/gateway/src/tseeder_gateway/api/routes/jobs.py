@@ -21,6 +21,7 @@ from tseeder_gateway.api.problem_codes import (
     TORRENT_CODES,
     problems,
 )
+from tseeder_gateway.api.schemas.diagnosis import DiagnosisView
 from tseeder_gateway.api.schemas.jobs import JobChangesBody, JobsQuery, JobView, NewSelectionBody
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.api.submission import Submission
@@ -94,6 +95,12 @@ async def list_jobs(request: Request, access: JobsRead, query: Annotated[JobsQue
 async def get_job(request: Request, access: JobsRead, job_id: JobId) -> JobView:
     """One job."""
     return JobView.of(await parts_of(request).jobs.get_job(access.identity, job_id))
+
+
+@router.get("/{job_id}/diagnosis", responses=problems("job_not_found"))
+async def diagnose_job(request: Request, access: JobsRead, job_id: JobId) -> DiagnosisView:
+    """Why the job is where it is: a verdict, its evidence, and since when."""
+    return DiagnosisView.of(await parts_of(request).jobs.diagnose_job(access.identity, job_id))
 
 
 @router.patch("/{job_id}", responses=problems("job_not_found", "bad_name"))
