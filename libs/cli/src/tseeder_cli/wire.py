@@ -217,15 +217,8 @@ class DeadLetter(TypedDict):
     failed_jobs: int
 
 
-class Attempt(TypedDict):
-    """One lease of a transfer; `outcome` is null while it runs."""
-
-    epoch: int
+class OperatorAttempt(Attempt):
     agent_id: str
-    started_at: str | None
-    ended_at: str | None
-    outcome: str | None
-    reason: Reason | None
 
 
 class DeadJob(TypedDict):
@@ -234,7 +227,7 @@ class DeadJob(TypedDict):
 
 
 class WholeDeadLetter(DeadLetter):
-    attempts: list[Attempt]
+    attempts: list[OperatorAttempt]
     jobs: list[DeadJob]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.api import wire
-from tseeder_jobs.domain.diagnosis import Attempt, Queue
+from tseeder_jobs.domain.diagnosis import Queue
 from tseeder_jobs.domain.evidence import (
     MAX_TRACKERS,
     MAX_URL_CHARS,
@@ -67,7 +67,7 @@ def diagnosis_to_wire(found: Diagnosis) -> pb.Diagnosis:
             if found.quota
             else None
         ),
-        attempts=[attempt_to_wire(each) for each in found.attempts],
+        attempts=[wire.attempt(each, for_operators=False) for each in found.attempts],
         attempts_spent=found.attempts_spent,
         attempts_allowed=found.attempts_allowed,
         retry_at=wire.timestamp(said.retry_at),
@@ -107,15 +107,4 @@ def evidence_to_wire(swarm: SwarmEvidence) -> model.SwarmEvidence:
         dht_nodes=swarm.dht_nodes,
         download_rate=swarm.download_rate,
         upload_rate=swarm.upload_rate,
-    )
-
-
-def attempt_to_wire(row: Attempt) -> model.Attempt:
-    """Without the agent's name, which is the operators' alone."""
-    return model.Attempt(
-        epoch=row.epoch,
-        started_at=wire.timestamp(row.started_at),
-        ended_at=wire.timestamp(row.ended_at),
-        outcome=row.outcome or "",
-        reason=wire.reason(row.reason_code, row.reason_message),
     )

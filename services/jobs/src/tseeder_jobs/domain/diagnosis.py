@@ -175,19 +175,6 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One lease of a transfer, as history; `outcome` None while it runs."""
-
-    epoch: int
-    agent_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    reason_code: str | None
-    reason_message: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class TransferFacts:
     """The run that the job waits on, or last waited on."""
 

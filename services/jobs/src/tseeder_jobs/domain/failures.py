@@ -29,7 +29,10 @@ COURSES: Final = {
     "metadata_timeout": Course.PASSING,
     "no_peers": Course.PASSING,
     "pieces_unavailable": Course.PASSING,
+    "peers_corrupt": Course.PASSING,
     "stalled": Course.PASSING,
+    "trackers_refuse": Course.PASSING,
+    "trackers_unreachable": Course.PASSING,
     # of the agent, where it may be the torrent's doing
     "agent_error": Course.PASSING,
     "agent_disk_failed": Course.PASSING,
@@ -38,6 +41,7 @@ COURSES: Final = {
     "agent_bucket_differs": Course.FREE,
     "agent_disk_full": Course.FREE,
     "agent_disk_too_small": Course.FREE,
+    "agent_draining": Course.FREE,
     "agent_lost": Course.FREE,
     "agent_restarted": Course.FREE,
     "agent_restarting": Course.FREE,

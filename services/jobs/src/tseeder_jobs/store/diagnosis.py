@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_jobs.domain.diagnosis import Attempt
 from tseeder_jobs.domain.states import TransferState
 from tseeder_pg import Tx
 
@@ -84,17 +83,6 @@ async def read_own_sources(tx: Tx, job_id: UUID) -> tuple[bytes, str] | None:
     """One job's sealed trackers and passkeys: `(ciphertext, key id)`."""
     row = await tx.fetchrow(READ_OWN_SOURCES, job_id)
     return (row["source_ciphertext"], row["key_id"]) if row else None
-
-
-READ_ATTEMPTS: Final = """
-SELECT epoch, agent_id, started_at, ended_at, outcome, reason_code, reason_message FROM attempts
-WHERE transfer_id = $1 ORDER BY epoch DESC LIMIT $2
-"""
-
-
-async def read_attempts(tx: Tx, transfer_id: UUID, limit: int) -> list[Attempt]:
-    """Newest first."""
-    return [Attempt(**row) for row in await tx.fetch(READ_ATTEMPTS, transfer_id, limit)]
 
 
 COUNT_AHEAD: Final = """

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_jobs.domain.diagnosis import Attempt, Diagnosed, Facts, Queue, TransferFacts, Verdict, diagnose
+from tseeder_jobs.domain.diagnosis import Diagnosed, Facts, Queue, TransferFacts, Verdict, diagnose
 from tseeder_jobs.domain.evidence import SwarmEvidence
-from tseeder_jobs.domain.rows import JobRow, Reason, UsageRow
+from tseeder_jobs.domain.rows import AttemptRow, JobRow, Reason, UsageRow
 from tseeder_jobs.domain.states import JOB_WANTING, JobState, TransferState
-from tseeder_jobs.store import diagnosis, jobs, usage
+from tseeder_jobs.store import diagnosis, jobs, leases, usage
 from tseeder_jobs.store.diagnosis import SightingRow, Standing
 from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.context import Context
@@ -42,7 +42,7 @@ class Diagnosis:
     swarm: SwarmEvidence | None
     swarm_seen_at: datetime | None
     quota: Quota | None
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[AttemptRow, ...]
     attempts_spent: int
     attempts_allowed: int
 
@@ -55,7 +55,7 @@ class _Gathered:
     standing: Standing | None = None
     queue: Queue | None = None
     sighting: SightingRow | None = None
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptRow, ...] = ()
 
 
 async def diagnose_job(ctx: Context, user_id: UUID, job_id: UUID) -> Diagnosis:
@@ -108,7 +108,7 @@ async def _gather(ctx: Context, tx: Tx, user_id: UUID, job_id: UUID) -> _Gathere
         standing=standing,
         queue=await _queue(ctx, tx, job.transfer_id, standing, user_id, held) if waits else None,
         sighting=await diagnosis.read_sighting(tx, job.transfer_id),
-        attempts=tuple(await diagnosis.read_attempts(tx, job.transfer_id, MOST_ATTEMPTS)),
+        attempts=tuple(await leases.read_attempts(tx, job.transfer_id, MOST_ATTEMPTS)),
     )
 
 

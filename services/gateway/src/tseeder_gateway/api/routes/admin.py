@@ -109,7 +109,6 @@ async def undrain_agent(request: Request, access: AdminWrite, agent_id: AgentId,
 
 
 @router.post("/jobs/{job_id}/terminate", responses=problems(*JUSTIFIED, "job_not_found"))
-@router.post("/jobs/{job_id}/terminate", responses=problems(*JUSTIFIED, "job_not_found"))
 async def terminate_job(request: Request, access: AdminWrite, job_id: JobId, body: Justified) -> JobView:
     """Ends anybody's job."""
     job = await parts_of(request).admin.terminate_job(access.identity, job_id, justification(body))

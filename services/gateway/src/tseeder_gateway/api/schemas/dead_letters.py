@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from pydantic import Field
 
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as operators
+from tseeder_gateway.api.schemas.attempts import OperatorAttemptView
 from tseeder_gateway.api.schemas.jobs import ReasonView
 from tseeder_gateway.api.schemas.wire import (
     Count,
@@ -21,8 +21,6 @@ from tseeder_gateway.api.schemas.wire import (
     described,
     timestamp,
 )
-
-OUTCOMES: Final = ["stored", "released", "expired", "failed", "cancelled", "parked", "joined", "replaced"]
 
 
 def _reason(message: operators.DeadLetter | model.Attempt) -> ReasonView | None:
@@ -58,29 +56,6 @@ class DeadLetterView(View):
         )
 
 
-class AttemptView(View):
-    """One lease of a transfer: who ran it, how that ended, and why. `outcome` is null while it runs."""
-
-    epoch: Count
-    agent_id: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    outcome: str | None = described(enum=[*OUTCOMES, None])
-    reason: ReasonView | None
-
-    @classmethod
-    def of(cls, attempt: model.Attempt) -> AttemptView:
-        """From jobs' message."""
-        return cls(
-            epoch=attempt.epoch,
-            agent_id=attempt.agent_id,
-            started_at=timestamp(attempt, "started_at"),
-            ended_at=timestamp(attempt, "ended_at"),
-            outcome=attempt.outcome or None,
-            reason=_reason(attempt),
-        )
-
-
 class DeadJobView(View):
     """A job that stands failed, and whose it is."""
 
@@ -96,7 +71,7 @@ class WholeDeadLetterView(View):
     failed_at: datetime | None
     attempts_spent: Count
     failed_jobs: Count
-    attempts: list[AttemptView]
+    attempts: list[OperatorAttemptView]
     jobs: list[DeadJobView]
 
     @classmethod
@@ -104,7 +79,7 @@ class WholeDeadLetterView(View):
         """From jobs' message."""
         return cls(
             **dict(DeadLetterView.of(letter)),
-            attempts=[AttemptView.of(each) for each in letter.attempts],
+            attempts=[OperatorAttemptView.of(each) for each in letter.attempts],
             jobs=[DeadJobView(job_id=each.job_id, user_id=each.user_id) for each in letter.jobs],
         )
 

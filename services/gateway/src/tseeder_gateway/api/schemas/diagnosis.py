@@ -7,7 +7,8 @@ from typing import Final
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_gateway.api.schemas.jobs import JOB_STATES, ReasonView
+from tseeder_gateway.api.schemas.attempts import AttemptView
+from tseeder_gateway.api.schemas.jobs import JOB_STATES
 from tseeder_gateway.api.schemas.wire import (
     UNKNOWN,
     Count,
@@ -31,7 +32,6 @@ VERDICTS: Final = (
     *("running_limit", "backing_off", "own_transfers_first", "waiting_turn"),
 )
 """The codes of jobs (tseeder_jobs.domain.diagnosis.Verdict); a test holds them together."""
-OUTCOMES: Final = ("stored", "released", "expired", "failed", "cancelled", "parked", "joined", "replaced")
 
 
 class TrackerView(View):
@@ -120,28 +120,6 @@ class QuotaView(View):
     def of(cls, told: pb.QuotaEvidence) -> QuotaView:
         """From jobs' message."""
         return cls(held_bytes=told.held_bytes, limit_bytes=told.limit_bytes)
-
-
-class AttemptView(View):
-    """One agent's turn. `outcome` and `ended_at` are null while it runs."""
-
-    epoch: int = described(minimum=1)
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None = described(enum=[*OUTCOMES, UNKNOWN, None])
-    reason: ReasonView | None
-
-    @classmethod
-    def of(cls, told: model.Attempt) -> AttemptView:
-        """From jobs' message."""
-        outcome = told.outcome if told.outcome in OUTCOMES else UNKNOWN
-        return cls(
-            epoch=told.epoch,
-            started_at=present_timestamp(told, "started_at"),
-            ended_at=timestamp(told, "ended_at"),
-            outcome=outcome if told.outcome else None,
-            reason=ReasonView.of(told.reason) if told.HasField("reason") else None,
-        )
 
 
 class DiagnosisView(View):
