@@ -18,7 +18,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
-from tseeder_cli.wire import Agent, AuditEntry, File, Job, LogIn, Me, NewApiKey, Page, Usage, User
+from tseeder_cli.wire import Agent, AuditEntry, CachedTorrent, File, Job, LogIn, Me, NewApiKey, Page, Usage, User
 
 TRIES = 5
 FIRST_DELAY_SECONDS = 0.2
@@ -150,6 +150,11 @@ class Client:
     async def rename(self, job_id: str, name: str) -> Job:
         """Call a job `name`; "" is the torrent's own name."""
         return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"name": name}))
+
+    async def check_cache(self, info_hashes: Sequence[str]) -> list[CachedTorrent]:
+        """What is stored of these torrents, 500 at most, in this order."""
+        answer = await self._json("POST", "/v1/cache/check", json={"info_hashes": list(info_hashes)})
+        return cast(list[CachedTorrent], answer["items"])
 
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")

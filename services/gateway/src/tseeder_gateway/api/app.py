@@ -17,7 +17,19 @@ from tseeder_gateway.api.heads import heads
 from tseeder_gateway.api.hosts import Hosts
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
-from tseeder_gateway.api.routes import admin, auth, description, files, front_page, health, job_events, jobs, me, plans
+from tseeder_gateway.api.routes import (
+    admin,
+    auth,
+    cached,
+    description,
+    files,
+    front_page,
+    health,
+    job_events,
+    jobs,
+    me,
+    plans,
+)
 
 _ROUTERS: Final = (
     health.router,
@@ -27,6 +39,7 @@ _ROUTERS: Final = (
     jobs.router,
     job_events.router,
     files.router,
+    cached.router,
     plans.router,
     admin.router,
 )
