@@ -3,6 +3,7 @@ is shared with, and which transfer goes on."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, MetadataVerdict
@@ -16,6 +17,7 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.end_stranded import end_jobs_of
 from tseeder_jobs.usecases.fail_transfer import fail_transfer
+from tseeder_jobs.usecases.give_back import requeue
 from tseeder_jobs.usecases.held_lease import lease_lost, share
 from tseeder_jobs.usecases.settle import settle
 from tseeder_jobs.usecases.wish import changed_meanwhile, end_transfer, refresh_wish, show_transfer
@@ -118,7 +120,16 @@ async def _verify(
     if known is not None and known.torrent_id not in held:
         raise changed_meanwhile()
     goes_on = await _place(ctx, tx, torrent, known, transfer, meta, bell)
-    return await _go_on(tx, goes_on, bell)
+    verdict, after = await _go_on(tx, goes_on, bell)
+    if after is not None and await leases.holds_twin(tx, after.torrent_id, caller.agent_id):
+        # Two magnets, of one hash each, turn out to be one torrent that their users do not share: nobody could know
+        # when this agent claimed both. Claims know from now on.
+        why = Reason("hash_in_use", "This agent runs the same torrent under its other hash.")
+        await requeue(
+            ctx, tx, after, bell, reason=None, outcome="released", not_before=timedelta(0), spends_attempt=False
+        )
+        return MetadataVerdict(proceed=False, reason=why), None
+    return verdict, after
 
 
 async def _place(
