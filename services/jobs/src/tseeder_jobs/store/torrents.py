@@ -89,12 +89,14 @@ WHERE NOT t.verified AND t.scope_user_id = $3 AND t.torrent_id IN (
     JOIN unnest($1::bytea[], $2::smallint[]) AS d (value, version)
       ON h.digest_index = d.value AND h.index_key_version = d.version
     GROUP BY h.torrent_id HAVING count(*) = $4)
+  AND (SELECT count(*) FROM magnet_hashes a WHERE a.torrent_id = t.torrent_id) = $4
 ORDER BY t.torrent_id LIMIT 1
 """
 
 
 async def find_magnet(tx: Tx, asked: Asked, user_id: UUID) -> TorrentRow | None:
-    """A user's unverified magnet that claims all of these digests."""
+    """A user's unverified magnet that claims these digests, all of them and no other: one that claims more may be a
+    lie, which nothing will ever satisfy."""
     values, versions = asked.columns
     row = await tx.fetchrow(FIND_MAGNET, values, versions, user_id, asked.digests)
     return TorrentRow(**row) if row else None
