@@ -95,9 +95,11 @@ async def test_passkeys_and_hashes_stand_nowhere(read_by_one: Service, s3_client
     needles = forms(passkeys, torrent)
     async with overheard(jobs.world.nats_url) as heard:
         one = await users[0].submit(magnet=torrent.magnet(trackers=trackers[:1]), idempotency_key="a key")
-        two = await users[1].submit(torrent=torrent.torrent_bytes(trackers=trackers[1:2]), idempotency_key="a key")
         lease = await played.claim_one()
-        await jobs.joined(one, lease.transfer_id)
+        assert await places_of(jobs, needles) == []
+        assert (await played.submit_metadata(lease, torrent.info)).proceed
+        two = await users[1].submit(torrent=torrent.torrent_bytes(trackers=trackers[1:2]), idempotency_key="a key")
+        assert await jobs.transfer_of(two) == await jobs.transfer_of(one) == lease.transfer_id
         three = await users[2].submit(info_hash=torrent.info_hash_v2)
         described = await played.describe(lease)
         assert set(described.header.trackers) == set(trackers[:2])  # a lease holder announces to all of them
