@@ -69,6 +69,14 @@ async def torrents_of(service: Service, *users: User) -> list[Any]:
     return await service.rows(sql, [user.user_id for user in users])
 
 
+async def crowded(service: Service) -> list[Any]:
+    """Unshared torrents of more than one job: there must be none, ever."""
+    return await service.rows(
+        """SELECT h.torrent_id FROM torrent_hashes h JOIN jobs j USING (torrent_id) WHERE h.unshared
+           GROUP BY h.torrent_id HAVING count(DISTINCT j.job_id) > 1"""
+    )
+
+
 async def test_off_shares_nothing(plain_world: World, s3_client: Any, sample: MakeSample) -> None:
     """Two users, and two jobs of one user, by .torrent and by magnet: a torrent, a transfer and objects each."""
     torrent = await sample(1000, 2000)
@@ -210,14 +218,14 @@ async def test_switching_the_setting_leaves_what_is_there(
 
     async with serving(plain_world, "global", leave=True) as jobs:
         one, two = at(jobs, one), at(jobs, two)
-        shared = await two.submit(torrent=data)
-        assert shared.state == QUEUED  # what off has stored is never found
-        transfer = await jobs.transfer_of(shared)
+        joined = await one.submit(torrent=data)
+        assert joined.state == QUEUED  # what off has stored is never found, not even for him who has it
+        transfer = await jobs.transfer_of(joined)
         for magnet_job in magnets_off:  # nothing was verified of them: now they are as other magnets are
             await jobs.joined(magnet_job, transfer)
         assert await jobs.transfer_of(moving_off) != transfer
-        joined = await one.submit(torrent=data)
-        assert await jobs.transfer_of(joined) == transfer
+        shared = await two.submit(torrent=data)
+        assert await jobs.transfer_of(shared) == transfer
         played = await agent_of(jobs, s3_client)
         await run_next(played, torrent)
         await run_next(played, torrent)
@@ -226,8 +234,7 @@ async def test_switching_the_setting_leaves_what_is_there(
         assert (await jobs.user().submit(magnet=magnet)).state == COMPLETED
         await one.select(moving_off, None)  # goes on where it is
         await run_next(played, torrent)
-        alone = await jobs.value("SELECT torrent_id FROM jobs WHERE job_id = $1::text::uuid", moving_off.job_id)
-        assert await jobs.value("SELECT count(*) FROM jobs WHERE torrent_id = $1", alone) == 1
+        assert await crowded(jobs) == []
 
     async with serving(plain_world, "user", leave=True) as jobs:
         one, two, three = at(jobs, one), at(jobs, two), jobs.user()
@@ -238,6 +245,7 @@ async def test_switching_the_setting_leaves_what_is_there(
         await run_next(played, torrent)
         assert (await three.job(waiting)).state == COMPLETED
         assert len(await torrents_of(jobs, three)) == 1
+        assert await crowded(jobs) == []
         await one.cancel(joined)
         await one.delete(joined)
 
@@ -246,7 +254,6 @@ async def test_switching_the_setting_leaves_what_is_there(
         assert (await one.submit(magnet=magnet)).state == QUEUED
         assert (await three.submit(torrent=data)).state == QUEUED
         await two.select(shared, [0])  # old rows work on: shared ones, too
-        await jobs.value("SELECT 1")
         assert (await two.select(shared, None)).state in (COMPLETED, QUEUED)
         assert (await one.job(stored_off)).state == COMPLETED
         assert (await one.open_read((await one.files(stored_off))[0])).object.url
