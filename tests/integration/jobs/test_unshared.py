@@ -257,14 +257,18 @@ async def test_switching_the_setting_leaves_what_is_there(
         assert (await two.select(shared, None)).state in (COMPLETED, QUEUED)
         assert (await one.job(stored_off)).state == COMPLETED
         assert (await one.open_read((await one.files(stored_off))[0])).object.url
-        for user in (one, two, three):
-            for job in (await user.list_jobs(limit=200)).jobs:
-                await user.delete(job)
+        await deleted(jobs, one, two, three)
 
-        async def all_gone() -> bool:
-            users = [user.user_id for user in (one, two, three)]
-            sql = """SELECT count(*) FROM torrents t LEFT JOIN charges c USING (torrent_id)
-                     WHERE t.scope_user_id = ANY($1::uuid[]) OR c.user_id = ANY($1::uuid[])"""
-            return not await jobs.value(sql, users)
 
-        await eventually(all_gone)
+async def deleted(jobs: Service, *users: User) -> None:
+    """All that these users have goes, and its rows with it."""
+    for user in users:
+        for job in (await user.list_jobs(limit=200)).jobs:
+            await user.delete(job)
+
+    async def all_gone() -> bool:
+        sql = """SELECT count(*) FROM torrents t LEFT JOIN charges c USING (torrent_id)
+                 WHERE t.scope_user_id = ANY($1::uuid[]) OR c.user_id = ANY($1::uuid[])"""
+        return not await jobs.value(sql, [user.user_id for user in users])
+
+    await eventually(all_gone)

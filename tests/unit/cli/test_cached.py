@@ -61,7 +61,8 @@ async def test_the_question_is_repeated_while_nobody_answers() -> None:
     item = {"info_hash": V1, "state": "stored"}
     script = Script([httpx.ReadError("reset"), httpx.Response(200, json={"items": [item]})])
     async with client(script) as http:
-        assert await http.check_cache([V1]) == [item]
+        (told,) = await http.check_cache([V1])
+    assert dict(told) == item
     for request in script.requests:
         assert (request.method, request.url.path) == ("POST", "/v1/cache/check")
         assert json.loads(request.content) == {"info_hashes": [V1]}
