@@ -43,6 +43,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "already_bootstrapped": "Sign in as the superadmin that there is.",
     "api_key_revoked": "Make another key, with another Idempotency-Key.",
     "bad_cursor": "Begin the list again, without a cursor.",
+    "bad_info_hashes": "Correct those that `errors` names, or leave them out.",
     "bootstrap_token_expired": "Make another one on the server.",
     "bootstrap_token_invalid": "Copy the token again, or make another one on the server.",
     "cors_refused": "The operator adds the page's origin to TSEEDER_GATEWAY_CORS_ORIGINS, if it is to be let in.",

@@ -211,6 +211,9 @@ def test_a_torrent_is_watched_to_its_end(computer: Computer, swarm: dict[str, An
     assert listed[0]["progress"] is None  # it moves no more
     assert computer.jobs["film"][:13] in computer.run("ls").out
     assert computer.json("ls", "--state", "failed") == []
+    asked = computer.json("cached", swarm["torrent"], "ab" * 20, swarm["magnet"])
+    assert [torrent["state"] for torrent in asked] == ["stored", "absent", "stored"]
+    assert "stored" in computer.run("cached", swarm["magnet"]).out
 
 
 def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str, Any]) -> None:

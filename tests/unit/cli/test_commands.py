@@ -24,6 +24,7 @@ COMMANDS = (
     *(
         "whoami",
         "key",
+        "cached",
         "rename",
         "rm",
         "usage",

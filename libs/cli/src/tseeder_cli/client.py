@@ -22,6 +22,7 @@ from tseeder_cli.errors import ApiError, CliError, ExitCode
 from tseeder_cli.wire import (
     Agent,
     AuditEntry,
+    CachedTorrent,
     DeadLetter,
     Diagnosis,
     File,
@@ -69,7 +70,8 @@ class Client:
     """A connection to one tseeder; use it as an async context manager.
 
     Every method raises ApiError for an answer that is not 2xx and CliError(code "unreachable") if none comes. What may
-    be asked twice (GET, and a POST with an idempotency key) is retried while the server is away or says 429 or 503.
+    be asked twice (GET, a question by POST, a POST with an idempotency key) is retried while the server is away or says
+    429 or 503.
     """
 
     def __init__(
@@ -170,6 +172,11 @@ class Client:
     async def diagnosis(self, job_id: str) -> Diagnosis:
         """Why a job is where it is."""
         return cast(Diagnosis, await self._json("GET", f"/v1/jobs/{job_id}/diagnosis"))
+
+    async def check_cache(self, info_hashes: Sequence[str]) -> list[CachedTorrent]:
+        """What is stored of these torrents, 500 at most, in this order."""
+        response = await self._send("POST", "/v1/cache/check", again=True, json={"info_hashes": list(info_hashes)})
+        return cast(list[CachedTorrent], _decoded(response)["items"])
 
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")
@@ -275,13 +282,15 @@ class Client:
     async def _json(self, method: str, path: str, **options: Any) -> Any:
         return _decoded(await self._send(method, path, **options))
 
-    async def _send(self, method: str, path: str, *, key: str = "", **options: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, *, key: str = "", again: bool = False, **options: Any
+    ) -> httpx.Response:
         request = self._http.build_request(method, path, **options)
         if key:
             request.headers["Idempotency-Key"] = key
         if self._csrf and method not in ("GET", "HEAD"):
             request.headers["X-CSRF-Token"] = self._csrf
-        return await self._answer(request, again=method == "GET" or bool(key))
+        return await self._answer(request, again=again or method == "GET" or bool(key))
 
     async def _answer(self, request: httpx.Request, *, again: bool, stream: bool = False) -> httpx.Response:
         """Send `request`; retry what is safe. A connection that was refused had no effect: any method is safe then."""

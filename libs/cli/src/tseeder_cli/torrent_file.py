@@ -43,6 +43,22 @@ def read_torrent(content: bytes) -> TorrentFile:
         raise CliError(f"this .torrent is not understood: {error}", code="bad_torrent") from error
 
 
+def info_of(content: bytes) -> tuple[bytes, bool, bool]:
+    """The raw info dictionary of a .torrent, and whether it is one of v1, of v2. CliError if it is none."""
+    try:
+        if content[:1] != b"d":
+            raise ValueError("it is no dictionary")
+        at = 1
+        while content[at : at + 1] != b"e":
+            name, start = _decode(content, at, 1)
+            value, at = _decode(content, start, 1)
+            if name == b"info":
+                return content[start:at], b"pieces" in value, value.get(b"meta version") == 2
+        raise ValueError("it has no info dictionary")
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise CliError(f"this .torrent is not understood: {error}", code="bad_torrent") from error
+
+
 def _v1_entries(info: dict[bytes, Any]) -> tuple[Entry, ...]:
     if b"files" not in info:
         return (Entry(0, info[b"length"]),)

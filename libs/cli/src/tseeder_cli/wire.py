@@ -117,6 +117,15 @@ class Diagnosis(TypedDict):
     retry_at: str | None
 
 
+class CachedTorrent(TypedDict):
+    info_hash: str
+    state: Literal["absent", "partial", "stored"]
+    total_bytes: int
+    stored_bytes: int
+    file_count: int
+    stored_files: int
+
+
 ROLES: tuple[str, ...] = ("user", "support", "admin", "superadmin")
 
 

@@ -61,7 +61,9 @@ class Settings(kit.Settings):
     )
 
     dedupe: Literal["global", "user", "off"] = Field(
-        "global", description="who shares a public torrent's transfer and objects: all users, one user's jobs, nobody"
+        "global",
+        description="who shares a public torrent's transfer and objects: all users, one user's jobs, nobody; "
+        "a change leaves what is there as it is",
     )
     admit_private_hosts: bool = Field(
         False, description="whether magnets and torrents may name loopback and private hosts: for one-machine stacks"

@@ -1,4 +1,4 @@
-"""add, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage."""
+"""add, cached, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PANEL = "Jobs"
 
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
-    for command in (add, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage):
+    for command in (add, cached, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -50,6 +50,30 @@ def add(
     from tseeder_cli.verbs import jobs
 
     run(jobs.add(chosen_url(ctx), source, name=name, select=select, watching=watch_it, as_json=as_json))
+
+
+def cached(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", show_default=False, help="Info-hashes, magnets in quotes, .torrent files."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Ask what is stored already: a job for it would be completed at once.
+
+    Adds no job. Sends info-hashes only, no trackers and no .torrent. How much you may know depends on the server: of
+    all public torrents, or of your own jobs.
+
+    **Examples**
+
+    `tseeder cached season.torrent 'magnet:?xt=urn:btih:...'`
+
+    `tseeder cached --json *.torrent | jq -r '.[].state'`
+    """
+    from tseeder_cli.verbs import cached as asking
+
+    run(asking.cached(chosen_url(ctx), sources, as_json=as_json))
 
 
 def ls(

@@ -100,6 +100,12 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.OpenRead(pb.OpenReadRequest(file_id=file_id, offset=offset), timeout=self._seconds)
 
+    async def check_cache(self, identity: str, info_hashes: Sequence[str]) -> Sequence[pb.CachedTorrent]:
+        """What is stored of these torrents, in this order."""
+        request = pb.CheckCacheRequest(info_hashes=info_hashes)
+        with use_identity(identity):
+            return (await self._stub.CheckCache(request, timeout=self._seconds)).torrents
+
     async def get_usage(self, identity: str) -> pb.Usage:
         """What the caller uses of his plan."""
         with use_identity(identity):

@@ -20,6 +20,7 @@ from tseeder_gateway.api.route_span import TracePolicy
 from tseeder_gateway.api.routes import (
     admin,
     auth,
+    cached,
     dead_letters,
     description,
     files,
@@ -39,6 +40,7 @@ _ROUTERS: Final = (
     jobs.router,
     job_events.router,
     files.router,
+    cached.router,
     plans.router,
     admin.router,
     dead_letters.router,

@@ -9,6 +9,7 @@ _FILE: Final = "01a1f8b5-3c11-7d04-9a40-5be1f2a7c0de"
 _USER: Final = "01a1f8b0-0b7e-7c55-8d1e-0f6a2b9c4d31"
 _KEY: Final = "01a1f8b4-77aa-7e19-b3c2-6d5e4f3a2b10"
 _TRANSFER: Final = "01a1f8b5-2826-7b10-9c1d-3e4f5a6b7c8d"
+_HASH: Final = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 _AT: Final = "2027-01-31T12:00:00Z"
 _WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
 _OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
@@ -31,6 +32,14 @@ _job_view: Final[dict[str, Any]] = {
     "created_at": _AT,
     "updated_at": _AT,
     "finished_at": None,
+}
+_cached_view: Final[dict[str, Any]] = {
+    "info_hash": _HASH,
+    "state": "stored",
+    "total_bytes": 661651456,
+    "stored_bytes": 661651456,
+    "file_count": 1,
+    "stored_files": 1,
 }
 _user_view: Final[dict[str, Any]] = {
     "user_id": _USER,
@@ -138,6 +147,9 @@ EXAMPLES: Final[dict[str, Any]] = {
         "crc32": None,
         "stored_at": None,
     },
+    "CacheQuestionBody": {"info_hashes": [_HASH]},
+    "CacheAnswerView": {"items": [_cached_view]},
+    "CachedTorrentView": _cached_view,
     "UsageView": {
         "live_jobs": 1,
         "reserved_bytes": 661651456,

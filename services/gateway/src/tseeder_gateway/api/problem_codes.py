@@ -39,7 +39,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "multipart_duplicate_field idempotency_key_invalid bad_idempotency_key bad_cursor bad_limit bad_text bad_name "
         "bad_email bad_action bad_state password_too_short password_too_long unknown_scope expires_at_past "
         "not_a_session source_missing selection_empty bad_selection selection_out_of_range reason_required "
-        "ticket_required " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
+        "ticket_required bad_info_hashes " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "

@@ -15,6 +15,7 @@ from tseeder_jobs.api.callers import user
 from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait
 from tseeder_jobs.usecases import read_files, read_jobs
 from tseeder_jobs.usecases.cancel_job import cancel_job
+from tseeder_jobs.usecases.check_cache import check_cache
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.delete_file import delete_file
 from tseeder_jobs.usecases.delete_job import delete_job
@@ -126,6 +127,13 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         """Where a file's bytes can be had."""
         caller = user("files:read")
         return _read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset))
+
+    async def CheckCache(self, request: pb.CheckCacheRequest, context: Any) -> pb.CheckCacheResponse:
+        """Which of these torrents are stored already."""
+        caller = user("jobs:read")
+        found = await check_cache(self._ctx, caller, request.info_hashes)
+        pairs = zip(request.info_hashes, found, strict=True)
+        return pb.CheckCacheResponse(torrents=[wire.cached(text, known) for text, known in pairs])
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: Any) -> pb.Usage:
         """What the caller holds, and may hold."""

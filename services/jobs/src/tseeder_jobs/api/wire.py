@@ -8,7 +8,9 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from tseeder.jobs.v1 import jobs_pb2
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.domain.cached import Cached, CacheState
 from tseeder_jobs.domain.media_types import media_type
 from tseeder_jobs.domain.rows import AttemptRow, FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import JOB_WANTING, FileState, JobState, TransferState
@@ -17,6 +19,7 @@ from tseeder_kit.errors import AppError, FieldError, invalid, not_found
 
 _UUID_CHARS: Final = 36
 
+CACHE_STATES: Final = {state: jobs_pb2.CacheState.Value(f"CACHE_STATE_{state.name}") for state in CacheState}
 JOB_STATES: Final = {state: model.JobState.Value(f"JOB_STATE_{state.name}") for state in JobState}
 TRANSFER_STATES: Final = {state: model.TransferState.Value(f"TRANSFER_STATE_{state.name}") for state in TransferState}
 FILE_STATES: Final = {state: model.FileState.Value(f"FILE_STATE_{state.name}") for state in FileState}
@@ -124,6 +127,20 @@ def attempt(row: AttemptRow, *, for_operators: bool) -> model.Attempt:
         ended_at=timestamp(row.ended_at),
         outcome=row.outcome or "",
         reason=reason(row.reason_code, row.reason_message),
+    )
+
+
+def cached(info_hash: str, known: Cached | None) -> jobs_pb2.CachedTorrent:
+    """What is stored of a torrent, under the words that it was asked for; numbers only where something is."""
+    if known is None or known.state is CacheState.ABSENT:
+        return jobs_pb2.CachedTorrent(info_hash=info_hash, state=CACHE_STATES[CacheState.ABSENT])
+    return jobs_pb2.CachedTorrent(
+        info_hash=info_hash,
+        state=CACHE_STATES[known.state],
+        total_bytes=known.total_bytes,
+        stored_bytes=known.stored_bytes,
+        file_count=known.file_count,
+        stored_files=known.stored_files,
     )
 
 

@@ -270,3 +270,19 @@ async def beat(tx: Tx, away_after: timedelta, grace: timedelta) -> bool:
     """The reaper's pulse. After a silence longer than `away_after` (jobs or Postgres was away, so that nobody could
     renew) nothing may be reaped for `grace`. Answers whether leases may be reaped now."""
     return bool(await tx.fetchval(BEAT, away_after, grace))
+
+
+HELD_TWIN: Final = """
+SELECT EXISTS (
+    SELECT 1 FROM torrent_hashes mine
+    JOIN torrent_hashes h USING (digest_index, index_key_version)
+    JOIN transfers t ON t.torrent_id = h.torrent_id
+    JOIN leases l USING (transfer_id)
+    WHERE mine.torrent_id = $1 AND h.torrent_id <> $1 AND l.agent_id = $2)
+"""
+
+
+async def holds_twin(tx: Tx, torrent_id: UUID, agent_id: str) -> bool:
+    """Whether this agent has a lease for another verified torrent of the same info-hash: one that is not shared with
+    this one, since it would be the same else."""
+    return bool(await tx.fetchval(HELD_TWIN, torrent_id, agent_id))

@@ -27,6 +27,19 @@ class SealedHash:
     key_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One torrent's digests, as they may be indexed: `digests` of them, each under every live key version."""
+
+    digests: int
+    blinds: Sequence[Blind]
+
+    @property
+    def columns(self) -> tuple[list[bytes], list[int]]:
+        """Values and versions, as SQL takes them."""
+        return [b.value for b in self.blinds], [b.version for b in self.blinds]
+
+
 LOCK: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = ANY($1::uuid[]) ORDER BY torrent_id FOR UPDATE"
 
 
@@ -44,38 +57,49 @@ async def share(tx: Tx, torrent_id: UUID) -> TorrentRow | None:
     return TorrentRow(**row) if row else None
 
 
+# One row of a torrent's hashes a kind, so that the count says whether ALL that is asked for is its own: a magnet that
+# names two different torrents is neither of them.
 FIND_VERIFIED: Final = f"""
 SELECT {_columns} FROM torrents t
 WHERE t.torrent_id IN (
     SELECT h.torrent_id FROM torrent_hashes h
     JOIN unnest($1::bytea[], $2::smallint[]) AS d (value, version)
       ON h.digest_index = d.value AND h.index_key_version = d.version
-    WHERE h.scope_user_id IS NOT DISTINCT FROM $3)
+    WHERE h.scope_user_id IS NOT DISTINCT FROM $3 AND NOT h.unshared
+    GROUP BY h.torrent_id HAVING count(*) = $4)
+  AND ($5::uuid IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id AND j.user_id = $5))
 ORDER BY t.torrent_id LIMIT 1
 """
 
 
-async def find_verified(tx: Tx, blinds: Sequence[Blind], scope_user_id: UUID | None) -> TorrentRow | None:
-    """The verified torrent with any of these digests in this scope (None: shared by all)."""
-    row = await tx.fetchrow(FIND_VERIFIED, [b.value for b in blinds], [b.version for b in blinds], scope_user_id)
+async def find_verified(
+    tx: Tx, asked: Asked, scope_user_id: UUID | None, *, held_by: UUID | None = None
+) -> TorrentRow | None:
+    """The verified torrent with all of these digests in this scope (None: shared by all), never an unshared one;
+    `held_by`: only if this user has a job on it."""
+    values, versions = asked.columns
+    row = await tx.fetchrow(FIND_VERIFIED, values, versions, scope_user_id, asked.digests, held_by)
     return TorrentRow(**row) if row else None
 
 
-FIND_MAGNETS: Final = f"""
+FIND_MAGNET: Final = f"""
 SELECT {_columns} FROM torrents t
-WHERE NOT t.verified AND t.torrent_id IN (
+WHERE NOT t.verified AND t.scope_user_id = $3 AND t.torrent_id IN (
     SELECT h.torrent_id FROM magnet_hashes h
     JOIN unnest($1::bytea[], $2::smallint[]) AS d (value, version)
-      ON h.digest_index = d.value AND h.index_key_version = d.version)
-  AND ($3::uuid IS NULL OR t.scope_user_id = $3)
-ORDER BY t.torrent_id LIMIT $4
+      ON h.digest_index = d.value AND h.index_key_version = d.version
+    GROUP BY h.torrent_id HAVING count(*) = $4)
+  AND (SELECT count(*) FROM magnet_hashes a WHERE a.torrent_id = t.torrent_id) = $4
+ORDER BY t.torrent_id LIMIT 1
 """
 
 
-async def find_magnets(tx: Tx, blinds: Sequence[Blind], user_id: UUID | None, limit: int) -> list[TorrentRow]:
-    """Unverified magnets that claim any of these digests: of one user, or of all."""
-    rows = await tx.fetch(FIND_MAGNETS, [b.value for b in blinds], [b.version for b in blinds], user_id, limit)
-    return [TorrentRow(**row) for row in rows]
+async def find_magnet(tx: Tx, asked: Asked, user_id: UUID) -> TorrentRow | None:
+    """A user's unverified magnet that claims these digests, all of them and no other: one that claims more may be a
+    lie, which nothing will ever satisfy."""
+    values, versions = asked.columns
+    row = await tx.fetchrow(FIND_MAGNET, values, versions, user_id, asked.digests)
+    return TorrentRow(**row) if row else None
 
 
 INSERT_MAGNET: Final = "INSERT INTO torrents (torrent_id, scope_user_id) VALUES ($1, $2)"
@@ -125,8 +149,8 @@ WHERE torrent_id = $1 AND NOT verified
 """
 INSERT_HASH: Final = """
 INSERT INTO torrent_hashes
-    (torrent_id, kind, scope_user_id, digest_index, index_key_version, digest_ciphertext, key_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+    (torrent_id, kind, scope_user_id, digest_index, index_key_version, digest_ciphertext, key_id, unshared)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 FORGET_MAGNET: Final = "DELETE FROM magnet_hashes WHERE torrent_id = $1"
 INSERT_ENTRIES: Final = """
@@ -139,8 +163,11 @@ FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::bigint[], $6::bigint[])
 """
 
 
-async def write_metadata(tx: Tx, torrent_id: UUID, scope_user_id: UUID | None, meta: Metadata) -> None:
-    """Turn an unverified row into a verified one, with its hashes and entries. Digest locks are held."""
+async def write_metadata(
+    tx: Tx, torrent_id: UUID, scope_user_id: UUID | None, meta: Metadata, *, unshared: bool
+) -> None:
+    """Turn an unverified row into a verified one, with its hashes and entries. Digest locks are held. `unshared`:
+    nobody is to find it by its hashes, whatever the setting becomes."""
     await tx.execute(
         VERIFY,
         torrent_id,
@@ -158,9 +185,8 @@ async def write_metadata(tx: Tx, torrent_id: UUID, scope_user_id: UUID | None, m
     )
     await tx.execute(FORGET_MAGNET, torrent_id)
     for h in meta.hashes:
-        await tx.execute(
-            INSERT_HASH, torrent_id, h.kind, scope_user_id, h.blind.value, h.blind.version, h.ciphertext, h.key_id
-        )
+        sealed = (h.blind.value, h.blind.version, h.ciphertext, h.key_id)
+        await tx.execute(INSERT_HASH, torrent_id, h.kind, scope_user_id, *sealed, unshared)
     # Paths travel as JSON text: Postgres has no ragged arrays.
     await tx.execute(
         INSERT_ENTRIES,
@@ -294,16 +320,23 @@ UNMERGED: Final = """
 SELECT DISTINCT h.torrent_id AS verified_id, m.torrent_id AS magnet_id
 FROM magnet_hashes m JOIN torrent_hashes h USING (digest_index, index_key_version)
 JOIN torrents t ON t.torrent_id = m.torrent_id
-WHERE (h.scope_user_id IS NULL OR h.scope_user_id = t.scope_user_id)
-  AND t.deleting_at IS NULL
+WHERE NOT h.unshared AND t.deleting_at IS NULL
+  AND (h.scope_user_id = t.scope_user_id OR (h.scope_user_id IS NULL AND ($2 OR EXISTS (
+      SELECT 1 FROM jobs j WHERE j.torrent_id = h.torrent_id AND j.user_id = t.scope_user_id))))
+  AND NOT EXISTS (
+      SELECT 1 FROM magnet_hashes claimed WHERE claimed.torrent_id = m.torrent_id AND NOT EXISTS (
+          SELECT 1 FROM torrent_hashes own
+          WHERE own.torrent_id = h.torrent_id AND own.digest_index = claimed.digest_index
+            AND own.index_key_version = claimed.index_key_version))
 ORDER BY 1, 2 LIMIT $1
 """
 
 
-async def unmerged(tx: Tx, limit: int) -> list[tuple[UUID, UUID]]:
-    """`(verified, magnet)`: unverified magnets whose torrent is verified by now, where their users may share it.
-    One that no job is about any more (moved already) is only waiting to be purged."""
-    return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, limit)]
+async def unmerged(tx: Tx, limit: int, *, with_all: bool) -> list[tuple[UUID, UUID]]:
+    """`(verified, magnet)`: unverified magnets whose torrent, by all that they claim, is verified by now, where their
+    users may share it: with all users (`with_all`), or with their own jobs only. One that no job is about any more
+    (moved already) is only waiting to be purged."""
+    return [(r["verified_id"], r["magnet_id"]) for r in await tx.fetch(UNMERGED, limit, with_all)]
 
 
 READ_ROW: Final = f"SELECT {_columns} FROM torrents t WHERE torrent_id = $1"

@@ -31,10 +31,12 @@ async def absorb_magnets(ctx: Context) -> int:
     A sweep's work, and not that of the call which verified the torrent: that call is accepted and committed, and no
     trouble with other users' magnets may fail it or keep it waiting.
     """
+    if ctx.settings.dedupe == "off":
+        return 0
     moved = 0
     while True:
         async with transaction(ctx.pool) as tx:
-            pairs = await torrents.unmerged(tx, BATCH)
+            pairs = await torrents.unmerged(tx, BATCH, with_all=ctx.settings.dedupe == "global")
         now = sum([await _absorb_one(ctx, verified, magnet) for verified, magnet in pairs])
         moved += now
         if len(pairs) < BATCH or not now:
@@ -84,6 +86,7 @@ async def move_ended_jobs(tx: Tx, magnet_id: UUID, verified_id: UUID) -> None:
         await usage.recharge(tx, [row.user_id], verified_id)
         await events.append_changed(tx, [job_id])
     await torrents.keep(tx, verified_id)
+    await torrents.mark_unused(tx, verified_id)  # where nothing moved, and its own jobs are deleted meanwhile
 
 
 async def merge(

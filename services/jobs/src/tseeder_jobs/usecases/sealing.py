@@ -12,7 +12,7 @@ from tseeder_jobs.domain.agent_calls import Sources
 from tseeder_jobs.domain.rows import EntryRow
 from tseeder_jobs.domain.sealed import Blind, Place, Sealed
 from tseeder_jobs.domain.torrent import Metainfo
-from tseeder_jobs.store.torrents import Metadata, SealedHash, Secrets
+from tseeder_jobs.store.torrents import Asked, Metadata, SealedHash, Secrets
 from tseeder_kit.errors import internal
 from tseeder_kit.ids import uuid7
 
@@ -37,6 +37,11 @@ def digests_of(hashes: Mapping[str, str]) -> list[bytes]:
 def blinds_of(keyring: Keyring, hashes: Mapping[str, str]) -> list[Blind]:
     """Every index, of every live key version, that these info-hashes may stand under."""
     return [blind for digest in digests_of(hashes) for blind in keyring.blinds(digest)]
+
+
+def asked_of(keyring: Keyring, hashes: Mapping[str, str]) -> Asked:
+    """These info-hashes, all of one torrent, to look it up by."""
+    return Asked(len(hashes), blinds_of(keyring, hashes))
 
 
 def seal_hashes(keyring: Keyring, torrent_id: UUID, hashes: Mapping[str, str]) -> list[SealedHash]:

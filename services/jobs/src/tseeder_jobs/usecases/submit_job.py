@@ -15,12 +15,12 @@ from tseeder_jobs.domain.states import JobState, job_state_under
 from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, takedowns, torrents, usage
 from tseeder_jobs.store.jobs import NewJob
-from tseeder_jobs.usecases import sealing
+from tseeder_jobs.usecases import sealing, sharing
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import lock_entitled
 from tseeder_jobs.usecases.wish import changed_meanwhile, refresh_wish, start_transfer
-from tseeder_kit.errors import conflict, forbidden, invalid, not_found, unprocessable
+from tseeder_kit.errors import AppError, conflict, forbidden, invalid, not_found, unprocessable
 from tseeder_kit.ids import uuid7
 from tseeder_kit.tracing import span
 from tseeder_pg import Tx, retrying, transaction
@@ -144,9 +144,11 @@ async def _accept(
     if held.live_jobs >= held.live_jobs_limit:
         raise forbidden("live_jobs_limit", "Your plan allows no more jobs at once.", limit=held.live_jobs_limit)
     if await takedowns.any_blocked(tx, sealing.blinds_of(ctx.keyring, parsed.hashes)):
-        raise forbidden("torrent_blocked", "This torrent was taken down and is not accepted.")
+        raise _blocked()
     torrent = await _torrent_for(ctx, tx, held.user_id, parsed)
     if torrent.verified:
+        if await takedowns.torrent_blocked(tx, torrent.torrent_id):
+            raise _blocked()
         await check_selection(tx, torrent.torrent_id, wish.selection)
         await check_quota(tx, held, torrent.torrent_id, wish.selection)
     job_id = uuid7()
@@ -174,16 +176,18 @@ async def _accept(
     return row
 
 
+def _blocked() -> AppError:
+    return forbidden("torrent_blocked", "This torrent was taken down and is not accepted.")
+
+
 async def _torrent_for(ctx: Context, tx: Tx, user_id: UUID, parsed: _Parsed) -> TorrentRow:
     """The torrent that this user's job is about, held; made if it is new. The digest locks are held."""
-    found = await _find(ctx, tx, user_id, parsed)
+    asked = sealing.asked_of(ctx.keyring, parsed.hashes)
+    found = await sharing.find(ctx, tx, user_id, asked, unverified=parsed.meta is None)
     if found is None and parsed.meta is not None:
         torrent_id = uuid7()
         await torrents.insert_empty(tx, torrent_id, user_id)
-        scope = scope_of(ctx, user_id, private=parsed.meta.private)
-        await torrents.write_metadata(
-            tx, torrent_id, scope, sealing.seal_metadata(ctx.keyring, torrent_id, parsed.meta)
-        )
+        await sharing.write_verified(ctx, tx, torrent_id, user_id, parsed.meta)
     elif found is None:
         torrent_id = uuid7()
         hashes = sealing.seal_hashes(ctx.keyring, torrent_id, parsed.hashes)
@@ -195,24 +199,6 @@ async def _torrent_for(ctx: Context, tx: Tx, user_id: UUID, parsed: _Parsed) -> 
         raise changed_meanwhile()
     await torrents.keep(tx, torrent_id)
     return held[torrent_id]
-
-
-async def _find(ctx: Context, tx: Tx, user_id: UUID, parsed: _Parsed) -> TorrentRow | None:
-    """Of the public torrents (where they are shared) and this user's own: the one with this info-hash."""
-    blinds = sealing.blinds_of(ctx.keyring, parsed.hashes)
-    public = await torrents.find_verified(tx, blinds, None) if ctx.settings.dedupe == "global" else None
-    if public is not None:
-        return public
-    own = await torrents.find_verified(tx, blinds, user_id)
-    if own is not None or parsed.meta is not None:
-        return own
-    magnets = await torrents.find_magnets(tx, blinds, user_id, 1)
-    return magnets[0] if magnets else None
-
-
-def scope_of(ctx: Context, user_id: UUID, *, private: bool) -> UUID | None:
-    """Whom a verified torrent is shared with: all (None), or its user alone."""
-    return user_id if private or ctx.settings.dedupe != "global" else None
 
 
 async def check_selection(tx: Tx, torrent_id: UUID, selection: list[int] | None) -> None:

@@ -3,6 +3,7 @@ is shared with, and which transfer goes on."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, MetadataVerdict
@@ -10,15 +11,15 @@ from tseeder_jobs.domain.rows import Reason, TorrentRow, TransferRow
 from tseeder_jobs.domain.states import TransferState
 from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import files, jobs, leases, locks, takedowns, torrents, transfers, usage
-from tseeder_jobs.usecases import sealing
+from tseeder_jobs.usecases import sealing, sharing
 from tseeder_jobs.usecases.absorb_magnets import adopt_jobs, merge, move_ended_jobs
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.end_stranded import end_jobs_of
 from tseeder_jobs.usecases.fail_transfer import fail_transfer
+from tseeder_jobs.usecases.give_back import requeue
 from tseeder_jobs.usecases.held_lease import lease_lost, share
 from tseeder_jobs.usecases.settle import settle
-from tseeder_jobs.usecases.submit_job import scope_of
 from tseeder_jobs.usecases.wish import changed_meanwhile, end_transfer, refresh_wish, show_transfer
 from tseeder_kit.errors import AppError, Kind, invalid
 from tseeder_pg import Tx, retrying, transaction
@@ -93,7 +94,6 @@ async def _verify(
 ) -> tuple[MetadataVerdict, TransferRow | None]:
     """All in one transaction; answers the transfer if it goes on."""
     hashes = sealing.hashes_of(meta)
-    blinds = sealing.blinds_of(ctx.keyring, hashes)
     await locks.lock_digests(tx, sealing.digests_of(hashes))
     before = await transfers.read(tx, lease.transfer_id)
     torrent = await torrents.read(tx, before.torrent_id) if before else None
@@ -104,8 +104,8 @@ async def _verify(
         return MetadataVerdict(proceed=True), before
     if torrent.scope_user_id is None:
         raise changed_meanwhile()
-    scope = scope_of(ctx, torrent.scope_user_id, private=meta.private)
-    known = await torrents.find_verified(tx, blinds, scope)
+    asked = sealing.asked_of(ctx.keyring, hashes)
+    known = await sharing.find(ctx, tx, torrent.scope_user_id, asked, unverified=False)
     await usage.lock(tx, [torrent.scope_user_id])
     held = await torrents.lock(tx, [t.torrent_id for t in (torrent, known) if t is not None])
     transfer = await transfers.lock(tx, lease.transfer_id)
@@ -113,14 +113,23 @@ async def _verify(
         raise changed_meanwhile()
     await share(tx, caller, lease)
     await leases.lock(tx, lease.transfer_id)
-    if await takedowns.any_blocked(tx, blinds):
+    if await takedowns.any_blocked(tx, asked.blinds):
         reason = Reason("torrent_blocked", "This torrent was taken down and is not accepted.")
         await end_transfer(tx, transfer, TransferState.FAILED, bell, outcome="failed", reason=reason)
         return MetadataVerdict(proceed=False, reason=reason), None
     if known is not None and known.torrent_id not in held:
         raise changed_meanwhile()
     goes_on = await _place(ctx, tx, torrent, known, transfer, meta, bell)
-    return await _go_on(tx, goes_on, bell)
+    verdict, after = await _go_on(tx, goes_on, bell)
+    if after is not None and await leases.holds_twin(tx, after.torrent_id, caller.agent_id):
+        # Two magnets, of one hash each, turn out to be one torrent that their users do not share: nobody could know
+        # when this agent claimed both. Claims know from now on.
+        why = Reason("hash_in_use", "This agent runs the same torrent under its other hash.")
+        await requeue(
+            ctx, tx, after, bell, reason=None, outcome="released", not_before=timedelta(0), spends_attempt=False
+        )
+        return MetadataVerdict(proceed=False, reason=why), None
+    return verdict, after
 
 
 async def _place(
@@ -137,9 +146,7 @@ async def _place(
         user_id = torrent.scope_user_id
         if user_id is None:
             raise changed_meanwhile()
-        scope = scope_of(ctx, user_id, private=meta.private)
-        sealed = sealing.seal_metadata(ctx.keyring, torrent.torrent_id, meta)
-        await torrents.write_metadata(tx, torrent.torrent_id, scope, sealed)
+        await sharing.write_verified(ctx, tx, torrent.torrent_id, user_id, meta)
         live = await jobs.live_on_transfer(tx, transfer.transfer_id, limit=1000)
         await adopt_jobs(tx, live, torrent.torrent_id, None)
         live_ids = {job.job_id for job in live}

@@ -32,7 +32,7 @@ class _CacheStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CacheState
     """nothing is stored, or nothing that this user may know of"""
     CACHE_STATE_PARTIAL: _CacheState.ValueType  # 2
     CACHE_STATE_STORED: _CacheState.ValueType  # 3
-    """a submit of it is completed at once"""
+    """a submit of it is completed at once (with dedupe off: a job of one's own holds it)"""
 
 class CacheState(_CacheState, metaclass=_CacheStateEnumTypeWrapper): ...
 
@@ -41,7 +41,7 @@ CACHE_STATE_ABSENT: CacheState.ValueType  # 1
 """nothing is stored, or nothing that this user may know of"""
 CACHE_STATE_PARTIAL: CacheState.ValueType  # 2
 CACHE_STATE_STORED: CacheState.ValueType  # 3
-"""a submit of it is completed at once"""
+"""a submit of it is completed at once (with dedupe off: a job of one's own holds it)"""
 Global___CacheState: _TypeAlias = CacheState  # noqa: Y015
 
 @_typing.final

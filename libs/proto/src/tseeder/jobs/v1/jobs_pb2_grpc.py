@@ -226,7 +226,8 @@ class JobsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckCache(self, request, context):
-        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know.
+        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know. One that is none:
+        `bad_info_hashes`, with a field for each (50 at most).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

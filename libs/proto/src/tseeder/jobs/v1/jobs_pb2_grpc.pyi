@@ -41,7 +41,9 @@ class JobsStub:
     DiagnoseJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DiagnoseJobRequest, _jobs_pb2.Diagnosis]
     """Why a job is where it is: a verdict, its evidence, and since when."""
     CheckCache: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CheckCacheRequest, _jobs_pb2.CheckCacheResponse]
-    """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know."""
+    """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know. One that is none:
+    `bad_info_hashes`, with a field for each (50 at most).
+    """
     GetUsage: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetUsageRequest, _jobs_pb2.Usage]
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
@@ -166,7 +168,9 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.CheckCacheRequest,
         context: _aio.ServicerContext[_jobs_pb2.CheckCacheRequest, _abc.Awaitable[_jobs_pb2.CheckCacheResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.CheckCacheResponse]:
-        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know."""
+        """Which of these info-hashes are stored already, as far as the dedupe setting lets this user know. One that is none:
+        `bad_info_hashes`, with a field for each (50 at most).
+        """
 
     @_abc_1.abstractmethod
     def GetUsage(
