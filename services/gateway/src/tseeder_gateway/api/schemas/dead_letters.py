@@ -115,8 +115,8 @@ class ReplayView(View):
 
     replayed_jobs: Count
     refused_jobs: Count
-    left_jobs: Count
     transfer_id: Id | None = described("on which they wait; null if all were completed at once, or refused")
+    left_jobs: Count
 
     @classmethod
     def of(cls, done: operators.ReplayDeadLetterResponse) -> ReplayView:
