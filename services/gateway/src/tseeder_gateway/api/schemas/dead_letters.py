@@ -87,6 +87,11 @@ class DeadJobView(View):
     job_id: Id
     user_id: Id
 
+    @classmethod
+    def of(cls, job: operators.DeadJob) -> DeadJobView:
+        """From jobs' message."""
+        return cls(job_id=job.job_id, user_id=job.user_id)
+
 
 class WholeDeadLetterView(View):
     """The same with its last attempts, newest first, and its first jobs: 50 of each at most."""
@@ -105,7 +110,7 @@ class WholeDeadLetterView(View):
         return cls(
             **dict(DeadLetterView.of(letter)),
             attempts=[AttemptView.of(each) for each in letter.attempts],
-            jobs=[DeadJobView(job_id=each.job_id, user_id=each.user_id) for each in letter.jobs],
+            jobs=[DeadJobView.of(each) for each in letter.jobs],
         )
 
 
