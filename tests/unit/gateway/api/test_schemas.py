@@ -16,6 +16,7 @@ from tseeder.billing.v1 import billing_pb2
 from tseeder.jobs.v1 import jobs_pb2, model_pb2, operators_pb2
 from tseeder_gateway.api.schemas.accounts import ROLES, ApiKeyView, LogInBody, NewApiKeyBody, RoleName, UserView
 from tseeder_gateway.api.schemas.attempts import AttemptView
+from tseeder_gateway.api.schemas.dead_letters import DeadJobView, ReplayView, WholeDeadLetterView
 from tseeder_gateway.api.schemas.diagnosis import (
     VERDICTS,
     DiagnosisView,
@@ -55,6 +56,10 @@ PAIRS: list[tuple[type[BaseModel], type[Message]]] = [
     (EntitlementsView, billing_pb2.Entitlements),
     (AgentView, operators_pb2.AgentInfo),
     (AuditView, admin_pb2.AuditEntry),
+    (AttemptView, model_pb2.Attempt),
+    (WholeDeadLetterView, operators_pb2.DeadLetter),
+    (DeadJobView, operators_pb2.DeadJob),
+    (ReplayView, operators_pb2.ReplayDeadLetterResponse),
 ]
 
 

@@ -62,6 +62,11 @@ class DeadJobView(View):
     job_id: Id
     user_id: Id
 
+    @classmethod
+    def of(cls, job: operators.DeadJob) -> DeadJobView:
+        """From jobs' message."""
+        return cls(job_id=job.job_id, user_id=job.user_id)
+
 
 class WholeDeadLetterView(View):
     """The same with its last attempts, newest first, and its first jobs: 50 of each at most."""
@@ -80,7 +85,7 @@ class WholeDeadLetterView(View):
         return cls(
             **dict(DeadLetterView.of(letter)),
             attempts=[OperatorAttemptView.of(each) for each in letter.attempts],
-            jobs=[DeadJobView(job_id=each.job_id, user_id=each.user_id) for each in letter.jobs],
+            jobs=[DeadJobView.of(each) for each in letter.jobs],
         )
 
 
@@ -90,8 +95,8 @@ class ReplayView(View):
 
     replayed_jobs: Count
     refused_jobs: Count
-    left_jobs: Count
     transfer_id: Id | None = described("on which they wait; null if all were completed at once, or refused")
+    left_jobs: Count
 
     @classmethod
     def of(cls, done: operators.ReplayDeadLetterResponse) -> ReplayView:
