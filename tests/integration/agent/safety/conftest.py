@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.agent.safety.namespaces import Namespace, two_namespaces
 from tests.integration.agent.safety.places import PUBLIC
-from tests.integration.agent.safety.running import Asked, started
+from tests.integration.agent.safety.running import HERE, Asked, started
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ async def internet(tmp_path: Path) -> AsyncIterator[Internet]:
     _certificate(tmp_path)
     async with AsyncExitStack() as stack:
         inside, world = stack.enter_context(two_namespaces(tmp_path))
-        far = await stack.enter_async_context(started(world, "world", "wire0", str(tmp_path)))
-        near = await stack.enter_async_context(started(inside, "world", "lo", str(tmp_path)))
+        far = await stack.enter_async_context(started(world, f"{HERE}.world", "wire0", str(tmp_path)))
+        near = await stack.enter_async_context(started(inside, f"{HERE}.world", "lo", str(tmp_path)))
         yield Internet(inside, world, (far, near), tmp_path)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.integration.agent.safety.world import stdin
 from tseeder_agent.adapters.swarm import MetadataWish, SwarmSettings, Torrent, TorrentWish, open_swarm
+from tseeder_agent.domain.proxy import parse_proxy
 from tseeder_testkit.bencoding import bencode
 from tseeder_testkit.children import die_with_parent
 
@@ -46,7 +47,8 @@ async def main(folder: Path) -> None:
 
 
 def _settings(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    read = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return read | ({"proxy": parse_proxy(told["proxy"])} if "proxy" in told else {})
 
 
 def _torrent(folder: Path, *, name: str, known_peers: Sequence[Sequence[Any]] = (), **rest: Any) -> TorrentWish:

@@ -19,7 +19,8 @@ from tseeder_testkit.children import stop
 
 PATIENCE = 60.0
 _PAUSE = 0.1
-_HERE = "tests.integration.agent.safety"
+_LINE = 1 << 24
+HERE = "tests.integration.agent.safety"
 _WAYS = frozenset(map(int, Way))
 
 Contacts = Counter[tuple[str, str, int]]
@@ -49,10 +50,12 @@ class Asked:
 async def started(
     namespace: Namespace, module: str, *words: str, first: str = "", env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Asked]:
-    """`module` of this package in `namespace`, when it has said that it is ready; `first` is its first line."""
-    argv = namespace.command(sys.executable, "-m", f"{_HERE}.{module}", *words)
+    """`module` in `namespace`, when it has said that it is ready; `first` is its first line."""
+    argv = namespace.command(sys.executable, "-m", module, *words)
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, env={**os.environ, **(env or {})})
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=pipe, stdout=pipe, env={**os.environ, **(env or {})}, limit=_LINE
+    )
     try:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -72,7 +75,7 @@ async def probing(
     inside: Namespace, folder: Path, told: Mapping[str, Any], env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Asked]:
     """The swarm, with what it is told."""
-    async with started(inside, "prober", str(folder), first=json.dumps(told), env=env) as asked:
+    async with started(inside, f"{HERE}.prober", str(folder), first=json.dumps(told), env=env) as asked:
         yield asked
 
 

@@ -37,11 +37,15 @@ async def main(device: str, folder: Path) -> None:
     await _listen(TLS_FRONT, tls)
     for port in (*Way, FRONT, 53):
         await _datagrams(port, resolver)
-    lines = await stdin()
-    print("ready", flush=True)
+    await tell(sniffer, await stdin())
+
+
+async def tell(sniffer: Sniffer, lines: asyncio.StreamReader) -> None:
+    """Say `ready`, and answer each line with what was seen so far."""
+    print("ready", flush=True)  # noqa: T201
     while await lines.readline():
         seen = [[*key, count] for key, count in sniffer.seen.items()]
-        print(json.dumps({"seen": seen, "lost": sniffer.lost()}), flush=True)
+        print(json.dumps({"seen": seen, "lost": sniffer.lost()}), flush=True)  # noqa: T201
 
 
 async def _listen(port: int, tls: ssl.SSLContext | None) -> None:

@@ -1,6 +1,7 @@
-"""Where the DHT is entered: the operator's nodes, whose names are resolved here.
+"""The operator's own hosts, whose names are resolved here: where the DHT is entered, and the proxy.
 
-libtorrent asks whatever a bootstrap name resolves to; its IP filter does not cover these first packets.
+libtorrent asks whatever a bootstrap name resolves to: its IP filter does not cover these first packets. And it holds
+the address of an HTTP proxy against the filter, for each HTTP tracker.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable
 
 from tseeder_agent.adapters.swarm.settings import SwarmSettings
 from tseeder_agent.domain.addresses import is_refused
+from tseeder_agent.domain.proxy import HTTP, Proxy
+from tseeder_kit.errors import unavailable
 from tseeder_kit.logging import get_logger
 
 _log = get_logger(__name__)
@@ -31,11 +34,21 @@ async def dht_nodes(settings: SwarmSettings) -> list[str]:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
+async def proxy_addresses(proxy: Proxy | None) -> list[str]:
+    """The addresses of an HTTP proxy; none for others. UNAVAILABLE `proxy_unknown` if its name is not known."""
+    if proxy is None or proxy.scheme != HTTP:
+        return []
+    found = await _resolved(f"{proxy.host}:{proxy.port}")
+    if not found:
+        raise unavailable("proxy_unknown", "The host of PROXY_URL has no address.")
+    return sorted({host for host, _ in found})
+
+
 async def _resolved(node: str) -> list[tuple[str, int]]:
     host, _, port = node.rpartition(":")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            host.removeprefix("[").removesuffix("]"), int(port), type=socket.SOCK_DGRAM
+            host.removeprefix("[").removesuffix("]"), int(port), type=socket.SOCK_STREAM
         )
     except OSError:
         return []

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import libtorrent as lt
 
 from tseeder_agent.adapters.swarm.alerts import AlertPump
-from tseeder_agent.adapters.swarm.entrance import dht_nodes
+from tseeder_agent.adapters.swarm.entrance import dht_nodes, proxy_addresses
 from tseeder_agent.adapters.swarm.settings import SwarmSettings, session_params
 from tseeder_agent.adapters.swarm.torrent import Torrent, TorrentStats
 from tseeder_agent.adapters.swarm.traffic import Traffic
@@ -62,7 +62,8 @@ class Swarm:
     async def start(cls, settings: SwarmSettings) -> Swarm:
         executor = ThreadPoolExecutor(1, "libtorrent")
         loop = asyncio.get_running_loop()
-        session = await loop.run_in_executor(executor, lambda: lt.session(session_params(settings)))
+        addresses = await proxy_addresses(settings.proxy)
+        session = await loop.run_in_executor(executor, lambda: lt.session(session_params(settings, addresses)))
         swarm = cls(settings, session, executor)
         swarm._pump.start()
         return swarm

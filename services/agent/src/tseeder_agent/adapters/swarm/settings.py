@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,11 +71,14 @@ class SwarmSettings:
         return bool(self.admitted)
 
 
-def session_params(settings: SwarmSettings) -> lt.session_params:
-    """The session's settings and its IP filter, which covers peers, trackers, web seeds and their redirects."""
+def session_params(settings: SwarmSettings, proxy_addresses: Sequence[str] = ()) -> lt.session_params:
+    """The session's settings and its IP filter, which covers peers, trackers, web seeds and their redirects.
+
+    `proxy_addresses` are let through: libtorrent holds an HTTP proxy itself against the filter.
+    """
     params = lt.session_params(_pack(settings))
     rules = lt.ip_filter()
-    for rule in filter_rules(admitted=settings.admitted, refused=settings.refused_networks):
+    for rule in filter_rules(admitted=(*settings.admitted, *proxy_addresses), refused=settings.refused_networks):
         rules.add_rule(rule.first, rule.last, _BLOCKED if rule.refused else 0)
     params.ip_filter = rules
     return params
