@@ -63,7 +63,7 @@ class Settings(kit.Settings):
     dht: bool = Field(True, description="whether peers are looked for in the DHT, too")
     dht_nodes: tuple[str, ...] = Field(
         ("dht.libtorrent.org:25401", "router.bittorrent.com:6881", "dht.transmissionbt.com:6881"),
-        description="host:port of nodes that the DHT is entered by; addresses that the swarm may not reach are left out",
+        description="host:port of nodes by which the DHT is entered; private addresses are left out",
     )
     utp: bool | None = Field(None, description="whether uTP is spoken beside TCP; unset: unless loopback is admitted")
     encryption: Literal["required", "preferred", "off"] = Field(
@@ -76,7 +76,7 @@ class Settings(kit.Settings):
     proxy_url: SecretStr | None = Field(
         None,
         description="socks5://, socks5h:// or http:// URL of a proxy that everything of the swarm goes through: no DHT,"
-        " no uTP, no UDP trackers then; with socks5h and http the proxy resolves names and must refuse private addresses",
+        " no uTP, no UDP trackers; with socks5h and http it resolves names, and must itself refuse private addresses",
     )
     connections: int = Field(400, ge=2, description="peers at once, of all transfers")
     download_rate: int = Field(0, ge=0, description="bytes a second from the swarm, at most; 0: no limit")

@@ -1,4 +1,4 @@
-"""What the little internet says: HTTP, trackers, peers, DHT nodes and DNS, each leading to every address it can name."""
+"""What the little internet says: HTTP, trackers, peers, DHT nodes and DNS, leading to every address that they can name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Any, Final
 
 from tests.integration.agent.safety.places import (
+    FRONT,
     LINK_LOCAL6,
     MAPPED,
     NAMES,
@@ -53,7 +54,8 @@ def http(target: str) -> bytes:
         scheme = "https" if path[1] == "HTTPS_REDIRECT" else "http"
         location = f"{scheme}://{redirects()[int(path[2])]}:{Way[path[1]].value}/{'/'.join(path[3:]) or 'announce'}"
         extra = "?" + target.partition("?")[2] if "?" in target else ""
-        return f"HTTP/1.1 302 Found\r\nLocation: {location}{extra}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        head = f"HTTP/1.1 302 Found\r\nLocation: {location}{extra}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        return head.encode()
     body: dict[bytes, Bencodable] = {b"interval": 5, b"min interval": 1, b"peers": b""}
     if path[0] == "peers" and path[1] == "compact":
         body[b"peers"], body[b"peers6"] = compact(LED_TO, Way.COMPACT_PEERS)
@@ -78,22 +80,23 @@ def _ok(body: bytes) -> bytes:
 
 
 async def peer(rest: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A peer that speaks extensions, and tells of others by ut_pex and by ut_holepunch."""
+    """A peer that speaks extensions; at FRONT it tells of others by ut_pex and by ut_holepunch."""
     wire_hash = rest[24:44]
     extended = bytearray(8)
     extended[5] = 0x10
     writer.write(b"\x13BitTorrent protocol" + bytes(extended) + wire_hash + b"-EV0002-" + b"y" * 12)
     hello: dict[bytes, Bencodable] = {b"m": {b"ut_pex": 1, b"ut_holepunch": 4}, b"v": b"evil", b"metadata_size": 0}
     writer.write(_message(20, b"\0" + bencode(hello)))
-    theirs: dict[bytes, Any] = {}
     while True:
         (length,) = struct.unpack(">I", await reader.readexactly(4))
         if length > 1 << 20:
             raise ValueError("too long")
         body = await reader.readexactly(length)
         if body[:2] == b"\x14\0":
-            theirs = bdecode(body[2:])[b"m"]  # type: ignore[index,call-overload,assignment]
-            _tell(writer, theirs)
+            if writer.get_extra_info("sockname")[1] != FRONT:  # those that it tells of would tell of more
+                continue
+            hello_back: Any = bdecode(body[2:])
+            _tell(writer, hello_back[b"m"])
 
 
 def _tell(writer: asyncio.StreamWriter, theirs: dict[bytes, Any]) -> None:
@@ -141,8 +144,8 @@ def _node(asked: dict[bytes, Any]) -> bytes | None:
     if asked[b"q"] == b"get_peers":
         v4, v6 = compact(LED_TO, Way.DHT_VALUE)
         answer[b"token"] = b"tokn"
-        answer[b"values"] = [v4[at : at + 6] for at in range(0, len(v4), 6)]
-        answer[b"values"] += [v6[at : at + 18] for at in range(0, len(v6), 18)]
+        values = [v4[at : at + 6] for at in range(0, len(v4), 6)]
+        answer[b"values"] = values + [v6[at : at + 18] for at in range(0, len(v6), 18)]
     return bencode({b"t": asked[b"t"], b"y": b"r", b"r": answer})
 
 

@@ -1,11 +1,11 @@
-"""Two namespaces with everything that can be contacted, for each test."""
+"""Two namespaces with everything that can be contacted."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,22 +24,28 @@ class Internet:
     world: Namespace
     watching: tuple[Asked, Asked]
     folder: Path
+    trusting: dict[str, str]
+    """The environment in which the world's certificate is right."""
 
-    @property
-    def trusting(self) -> dict[str, str]:
-        """The environment in which the world's certificate is right."""
-        return {"SSL_CERT_FILE": str(self.folder / "cert.pem")}
+
+@pytest.fixture(scope="module")
+async def one_internet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Internet]:
+    """One world for a file of tests."""
+    folder = tmp_path_factory.mktemp("internet")
+    _certificate(folder)
+    async with AsyncExitStack() as stack:
+        inside, world = stack.enter_context(two_namespaces(folder))
+        far = await stack.enter_async_context(started(world, f"{HERE}.world", "wire0", str(folder)))
+        near = await stack.enter_async_context(started(inside, f"{HERE}.world", "lo", str(folder)))
+        yield Internet(inside, world, (far, near), folder, {"SSL_CERT_FILE": str(folder / "cert.pem")})
 
 
 @pytest.fixture
-async def internet(tmp_path: Path) -> AsyncIterator[Internet]:
-    """A world of the test's own."""
-    _certificate(tmp_path)
-    async with AsyncExitStack() as stack:
-        inside, world = stack.enter_context(two_namespaces(tmp_path))
-        far = await stack.enter_async_context(started(world, f"{HERE}.world", "wire0", str(tmp_path)))
-        near = await stack.enter_async_context(started(inside, f"{HERE}.world", "lo", str(tmp_path)))
-        yield Internet(inside, world, (far, near), tmp_path)
+async def internet(one_internet: Internet, tmp_path: Path) -> Internet:
+    """The file's world, in which nobody was contacted yet."""
+    for watcher in one_internet.watching:
+        await watcher.ask("forget")
+    return replace(one_internet, folder=tmp_path)
 
 
 def _certificate(folder: Path) -> None:

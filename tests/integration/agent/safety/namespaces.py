@@ -21,7 +21,7 @@ from tests.integration.agent.safety.places import (
 from tseeder_stack.run_once import prelude
 
 _ROOT: Final = Path(__file__).parents[4]
-_RESOLV: Final = f"nameserver {RESOLVER}\noptions timeout:1 attempts:1\n"
+_RESOLV: Final = f"nameserver {RESOLVER}\noptions timeout:5 attempts:3\n"
 _HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
 
 

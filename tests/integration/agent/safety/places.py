@@ -1,8 +1,8 @@
 """The little internet of the safety tests: which addresses it has, and which port belongs to which way.
 
 A way is one means by which a stranger could make an agent connect somewhere. Each has a port of its own, on every
-address, so that a packet's destination alone says who was contacted, and by which way. Nothing of it leaves the machine:
-the public addresses are assigned to a device of a network namespace.
+address, so that a packet's destination alone says who was contacted, and by which way. Nothing of it leaves the
+machine: the public addresses are assigned to a device of a network namespace.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ PUBLIC: Final = "8.8.4.4"
 OTHER_PUBLIC: Final = "1.1.1.1"
 PUBLIC6: Final = "2001:4860:4860::8844"
 RESOLVER: Final = "8.8.8.8"
-PROXY: Final = "4.2.2.2"
+PROXY: Final = "10.0.0.9"
+"""Where proxies mostly stand: on a private address, which the swarm may not reach otherwise."""
 
 PRIVATE4: Final = ("10.0.0.5", "172.16.0.5", "192.168.0.5", "100.64.0.5", "169.254.169.254", "198.18.0.5")
 PRIVATE6: Final = ("fd00::5", "64:ff9b::a00:5", "2002:a00:5::5", "2001:db8::5")

@@ -17,7 +17,7 @@ from tests.integration.agent.safety.namespaces import Namespace
 from tests.integration.agent.safety.places import Way
 from tseeder_testkit.children import stop
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 _PAUSE = 0.1
 _LINE = 1 << 24
 HERE = "tests.integration.agent.safety"
@@ -87,9 +87,11 @@ async def seen_by(worlds: Sequence[Asked]) -> Contacts:
 async def until(worlds: Sequence[Asked], enough: Callable[[Contacts], bool]) -> Contacts:
     """What the worlds have seen, once that is enough; or after PATIENCE, for the caller to say what is missing."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not enough(seen := await seen_by(worlds)) and asyncio.get_running_loop().time() < deadline:
+    while True:
+        seen = await seen_by(worlds)
+        if enough(seen) or asyncio.get_running_loop().time() > deadline:
+            return seen
         await asyncio.sleep(_PAUSE)
-    return seen
 
 
 async def settled(worlds: Sequence[Asked], seconds: float = 1.5) -> Contacts:

@@ -46,6 +46,7 @@ async def test_everything_goes_by_the_device(internet: Internet) -> None:
         assert set(by_way(by_device)) >= WAYS
         others = await settled(internet.watching)
     assert set(others) - LOOK_UP == set()
+    internet.inside.do("ip", "link", "del", DEVICE)
 
 
 async def test_while_the_device_is_away_nothing_goes_another_way(internet: Internet) -> None:

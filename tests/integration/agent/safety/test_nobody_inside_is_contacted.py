@@ -44,8 +44,9 @@ async def test_as_in_production_every_way_leads_to_the_public_and_none_inside(in
 
 
 async def test_where_all_is_admitted_every_way_leads_inside(internet: Internet) -> None:
-    told = {"settings": {"admitted_networks": EVERYWHERE}, **everything()}
+    # The world's peers speak neither uTP nor encryption: without them they are not tried again and again.
+    told = {"settings": {"admitted_networks": EVERYWHERE, "encryption": "off", "utp": False}, **everything()}
     async with probing(internet.inside, internet.folder / "p", told, internet.trusting) as swarm:
         await swarm.ask(" ".join(LATE))
         seen = await until(internet.watching, lambda contacts: set(inside(contacts)) >= set(Way))
-    assert set(inside(seen)) == set(Way)
+    assert set(Way) - set(inside(seen)) == set()

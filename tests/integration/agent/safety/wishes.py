@@ -17,7 +17,7 @@ def everything() -> dict[str, Any]:
 
 
 def _trackers() -> list[dict[str, Any]]:
-    named = [*hosts(), "public.example.net"]
+    named = [*hosts(), "public.example.net", OTHER_PUBLIC]
     leads = range(len(redirects()))
     return [
         _led("http", [f"http://{host}:{Way.HTTP_TRACKER}/announce" for host in named]),

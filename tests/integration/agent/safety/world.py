@@ -42,10 +42,12 @@ async def main(device: str, folder: Path) -> None:
 
 async def tell(sniffer: Sniffer, lines: asyncio.StreamReader) -> None:
     """Say `ready`, and answer each line with what was seen so far."""
-    print("ready", flush=True)  # noqa: T201
-    while await lines.readline():
+    print("ready", flush=True)
+    while line := await lines.readline():
+        if line == b"forget\n":
+            sniffer.seen.clear()
         seen = [[*key, count] for key, count in sniffer.seen.items()]
-        print(json.dumps({"seen": seen, "lost": sniffer.lost()}), flush=True)  # noqa: T201
+        print(json.dumps({"seen": seen, "lost": sniffer.lost()}), flush=True)
 
 
 async def _listen(port: int, tls: ssl.SSLContext | None) -> None:

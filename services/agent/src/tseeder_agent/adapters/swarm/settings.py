@@ -13,7 +13,7 @@ from tseeder_agent.domain.proxy import HTTP, Proxy
 
 ALERT_QUEUE = 200_000
 """Alerts kept while the event loop is busy; 65,536 pieces may finish in one go."""
-MAX_METADATA_BYTES = 10 * 1024 * 1024
+MAX_METADATA_BYTES = 10_000_000
 MAX_PIECES = 200_000
 MAX_QUEUED_DISK_BYTES = 24 * 1024 * 1024
 MAX_TOKENS = 1_000_000

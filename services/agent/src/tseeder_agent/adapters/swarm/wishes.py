@@ -63,11 +63,13 @@ def torrent_params(wish: TorrentWish, *, honours_peers: bool, fence: Fence = OPE
     """Raises AppError `torrent_unusable` if libtorrent refuses what jobs accepted."""
     layers = b"12:piece layers" + wish.piece_layers if wish.piece_layers else b""
     limits: Any = {
-        "max_buffer_size": MAX_METADATA_BYTES * 4,
         "max_pieces": MAX_PIECES,
-        "max_decode_depth": MAX_DEPTH,
-        "max_decode_tokens": MAX_TOKENS,
+        # libtorrent counts otherwise than jobs: the dictionary around it, one level less, and each container's end.
+        "max_decode_depth": MAX_DEPTH + 2,
+        "max_decode_tokens": MAX_TOKENS * 2,
     }
+    if len(wish.info) > MAX_METADATA_BYTES:  # `max_buffer_size` is not looked at for bytes in memory
+        raise unprocessable("torrent_unusable", f"An info dictionary may have {MAX_METADATA_BYTES} bytes at most.")
     try:
         params: lt.add_torrent_params = lt.load_torrent_buffer(b"d4:info" + wish.info + layers + b"e", limits)
     except RuntimeError as exc:
