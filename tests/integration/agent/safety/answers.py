@@ -1,4 +1,4 @@
-"""What the little internet says: HTTP, trackers, peers, DHT nodes and DNS, leading to every address that they can name."""
+"""What the little internet says: HTTP, trackers, peers, DHT nodes and DNS, each leading wherever it can."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The swarm under test, as one process in the agent's namespace.
 
 `python -m tests.integration.agent.safety.prober FOLDER` reads one JSON line {"settings": {...}, "torrents": [...],
-"magnets": [...]}, adds everything, prints `ready`, and obeys further lines until stdin ends: `trackers NAME URL...` gives
-a torrent more trackers. Each is answered with the torrents' problems, as JSON.
+"magnets": [...]}, adds everything, prints `ready`, and obeys further lines until stdin ends: `trackers NAME URL...`
+gives a torrent more trackers. Each is answered with the torrents' problems, as JSON.
 """
 
 from __future__ import annotations
