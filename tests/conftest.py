@@ -13,11 +13,13 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.namespaces import namespaces_are_given
 from tseeder_stack import backing
 from tseeder_stack import radosgw as ceph
 from tseeder_stack.options import SCHEMAS, StackOptions
@@ -39,8 +41,16 @@ EMPTY, MIGRATED = "template_empty", "template_migrated"
 NEEDS = {
     "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
     "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
+    "netns": (
+        ("ip", "nsenter", "unshare", "mount", "openssl"),
+        "apt-get install --no-install-recommends iproute2 openssl",
+    ),
     "images": (("podman",), "apt-get install --no-install-recommends podman buildah runc netavark"),
 }
+
+
+# marker -> whether this machine lets the tests do it, and what to say where it does not
+RIGHTS = {"netns": (namespaces_are_given, "needs root, and a kernel that gives network namespaces")}
 
 
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
@@ -48,6 +58,7 @@ NEEDS = {
 TOGETHER = (
     "e2e",
     "integration/jobs",
+    "integration/agent/safety",
     "integration/agent",
     "faults",
     "fuzz",
@@ -86,7 +97,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherS
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests whose programs are not installed here, and put the slowest first."""
-    absent = [name for name, (programs, _) in NEEDS.items() if _missing(programs)]
+    wanted = {name for name in NEEDS if any(_needs(item, name) for item in items)}
+    absent = [name for name in NEEDS if _missing(NEEDS[name][0]) or (name in wanted and not _allowed(name))]
     left_out = [item for item in items if any(_needs(item, name) for name in absent)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -107,10 +119,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if missing := _missing(programs):
             line = f"tests that need {name} are deselected: {', '.join(missing)} not installed ({install})"
             terminalreporter.write_line(line, yellow=True)
+        elif not _allowed(name):
+            terminalreporter.write_line(f"tests that need {name} are deselected: {RIGHTS[name][1]}", yellow=True)
 
 
 def _missing(programs: tuple[str, ...]) -> list[str]:
     return [name for name in programs if shutil.which(name) is None]
+
+
+@cache
+def _allowed(name: str) -> bool:
+    return name not in RIGHTS or RIGHTS[name][0]()
 
 
 def _needs(item: pytest.Item, name: str) -> bool:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from tests.chart.rendering import Manifest, container_of
 
-STUBS = {"database-url": "postgresql://stub:stub@stub:5432/stub", "nats-url": "nats://user:stub@stub:4222"}
+STUBS = {
+    "database-url": "postgresql://stub:stub@stub:5432/stub",
+    "nats-url": "nats://user:stub@stub:4222",
+    "proxy-url": "socks5://user:stub@stub:1080",
+}
 STUB = "a secret of sixteen characters or more"
 
 

@@ -101,6 +101,14 @@ CASES: Final = (
     Case("everything", EVERYTHING, release="tseeder-production"),
     Case("open", {**LEAST, "networkPolicy": {"enabled": False}, "migrations": {"enabled": False}}),
     Case("dev", yaml.safe_load((ROOT / "k8s/dev/values.yaml").read_text()), release="tseeder"),
+    Case(
+        "proxied",
+        {
+            **LEAST,
+            "secrets": {"swarmProxy": {"existingSecret": "proxy"}},
+            "networkPolicy": {**LEAST["networkPolicy"], "swarmProxy": {"to": [pods_called("proxy")], "port": 1081}},
+        },
+    ),
     Case("long", {**LEAST, "swarm": {"port": 6881}}, release="a" * 53),
 )
 

@@ -74,6 +74,7 @@ REFUSED = [
     ({"logLevel": "loud"}, "at '/logLevel': value must be one of"),
     ({"ingress": {"enabled": True}}, "at '/ingress/host': minLength"),
     ({"scratch": {"kind": "hostPath"}}, "at '/scratch/kind': value must be one of"),
+    ({"secrets": {"swarmProxy": {"existingSecret": "a"}}}, "networkPolicy.swarmProxy.to"),
     ({"swarm": {"port": 80}}, "at '/swarm/port'"),
     ({"swarm": {"refusedNetworks": ["10.0.0.1"]}}, "at '/swarm/refusedNetworks/0'"),
     ({"tracing": {"endpoint": "http://otel:4318"}}, "networkPolicy.tracing.to: say where traces go"),

@@ -131,6 +131,13 @@ def test_only_agents_reach_the_internet_and_nothing_private(case: str) -> None:
     assert v6["ipBlock"] == {"cidr": "::/0", "except": [*REFUSED_V6, *added[1]]}
 
 
+def test_with_a_proxy_agents_reach_it_instead_of_the_internet() -> None:
+    found = list(rules("proxied", "agent", "egress"))
+    assert ([{"podSelector": {"matchLabels": {"app": "proxy"}}}], {1081}) in found
+    assert all(ports is not None for _, ports in found)
+    assert not [peer for peers, _ in found for peer in peers or [] if "ipBlock" in peer]
+
+
 def test_peers_come_in_only_where_a_port_is_set() -> None:
     assert list(rules("least", "agent", "ingress")) == []
     ((peers, ports),) = rules("long", "agent", "ingress")

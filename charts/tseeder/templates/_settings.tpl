@@ -77,6 +77,9 @@ S3_SECRET_KEY: { secret: s3Jobs, key: secretKey }
 JOIN_SECRET: { secret: agentJoin, key: secret }
 S3_ACCESS_KEY: { secret: s3Agent, key: accessKey }
 S3_SECRET_KEY: { secret: s3Agent, key: secretKey }
+{{- if .root.Values.secrets.swarmProxy.existingSecret }}
+PROXY_URL: { secret: swarmProxy, key: url }
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -4,8 +4,10 @@ import pytest
 
 from tseeder_agent.domain.addresses import (
     LOOPBACK,
+    Fence,
     Rule,
     filter_rules,
+    is_refused,
     usable_peers,
     usable_trackers,
     usable_web_seeds,
@@ -78,3 +80,35 @@ def test_peers_are_literal_addresses() -> None:
 
 def test_a_port_that_is_no_number_in_ascii_is_left_out() -> None:
     assert usable_peers(["127.0.0.1:²", "127.0.0.1:٨٠", "127.0.0.1:" + "9" * 5000, "127.0.0.1:"]) == []
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_single_address_is_judged_as_the_filter_does(address: str) -> None:
+    assert is_refused(address)
+    assert not is_refused(address, admitted=["0.0.0.0/0", "::/0"])
+
+
+def test_a_public_address_that_the_operator_refuses_and_what_is_no_address() -> None:
+    assert not is_refused("1.1.1.1")
+    assert is_refused("1.1.1.1", refused=["1.1.1.0/24"])
+    assert is_refused("one.example")
+    assert is_refused("fe80::1%eth0")
+
+
+def test_the_numbers_are_exact() -> None:
+    trackers = [f"http://t{number}.example/announce" for number in range(51)]
+    assert usable_trackers(trackers[:50]) == trackers[:50]
+    assert usable_trackers(trackers) == trackers[:50]
+    seeds = [f"http://w{number}.example/" for number in range(11)]
+    assert usable_web_seeds(seeds[:10]) == seeds[:10]
+    assert usable_web_seeds(seeds) == seeds[:10]
+
+
+def test_through_a_proxy_no_udp_is_asked_and_no_host_that_is_written_as_inside() -> None:
+    fence = Fence(udp=False, by_name=True)
+    urls = [
+        "udp://t.example:1", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://[::ffff:10.0.0.5]/",
+        "http://localhost/", "http://jobs/", "http://x.svc.cluster.local/", "http://169.254.169.254/", "https://t.example/",
+    ]  # fmt: skip
+    assert usable_trackers(urls, fence) == ["https://t.example/"]
+    assert usable_web_seeds(urls, fence) == ["https://t.example/"]

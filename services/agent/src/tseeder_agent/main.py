@@ -120,11 +120,18 @@ def _endpoint(settings: Settings) -> Endpoint | None:
 
 def _swarm(settings: Settings) -> SwarmSettings:
     return SwarmSettings(
-        listen_interfaces=",".join(f"{host}:{settings.swarm_port}" for host in settings.swarm_hosts),
+        # Bound to a device, it listens there and nowhere else: announces go out by the sockets that it listens on.
+        listen_interfaces=",".join(
+            f"{host}:{settings.swarm_port}" for host in settings.outgoing_interfaces or settings.swarm_hosts
+        ),
+        interfaces=settings.outgoing_interfaces,
+        proxy=settings.proxy,
+        encryption=settings.encryption,
         admit_loopback=settings.admit_loopback,
         admitted_networks=settings.admitted_networks,
         refused_networks=settings.refused_networks,
         dht=settings.dht,
+        dht_nodes=settings.dht_nodes,
         # Over loopback it is thirty times slower than TCP, and would often be chosen.
         utp=not settings.admit_loopback if settings.utp is None else settings.utp,
         connections=settings.connections,

@@ -6,16 +6,20 @@ How often an agent beats, when it stops by itself and when its lease ends is job
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationInfo, field_validator
 
+from tseeder_agent.domain.proxy import Proxy, parse_proxy
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, SecretStr, Target
 
 MIB = 1024 * 1024
 AGENT_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+
+_DEVICE = re.compile(r"[A-Za-z0-9._-]{1,15}")  # IFNAMSIZ is 16, with the zero at its end
 
 
 class Settings(kit.Settings):
@@ -62,7 +66,23 @@ class Settings(kit.Settings):
     admitted_networks: tuple[str, ...] = Field((), description="private networks that the swarm may reach after all")
     refused_networks: tuple[str, ...] = Field((), description="further networks that the swarm may not reach")
     dht: bool = Field(True, description="whether peers are looked for in the DHT, too")
+    dht_nodes: tuple[str, ...] = Field(
+        ("dht.libtorrent.org:25401", "router.bittorrent.com:6881", "dht.transmissionbt.com:6881"),
+        description="host:port of nodes by which the DHT is entered; private addresses are left out",
+    )
     utp: bool | None = Field(None, description="whether uTP is spoken beside TCP; unset: unless loopback is admitted")
+    encryption: Literal["required", "preferred", "off"] = Field(
+        "preferred",
+        description="whether connections between peers are encrypted; required: no others are made or taken",
+    )
+    outgoing_interfaces: tuple[str, ...] = Field(
+        (), description="network devices that the swarm is reached by, and by no other; while they are away, by none"
+    )
+    proxy_url: SecretStr | None = Field(
+        None,
+        description="socks5://, socks5h:// or http:// URL of a proxy that everything of the swarm goes through: no DHT,"
+        " no uTP, no UDP trackers; with socks5h and http it resolves names, and must itself refuse private addresses",
+    )
     connections: int = Field(400, ge=2, description="peers at once, of all transfers")
     download_rate: int = Field(0, ge=0, description="bytes a second from the swarm, at most; 0: no limit")
     upload_rate: int = Field(0, ge=0, description="bytes a second to the swarm, at most; 0: no limit")
@@ -94,6 +114,34 @@ class Settings(kit.Settings):
             raise ValueError("S3_ACCESS_KEY needs S3_SECRET_KEY and S3_ENDPOINT")
         return value
 
+    @field_validator("dht_nodes")
+    @classmethod
+    def _nodes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            host, _, port = text.rpartition(":")
+            if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+                raise ValueError("must be host:port")
+        return value
+
+    @field_validator("outgoing_interfaces")
+    @classmethod
+    def _devices(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_DEVICE.fullmatch(name) and not _is_address(name) for name in value):
+            raise ValueError("must be names of network devices, such as wg0")
+        return value
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_proxy(value.get_secret_value())
+        return value
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """PROXY_URL in its parts."""
+        return None if self.proxy_url is None else parse_proxy(self.proxy_url.get_secret_value())
+
     @field_validator("admitted_networks", "refused_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,3 +151,11 @@ class Settings(kit.Settings):
             except ValueError:
                 raise ValueError("must be networks such as 10.0.0.0/8") from None
         return value
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

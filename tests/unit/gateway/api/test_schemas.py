@@ -56,7 +56,7 @@ PAIRS: list[tuple[type[BaseModel], type[Message]]] = [
     (EntitlementsView, billing_pb2.Entitlements),
     (AgentView, operators_pb2.AgentInfo),
     (AuditView, admin_pb2.AuditEntry),
-    (AttemptView, model_pb2.Attempt),
+    (OperatorAttemptView, model_pb2.Attempt),
     (WholeDeadLetterView, operators_pb2.DeadLetter),
     (DeadJobView, operators_pb2.DeadJob),
     (ReplayView, operators_pb2.ReplayDeadLetterResponse),

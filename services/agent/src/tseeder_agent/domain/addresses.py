@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tseeder_kit.hosts import points_inside
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_TRACKERS = 50
@@ -72,34 +74,63 @@ def _rule(text: str, *, refused: bool) -> Rule:
     return Rule(str(network.network_address), str(network.broadcast_address), refused)
 
 
-def usable_trackers(urls: Sequence[str]) -> list[str]:
+def is_refused(address: str, *, admitted: Iterable[str] = (), refused: Iterable[str] = ()) -> bool:
+    """Whether the filter of these rules refuses a literal address; what is none is refused."""
+    try:
+        wanted = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return True
+    verdict = False
+    for rule in filter_rules(admitted=admitted, refused=refused):
+        first, last = ipaddress.ip_address(rule.first), ipaddress.ip_address(rule.last)
+        if first.version == wanted.version and int(first) <= int(wanted) <= int(last):
+            verdict = rule.refused
+    return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Which URLs are taken beside their number and kind. `udp`: whether trackers may speak it. `by_name`: hosts that
+    are written as inside are left out, since nobody here sees the addresses (a proxy resolves names)."""
+
+    udp: bool = True
+    by_name: bool = False
+
+
+OPEN = Fence()
+
+
+def usable_trackers(urls: Sequence[str], fence: Fence = OPEN) -> list[str]:
     """At most 50 trackers that speak http, https or udp, in order, each once. WebTorrent's are not taken."""
-    return _usable(urls, TRACKER_SCHEMES, MAX_TRACKERS)
+    return _usable(urls, TRACKER_SCHEMES if fence.udp else WEB_SEED_SCHEMES, MAX_TRACKERS, fence)
 
 
-def usable_web_seeds(urls: Sequence[str]) -> list[str]:
+def usable_web_seeds(urls: Sequence[str], fence: Fence = OPEN) -> list[str]:
     """At most 10 web seeds that speak http or https, in order, each once."""
-    return _usable(urls, WEB_SEED_SCHEMES, MAX_WEB_SEEDS)
+    return _usable(urls, WEB_SEED_SCHEMES, MAX_WEB_SEEDS, fence)
 
 
-def _usable(urls: Sequence[str], schemes: frozenset[str], limit: int) -> list[str]:
+def _usable(urls: Sequence[str], schemes: frozenset[str], limit: int, fence: Fence) -> list[str]:
     found: dict[str, None] = {}
     for url in urls:
         if len(found) == limit:
             break
-        if _is_usable(url, schemes):
+        host = _host(url, schemes)
+        if host and not (fence.by_name and points_inside(host)):
             found.setdefault(url)
     return list(found)
 
 
-def _is_usable(url: str, schemes: frozenset[str]) -> bool:
+def _host(url: str, schemes: frozenset[str]) -> str:
+    """The host of a URL that can be used, else nothing."""
     if len(url) > MAX_URL_LENGTH or any(ord(letter) <= 0x20 or ord(letter) == 0x7F for letter in url):
-        return False
+        return ""
     try:
         split = urlsplit(url)
-        return split.scheme in schemes and bool(split.hostname) and (split.port is None or split.port > 0)
+        usable = split.scheme in schemes and (split.port is None or split.port > 0)
     except ValueError:
-        return False
+        return ""
+    return split.hostname or "" if usable else ""
 
 
 def usable_peers(addresses: Sequence[str]) -> list[tuple[str, int]]:

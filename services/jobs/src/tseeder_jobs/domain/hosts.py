@@ -1,70 +1,22 @@
-"""Which hosts a stranger's URL may name: trackers, web seeds and peers of magnets and torrents.
+"""Which URLs and peers of a stranger's magnet or torrent are taken.
 
-This is the first of two fences. It judges what is written, in every spelling that resolvers take (`127.1`, decimal,
-octal, hex, full-width digits, IPv4 inside IPv6); the agent's IP filter judges what a name resolves to. So a public
-name with a private address passes here and is stopped there.
+This is the first of two fences. It judges what is written (tseeder_kit.hosts); the agent's IP filter judges what a name
+resolves to. So a public name with a private address passes here and is stopped there.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from tseeder_kit.hosts import points_inside
 
 TRACKER_SCHEMES: Final = frozenset({"http", "https", "udp"})
 WEB_SEED_SCHEMES: Final = frozenset({"http", "https"})
 MAX_URL_CHARS: Final = 2048
 
-_V4_INSIDE: Final = tuple(
-    ipaddress.IPv4Network(net)
-    for net in (
-        "0.0.0.0/8",  # this host
-        "10.0.0.0/8",
-        "100.64.0.0/10",  # CGNAT
-        "127.0.0.0/8",
-        "169.254.0.0/16",  # link-local, cloud metadata
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # 6to4 relays
-        "192.168.0.0/16",
-        "198.18.0.0/15",  # benchmarks
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, broadcast
-    )
-)
-# Everything outside 2000::/3 is loopback, mapped, translated (64:ff9b::), unique local, link-local or multicast.
-_V6_GLOBAL: Final = ipaddress.IPv6Network("2000::/3")
-_V6_INSIDE: Final = tuple(
-    ipaddress.IPv6Network(net)
-    for net in (
-        "2001::/23",  # protocol assignments, Teredo among them
-        "2001:db8::/32",
-        "2002::/16",  # 6to4: an IPv4 address inside
-        "3fff::/20",  # documentation
-    )
-)
-_ADMITTED: Final = tuple(
-    ipaddress.ip_network(net)
-    for net in ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-)
-_INSIDE_SUFFIXES: Final = (
-    ".localhost",
-    ".local",
-    ".localdomain",
-    ".internal",
-    ".svc",
-    ".lan",
-    ".intranet",
-    ".home.arpa",
-)
-_NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
-_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
@@ -74,77 +26,6 @@ class Judged:
 
     taken: tuple[str, ...]
     inside: bool
-
-
-def points_inside(host: str, *, admit_private: bool = False) -> bool:
-    """Whether `host` (a name or an address, IPv6 without brackets) must not be contacted for a stranger.
-
-    `admit_private` admits loopback and private networks, for stacks and tests on one machine; never link-local.
-    What is not a well-formed host counts as inside.
-    """
-    name = unicodedata.normalize("NFKC", host).lower().rstrip(".")
-    address = _address(name)
-    if address is not None:
-        if admit_private and any(address in net for net in _ADMITTED if net.version == address.version):
-            return False
-        return _address_inside(address)
-    if not _is_name(name):
-        return True
-    if admit_private:
-        return False
-    return "." not in name or name.endswith(_INSIDE_SUFFIXES)
-
-
-def _is_name(name: str) -> bool:
-    try:
-        plain = name if name.isascii() else name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return False
-    # A last label that begins with a digit is no domain; resolvers read some of them as parts of an IPv4 address.
-    return len(plain) <= 253 and bool(_NAME.fullmatch(plain)) and plain.rpartition(".")[2][0].isalpha()
-
-
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    if ":" in name:
-        try:
-            return ipaddress.IPv6Address(name.partition("%")[0])
-        except ValueError:
-            return None
-    return _ipv4(name)
-
-
-def _ipv4(name: str) -> ipaddress.IPv4Address | None:
-    """What inet_aton makes of `name`: 1 to 4 numbers, decimal, octal (leading 0) or hex, the last one filling up."""
-    fields = name.split(".")
-    if len(fields) > 4 or not all(_NUMBER.fullmatch(field) for field in fields):
-        return None
-    if any(len(field) > 40 for field in fields):
-        return None
-    numbers = [_number(field) for field in fields]
-    if None in numbers:
-        return None
-    *head, last = [number for number in numbers if number is not None]
-    if any(number > 255 for number in head) or last >= 256 ** (4 - len(head)):
-        return None
-    value = last
-    for place, number in enumerate(head):
-        value += number << (8 * (3 - place))
-    return ipaddress.IPv4Address(value)
-
-
-def _number(field: str) -> int | None:
-    try:
-        if field.startswith("0x"):
-            return int(field[2:] or "0", 16)
-        return int(field, 8) if len(field) > 1 and field.startswith("0") else int(field)
-    except ValueError:  # 08: neither octal nor decimal
-        return None
-
-
-def _address_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv4Address):
-        return any(address in net for net in _V4_INSIDE)
-    return address not in _V6_GLOBAL or any(address in net for net in _V6_INSIDE)
 
 
 def judge_urls(urls: list[str], schemes: frozenset[str], *, keep: int, admit_private: bool) -> Judged:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import libtorrent as lt
 
 from tseeder_agent.adapters.swarm.alerts import AlertPump
+from tseeder_agent.adapters.swarm.entrance import dht_nodes, proxy_addresses
 from tseeder_agent.adapters.swarm.settings import SwarmSettings, session_params
 from tseeder_agent.adapters.swarm.torrent import Torrent, TorrentStats
 from tseeder_agent.adapters.swarm.trackers import tracker_answered, tracker_failed, tracker_warned
@@ -52,13 +53,18 @@ class Swarm:
         self._torrents: dict[lt.torrent_handle, Torrent] = {}
         self._traffic = Traffic()
         self._pump = AlertPump(session, self._handlers())
-        self._ticker = asyncio.get_running_loop().create_task(self._tick(), name="swarm-stats")
+        loop = asyncio.get_running_loop()
+        self._ticker = loop.create_task(self._tick(), name="swarm-stats")
+        self._entering = (
+            loop.create_task(self._enter_dht(), name="swarm-dht") if settings.dht and settings.udp else None
+        )
 
     @classmethod
     async def start(cls, settings: SwarmSettings) -> Swarm:
         executor = ThreadPoolExecutor(1, "libtorrent")
         loop = asyncio.get_running_loop()
-        session = await loop.run_in_executor(executor, lambda: lt.session(session_params(settings)))
+        addresses = await proxy_addresses(settings.proxy)
+        session = await loop.run_in_executor(executor, lambda: lt.session(session_params(settings, addresses)))
         swarm = cls(settings, session, executor)
         swarm._pump.start()
         return swarm
@@ -66,6 +72,8 @@ class Swarm:
     async def close(self) -> None:
         """Take every torrent out, then let the session go. That holds the GIL while trackers hang: last of all."""
         self._ticker.cancel()
+        if self._entering is not None:
+            self._entering.cancel()
         await asyncio.gather(*(torrent.remove(delete=False) for torrent in list(self._torrents.values())))
         self._pump.stop()
         await asyncio.get_running_loop().run_in_executor(self._executor, self._end)
@@ -94,12 +102,13 @@ class Swarm:
 
     async def add(self, wish: TorrentWish) -> Torrent:
         """Start to fetch. AppError `hash_in_use` if this session runs the hash already, `torrent_unusable`."""
-        params = await self._blocking(lambda: torrent_params(wish, honours_peers=self._settings.honours_peers))
+        told = self._settings
+        params = await self._blocking(lambda: torrent_params(wish, honours_peers=told.honours_peers, fence=told.fence))
         return await self._add(params, wish.folder, wish.trackers)
 
     async def add_magnet(self, wish: MetadataWish) -> Torrent:
         """Start to ask for metadata: `await torrent.metadata()`; errors as `add`."""
-        params = metadata_params(wish, honours_peers=self._settings.honours_peers)
+        params = metadata_params(wish, honours_peers=self._settings.honours_peers, fence=self._settings.fence)
         return await self._add(params, wish.folder, wish.trackers)
 
     async def resolve(self, wish: MetadataWish, *, timeout: float, seen: Callable[[Torrent], None]) -> Metadata:
@@ -134,6 +143,7 @@ class Swarm:
             self._executor,
             folder,
             trackers=trackers,
+            fence=self._settings.fence,
             flush_seconds=self._settings.flush_seconds,
             drop=self._drop,
             forget=self._forget,
@@ -173,6 +183,12 @@ class Swarm:
             if self._torrents or was_busy:  # once more after the last one has left
                 self._live.post_session_stats()
             was_busy = bool(self._torrents)
+
+    async def _enter_dht(self) -> None:
+        """Turn the DHT on, once it is known where it can be entered."""
+        nodes = await dht_nodes(self._settings)
+        pack: lt.settings_pack = {"dht_bootstrap_nodes": ",".join(nodes), "enable_dht": True}
+        await self._blocking(lambda: self._live.apply_settings(pack))
 
     # --- alerts
 

@@ -23,7 +23,7 @@ from tseeder_agent.adapters.swarm.metadata import (
 )
 from tseeder_agent.adapters.swarm.view import view_of
 from tseeder_agent.adapters.swarm.wishes import STAGED
-from tseeder_agent.domain.addresses import usable_trackers
+from tseeder_agent.domain.addresses import OPEN, Fence, usable_trackers
 from tseeder_agent.domain.evidence import TrackerBook
 from tseeder_agent.domain.piece_hashes import PieceHashes, V2Hashes
 from tseeder_agent.domain.staged import StagedLayout
@@ -87,6 +87,7 @@ class Torrent:
         folder: Path,
         *,
         trackers: Sequence[str],
+        fence: Fence = OPEN,
         flush_seconds: float,
         drop: Callable[[Torrent, int], None],
         forget: Callable[[Torrent], None],
@@ -102,7 +103,8 @@ class Torrent:
         """Peers that sent too much that was wrong."""
         self._handle = handle
         self._executor = executor
-        self._trackers = usable_trackers(trackers)
+        self._fence = fence
+        self._trackers = usable_trackers(trackers, fence)
         self._flush_seconds = flush_seconds
         self._drop = drop
         self._forget = forget
@@ -326,7 +328,7 @@ class Torrent:
 
     def add_trackers(self, urls: Sequence[str]) -> None:
         """Ask these trackers, too, as long as there are not too many; those that are known already change nothing."""
-        asked = usable_trackers([*self._trackers, *urls])
+        asked = usable_trackers([*self._trackers, *urls], self._fence)
         for tier, url in enumerate(asked[len(self._trackers) :], start=len(self._trackers)):
             self._handle.add_tracker({"url": url, "tier": tier})
         self._trackers = asked

@@ -10,7 +10,7 @@ from typing import Any
 import libtorrent as lt
 
 from tseeder_agent.adapters.swarm.settings import MAX_DEPTH, MAX_METADATA_BYTES, MAX_PIECES, MAX_TOKENS
-from tseeder_agent.domain.addresses import usable_peers, usable_trackers, usable_web_seeds
+from tseeder_agent.domain.addresses import OPEN, Fence, usable_peers, usable_trackers, usable_web_seeds
 from tseeder_kit.errors import unprocessable
 
 STAGED = "f"
@@ -59,15 +59,17 @@ class Metadata:
     peers: tuple[tuple[str, int], ...] = ()
 
 
-def torrent_params(wish: TorrentWish, *, honours_peers: bool) -> lt.add_torrent_params:
+def torrent_params(wish: TorrentWish, *, honours_peers: bool, fence: Fence = OPEN) -> lt.add_torrent_params:
     """Raises AppError `torrent_unusable` if libtorrent refuses what jobs accepted."""
     layers = b"12:piece layers" + wish.piece_layers if wish.piece_layers else b""
     limits: Any = {
-        "max_buffer_size": MAX_METADATA_BYTES * 4,
         "max_pieces": MAX_PIECES,
-        "max_decode_depth": MAX_DEPTH,
-        "max_decode_tokens": MAX_TOKENS,
+        # libtorrent counts otherwise than jobs: the dictionary around it, one level less, and each container's end.
+        "max_decode_depth": MAX_DEPTH + 2,
+        "max_decode_tokens": MAX_TOKENS * 2,
     }
+    if len(wish.info) > MAX_METADATA_BYTES:  # `max_buffer_size` is not looked at for bytes in memory
+        raise unprocessable("torrent_unusable", f"An info dictionary may have {MAX_METADATA_BYTES} bytes at most.")
     try:
         params: lt.add_torrent_params = lt.load_torrent_buffer(b"d4:info" + wish.info + layers + b"e", limits)
     except RuntimeError as exc:
@@ -84,8 +86,8 @@ def torrent_params(wish: TorrentWish, *, honours_peers: bool) -> lt.add_torrent_
     if any(links):
         params.file_priorities = [0 if link else 4 for link in links]
     params.piece_priorities = list(wish.priorities)
-    params.url_seeds = usable_web_seeds(wish.web_seeds)
-    _aim(params, wish.trackers, wish.peers if honours_peers else ())
+    params.url_seeds = usable_web_seeds(wish.web_seeds, fence)
+    _aim(params, usable_trackers(wish.trackers, fence), wish.peers if honours_peers else ())
     params.peers = [*params.peers, *wish.known_peers]
     params.banned_peers = list(wish.banned)
     params.flags |= lt.torrent_flags.sequential_download
@@ -96,7 +98,7 @@ def torrent_params(wish: TorrentWish, *, honours_peers: bool) -> lt.add_torrent_
     return params
 
 
-def metadata_params(wish: MetadataWish, *, honours_peers: bool) -> lt.add_torrent_params:
+def metadata_params(wish: MetadataWish, *, honours_peers: bool, fence: Fence = OPEN) -> lt.add_torrent_params:
     """A torrent that fetches its metadata and nothing else."""
     hashes: list[lt.sha1_hash | lt.sha256_hash] = []
     if wish.info_hash_v1:
@@ -106,13 +108,13 @@ def metadata_params(wish: MetadataWish, *, honours_peers: bool) -> lt.add_torren
     params = lt.add_torrent_params()
     params.info_hashes = lt.info_hash_t(*hashes)
     params.save_path = str(wish.folder)
-    _aim(params, wish.trackers, wish.peers if honours_peers else ())
+    _aim(params, usable_trackers(wish.trackers, fence), wish.peers if honours_peers else ())
     params.flags |= lt.torrent_flags.default_dont_download
     return params
 
 
 def _aim(params: lt.add_torrent_params, trackers: Sequence[str], peers: Sequence[str]) -> None:
-    params.trackers = usable_trackers(trackers)
+    params.trackers = list(trackers)
     params.tracker_tiers = list(range(len(params.trackers)))
     params.peers = usable_peers(peers)
     # Added to what is there: `apply_ip_filter` is among the defaults.

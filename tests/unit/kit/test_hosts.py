@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tseeder_jobs.domain.hosts import points_inside
+from tseeder_kit.hosts import points_inside
 
 INSIDE = """
 127.0.0.1 127.1 127.0.1 2130706433 0x7f000001 0X7F.1 017700000001 0177.0.0.1 127.0.0.1. 0 0.0.0.0 10.1.2.3 10.1
