@@ -500,4 +500,4 @@ def _run(machine: type[LeaseMachine]) -> None:
         seed = secrets.randbits(64) if SEED == "new" else int(SEED)
         machine = hypothesis.seed(seed)(machine)
         print(f"MACHINE_SEED={seed}")
-    run_state_machine_as_test(machine, settings=settings)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=settings)

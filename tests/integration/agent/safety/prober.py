@@ -44,7 +44,12 @@ async def main(folder: Path) -> None:
         while words := (await lines.readline()).decode().split():
             if words[0] == "trackers":
                 torrents[words[1]].add_trackers(words[2:])
-            print(json.dumps({name: each.tracker_problem for name, each in torrents.items()}), flush=True)
+            print(json.dumps({name: _problem(each) for name, each in torrents.items()}), flush=True)
+
+
+def _problem(torrent: Torrent) -> str:
+    """What the first tracker that does not work said."""
+    return next((each.message for each in torrent.trackers.seen() if each.message), "")
 
 
 def _settings(told: dict[str, Any]) -> dict[str, Any]:

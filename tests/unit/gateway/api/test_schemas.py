@@ -15,7 +15,7 @@ from tseeder.auth.v1 import auth_pb2
 from tseeder.billing.v1 import billing_pb2
 from tseeder.jobs.v1 import jobs_pb2, model_pb2, operators_pb2
 from tseeder_gateway.api.schemas.accounts import ROLES, ApiKeyView, LogInBody, NewApiKeyBody, RoleName, UserView
-from tseeder_gateway.api.schemas.attempts import AttemptView
+from tseeder_gateway.api.schemas.attempts import AttemptView, OperatorAttemptView
 from tseeder_gateway.api.schemas.dead_letters import DeadJobView, ReplayView, WholeDeadLetterView
 from tseeder_gateway.api.schemas.diagnosis import (
     VERDICTS,

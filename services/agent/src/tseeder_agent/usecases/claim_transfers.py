@@ -86,6 +86,6 @@ def _room(ctx: Context) -> int:
 
 
 def _start(ctx: Context, claimed: Claimed, timing: Timing, sent_at: float, trace: TraceContext | None) -> None:
-    run = Run(claimed.lease, Tenure(timing.self_stop_seconds, sent_at), claimed.disk_reserved, trace)
+    run = Run(claimed.lease, Tenure(timing.self_stop_seconds, sent_at), claimed.disk_reserved, trace=trace)
     task = asyncio.create_task(run_transfer(ctx, run), name=f"transfer-{claimed.lease.transfer_id}")
     ctx.fleet.add(run, task)

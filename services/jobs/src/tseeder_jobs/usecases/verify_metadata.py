@@ -3,10 +3,10 @@ is shared with, and which transfer goes on."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, MetadataVerdict
+from tseeder_jobs.domain.failures import LeaseEnd
 from tseeder_jobs.domain.rows import Reason, TorrentRow, TransferRow
 from tseeder_jobs.domain.states import TransferState
 from tseeder_jobs.domain.torrent import Metainfo
@@ -125,9 +125,7 @@ async def _verify(
         # Two magnets, of one hash each, turn out to be one torrent that their users do not share: nobody could know
         # when this agent claimed both. Claims know from now on.
         why = Reason("hash_in_use", "This agent runs the same torrent under its other hash.")
-        await requeue(
-            ctx, tx, after, bell, reason=None, outcome="released", not_before=timedelta(0), spends_attempt=False
-        )
+        await requeue(ctx, tx, after, bell, end=LeaseEnd(None), outcome="released")
         return MetadataVerdict(proceed=False, reason=why), None
     return verdict, after
 
