@@ -97,6 +97,7 @@ TAGS: Final = [
     {"name": "me", "description": "The caller's own account and API keys."},
     {"name": "jobs", "description": "What is fetched: one torrent, or some of its files, for one user."},
     {"name": "files", "description": "What was fetched: to look at, to download, to give up."},
+    {"name": "cache", "description": "What is stored already, before anything is submitted."},
     {"name": "usage", "description": "Plans, and what is used of the caller's."},
     {"name": "admin", "description": "Operators' views and verbs; verbs are audited."},
 ]
