@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.integration.agent.conftest import Start
+import pytest
+
+from tests.integration.agent.conftest import CALM, Start
 from tests.integration.agent.heirs import estate_of, received_bytes
 from tests.integration.agent.proxy import proxy
 from tests.integration.agent.test_s3 import as_jobs
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import Working, assert_stored, completed, listening, reason_code
-from tests.integration.jobs.running import Service, eventually
+from tests.integration.jobs.running import Service, World, eventually, running
 from tests.integration.jobs.test_drain import drain
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.clock import boottime
+from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import MIB, FileSpec
 
@@ -28,6 +31,13 @@ RATE = 5 * MIB
 HAND_OVER = 2.0
 IN_FLIGHT = 4 * 5 * MIB
 """What may be lost at one stop of one agent: the parts of its window, and what comes in while it stops."""
+
+
+@pytest.fixture(scope="module")
+async def module_jobs(agent_world: World) -> AsyncIterator[Service]:
+    """With leases that no agent loses because the machine is busy."""
+    async with running(agent_world, rpc_port=Ports().pick("jobs"), **CALM) as service:
+        yield service
 
 
 async def holds(jobs: Service, agent: Working, count: int) -> bool:
