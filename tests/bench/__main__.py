@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from tests.bench import ingest, report, rest
+from tests.bench import claims, ingest, report, rest
 from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, read, write
 from tseeder_stack.errors import StackError
 
-BENCHES = (rest.NAME, ingest.NAME)
+BENCHES = (rest.NAME, ingest.NAME, claims.NAME)
 
 
 def main() -> int:
@@ -39,6 +39,8 @@ def main() -> int:
 def _run(name: str, *, quick: bool) -> Result:
     if name == ingest.NAME:
         found = ingest.run((16, 32, 64), rounds=1) if quick else ingest.run()
+    elif name == claims.NAME:
+        found = claims.run(claims.QUICK, rounds=1, claims=20) if quick else claims.run()
     else:
         found = rest.run(rounds=1, rest_seconds=2) if quick else rest.run()
     if quick:
