@@ -6,33 +6,38 @@ from typing import Final
 
 import asyncpg
 
-# Users, torrents and transfers get ids that follow from their numbers: user n has md5('user n').
-USAGE: Final = """
+
+def _id(number: str) -> str:
+    """The id of the row of that number. They come in order, as UUIDv7 do."""
+    return f"lpad(to_hex({number}), 32, '0')::uuid"
+
+
+# $1: how many transfers; $2: of how many users, or info-hashes.
+USAGE: Final = f"""
 INSERT INTO jobs.usage (user_id, live_jobs, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority)
-SELECT md5('user ' || n)::uuid, $1 / $2, 'bench', 2000000, 1000000, 1 << 40, 0 FROM generate_series(0, $2 - 1) n
+SELECT {_id("n")}, $1 / $2, 'bench', 2000000, 1000000, 1000000000000, 0 FROM generate_series(0, $2 - 1) n
 """
-TORRENTS: Final = """
+TORRENTS: Final = f"""
 INSERT INTO jobs.torrents (torrent_id, scope_user_id)
-SELECT md5('torrent ' || n)::uuid, md5('user ' || n % $2)::uuid FROM generate_series(0, $1 - 1) n
+SELECT {_id("n")}, {_id("n % $2")} FROM generate_series(0, $1 - 1) n
 """
-MAGNETS: Final = """
+MAGNETS: Final = f"""
 INSERT INTO jobs.magnet_hashes (torrent_id, kind, digest_index, index_key_version, digest_ciphertext, key_id)
-SELECT md5('torrent ' || n)::uuid, 'v1', sha256(int8send(n % $2)), 1, '\\x00', 'bench' FROM generate_series(0, $1 - 1) n
+SELECT {_id("n")}, 'v1', sha256(int8send(n % $2)), 1, '\\x00', 'bench' FROM generate_series(0, $1 - 1) n
 """
-TRANSFERS: Final = """
+TRANSFERS: Final = f"""
 INSERT INTO jobs.transfers (transfer_id, torrent_id, state, payer_user_id, not_before, queued_at)
-SELECT md5('transfer ' || n)::uuid, md5('torrent ' || n)::uuid, 'queued', md5('user ' || n % $2)::uuid, at, at
+SELECT {_id("n")}, {_id("n")}, 'queued', {_id("n % $2")}, at, at
 FROM generate_series(0, $1 - 1) n, LATERAL (SELECT now() - interval '1 hour' + n * interval '1 ms' AS at) a
 """
-JOBS: Final = """
+JOBS: Final = f"""
 INSERT INTO jobs.jobs (job_id, user_id, torrent_id, transfer_id, state, source_kind, source_ciphertext, key_id)
-SELECT md5('job ' || n)::uuid, md5('user ' || n % $2)::uuid, md5('torrent ' || n)::uuid, md5('transfer ' || n)::uuid,
-       'queued', 'magnet', '\\x00', 'bench'
+SELECT {_id("n")}, {_id("n % $2")}, {_id("n")}, {_id("n")}, 'queued', 'magnet', '\\x00', 'bench'
 FROM generate_series(0, $1 - 1) n
 """
 LANES: Final = """
 INSERT INTO jobs.lanes (payer_user_id, running_limit, priority, queued_at, only_digest)
-SELECT t.payer_user_id, 1000000, 0, min(t.queued_at), CASE WHEN count(*) = 1 THEN min(m.digest_index) END
+SELECT t.payer_user_id, 1000000, 0, min(t.queued_at), CASE WHEN count(*) = 1 THEN (array_agg(m.digest_index))[1] END
 FROM jobs.transfers t JOIN jobs.magnet_hashes m USING (torrent_id) GROUP BY t.payer_user_id
 """
 

@@ -15,7 +15,7 @@ from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.usecases import claim_transfers
+from tseeder_jobs.store import lanes
 from tseeder_kit.errors import Kind
 from tseeder_pg import connection, open_pool
 from tseeder_stack.s3 import S3Server
@@ -301,7 +301,7 @@ async def test_the_reaper_waits_one_lease_after_an_outage(
 
 async def test_a_crowd_of_one_magnet_hides_no_other_work(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
     crowded, other = await sample(1000), await sample(1000)
-    for _ in range(claim_transfers.CANDIDATES + 2):
+    for _ in range(lanes.CANDIDATES + 2):
         await jobs.user().submit(magnet=crowded.magnet())
     job = await jobs.user().submit(torrent=other.torrent.read_bytes())
     played = await agent()

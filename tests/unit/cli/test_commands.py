@@ -25,6 +25,7 @@ COMMANDS = (
         "whoami",
         "key",
         "rename",
+        "priority",
         "rm",
         "usage",
         "files",
