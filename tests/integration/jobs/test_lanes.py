@@ -12,11 +12,10 @@ import pytest
 from tests.faults.invariants import lanes_kept
 from tests.integration.jobs.conftest import MakeAgent, MakeSample
 from tests.integration.jobs.playing import Agent
-from tests.integration.jobs.running import Service, User, eventually
+from tests.integration.jobs.running import Service, User
 from tests.integration.jobs.test_quota import on_plan
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.store import lanes
 from tseeder_kit.errors import AppError
 from tseeder_pg import connection
 from tseeder_testkit import raw_torrents as raw
@@ -194,38 +193,3 @@ async def test_what_was_put_off_takes_its_place_when_it_is_due(jobs: Service, ag
     assert await played.claim(limit=5) == []
     again = await played.claim_one()  # nobody did anything meanwhile: time alone brought it back
     assert again.transfer_id == await jobs.transfer_of(older)
-
-
-async def test_a_crowd_larger_than_all_pages_hides_nothing(
-    jobs: Service, agent: MakeAgent, sample: MakeSample
-) -> None:
-    torrent = await sample(1000)
-    crowd = [jobs.user() for _ in range(lanes.PAGE + 20)]
-    played = await agent()
-    leader = jobs.user()
-    await leader.submit(magnet=torrent.magnet())
-    lease = await played.claim_one()
-    for start in range(0, len(crowd), 20):
-        await asyncio.gather(*(user.submit(magnet=torrent.magnet()) for user in crowd[start : start + 20]))
-    behind, late = jobs.user(), jobs.user()
-    job = await behind.submit(torrent=some_torrent())
-    mixed = await crowd[-1].submit(torrent=some_torrent())  # the other one of a lane whose first is of the crowd
-    last = await late.submit(magnet=some_magnet())
-    got = {each.lease.transfer_id for each in await played.claim(limit=10)}
-    assert got == {await jobs.transfer_of(each) for each in (job, mixed, last)}
-    await played.release(lease)
-
-
-async def test_a_crowd_that_does_not_fit_hides_nothing_for_long(jobs: Service, agent: MakeAgent) -> None:
-    for _ in range(lanes.PAGE + 5):
-        await jobs.user().submit(torrent=raw.torrent(raw.v1_single(f"large {uuid.uuid4()}", 1_000_000)))
-    small = await jobs.user().submit(torrent=some_torrent())
-    played = await agent()
-    got: list[str] = []
-
-    async def claimed() -> bool:
-        got.extend(each.lease.transfer_id for each in await played.claim(disk=5000))
-        return bool(got)
-
-    await eventually(claimed)
-    assert got == [await jobs.transfer_of(small)]

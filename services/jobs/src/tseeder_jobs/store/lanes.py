@@ -38,46 +38,47 @@ held AS MATERIALIZED (
     UNION SELECT digest_index FROM magnet_hashes JOIN held USING (torrent_id)
 )"""
 
-# Of one lane `l`, in its own order: what is due, fits, and is nothing that the agent runs. IN, since it is hashed.
+# Of one lane `l`, in its own order: what is due, fits, and is nothing that the agent runs. Counts, since they are asked
+# transfer by transfer: EXISTS may be turned around, and then reads all that a crowd's digest is of.
 _takeable = f"""
 SELECT * FROM (
     SELECT t.transfer_id, t.torrent_id, t.priority AS plan_priority, t.disk_needed_bytes FROM transfers t
     WHERE t.payer_user_id = l.payer_user_id AND t.state = 'queued' AND t.not_before <= statement_timestamp()
     ORDER BY t.priority DESC, t.own_priority DESC, t.queued_at, t.transfer_id LIMIT {DEPTH}) t
 WHERE t.disk_needed_bytes <= $2
-  AND NOT EXISTS (SELECT 1 FROM torrent_hashes h WHERE h.torrent_id = t.torrent_id
-                  AND h.digest_index IN (SELECT digest_index FROM digests))
-  AND NOT EXISTS (SELECT 1 FROM magnet_hashes m WHERE m.torrent_id = t.torrent_id
-                  AND m.digest_index IN (SELECT digest_index FROM digests))
+  AND (SELECT count(*) FROM torrent_hashes h WHERE h.torrent_id = t.torrent_id
+       AND h.digest_index = ANY (ARRAY(SELECT digest_index FROM digests))) = 0
+  AND (SELECT count(*) FROM magnet_hashes m WHERE m.torrent_id = t.torrent_id
+       AND m.digest_index = ANY (ARRAY(SELECT digest_index FROM digests))) = 0
 LIMIT {EACH}
 """
-
-_order = "-l.priority, l.running, l.queued_at, l.payer_user_id"
-
 
 def _walking(after: str) -> str:
     """One page of lanes in order, from a place on, and what can be taken from them. Each row says where it stands; a
     last one, without a transfer, where the page ended, if lanes may follow it."""
     return f"""
 WITH {_digests}, page AS MATERIALIZED (
-    SELECT payer_user_id, priority, running, queued_at, only_digest FROM lanes
+    SELECT -priority AS negated, running, queued_at, payer_user_id, only_digest FROM lanes
     WHERE {_open} {after} ORDER BY -priority, running, queued_at, payer_user_id LIMIT {PAGE}
+), lane AS (
+    SELECT * FROM page WHERE only_digest IS NULL OR only_digest NOT IN (SELECT digest_index FROM digests)
+    ORDER BY negated, running, queued_at, payer_user_id
 ), found AS (
-    SELECT t.transfer_id, l.payer_user_id, t.plan_priority, l.priority, l.running, l.queued_at
-    FROM (SELECT * FROM page ORDER BY -priority, running, queued_at, payer_user_id) l
-    CROSS JOIN LATERAL ({_takeable}) t
-    WHERE l.only_digest IS NULL OR l.only_digest NOT IN (SELECT digest_index FROM digests)
-    ORDER BY {_order} LIMIT {CANDIDATES}
+    SELECT t.transfer_id, l.payer_user_id, t.plan_priority, l.negated, l.running, l.queued_at
+    FROM lane l CROSS JOIN LATERAL ({_takeable}) t
+    ORDER BY l.negated, l.running, l.queued_at, l.payer_user_id LIMIT {CANDIDATES}
 )
 SELECT * FROM found
 UNION ALL
-(SELECT NULL, payer_user_id, priority, priority, running, queued_at FROM page
- ORDER BY -priority, running, queued_at, payer_user_id OFFSET {PAGE - 1})
+(SELECT NULL, payer_user_id, NULL, negated, running, queued_at FROM page
+ ORDER BY negated, running, queued_at, payer_user_id OFFSET {PAGE - 1})
 """
 
 
 WALK: Final = _walking("")
 WALK_ON: Final = _walking("AND (-priority, running, queued_at, payer_user_id) > ($3, $4, $5, $6)")
+
+_beyond_all = f"'\\x{'ff' * 65}'::bytea"  # no digest has so many bytes
 
 # Level by level (of plan priority and running), and in each between the digests that the agent runs: a few look-ups
 # in lanes_by_digest for each gap, however many lanes lie in the crowds between.
@@ -89,19 +90,19 @@ WITH RECURSIVE {_digests}, levels AS (
         SELECT -priority AS negated, running FROM lanes
         WHERE {_open} AND (-priority, running) > (v.negated, v.running) ORDER BY -priority, running LIMIT 1) n
 ), gaps AS MATERIALIZED (
-    SELECT above, lead(above) OVER (ORDER BY above) AS below
+    SELECT above, lead(above, 1, {_beyond_all}) OVER (ORDER BY above) AS below
     FROM (SELECT ''::bytea AS above UNION SELECT digest_index FROM digests) AS bounds
 )
-SELECT t.transfer_id, l.payer_user_id, t.plan_priority, l.priority, l.running, l.queued_at
+SELECT t.transfer_id, l.payer_user_id, t.plan_priority, v.running
 FROM levels v CROSS JOIN LATERAL (
-    (SELECT payer_user_id, priority, running, queued_at FROM lanes
+    (SELECT payer_user_id FROM lanes
      WHERE {_open} AND -priority = v.negated AND running = v.running AND only_digest IS NULL
      ORDER BY queued_at, payer_user_id LIMIT {CANDIDATES})
     UNION ALL
     (SELECT b.* FROM gaps g CROSS JOIN LATERAL (
-        SELECT payer_user_id, priority, running, queued_at FROM lanes
+        SELECT payer_user_id FROM lanes
         WHERE {_open} AND -priority = v.negated AND running = v.running
-          AND only_digest > g.above AND (g.below IS NULL OR only_digest < g.below)
+          AND only_digest > g.above AND only_digest < g.below
         ORDER BY only_digest, queued_at, payer_user_id LIMIT {CANDIDATES}) b)) l
 CROSS JOIN LATERAL ({_takeable}) t
 LIMIT {CANDIDATES}
@@ -132,7 +133,7 @@ async def walk(
     else:
         rows = await tx.fetch(WALK_ON, agent_id, disk_free_bytes, *after)
     ends = [row for row in rows if row["transfer_id"] is None]
-    place = (-ends[0]["priority"], ends[0]["running"], ends[0]["queued_at"], ends[0]["payer_user_id"]) if ends else None
+    place = (ends[0]["negated"], ends[0]["running"], ends[0]["queued_at"], ends[0]["payer_user_id"]) if ends else None
     return _ranked(row for row in rows if row["transfer_id"] is not None), place
 
 

@@ -163,7 +163,7 @@ class Wish:
     payer_user_id: UUID | None  # of the oldest unpaused job
     priority: int
     own_priority: int  # the highest of the payer's unpaused jobs
-    missing_bytes: int  # selected by an unpaused job, not stored
+    disk_bytes: int  # of all pieces on which a file lies that an unpaused job selected and that is not stored
     missing_files: int
 
 
@@ -174,11 +174,17 @@ WITH live AS (
 ), payer AS (
     SELECT user_id FROM live WHERE state <> 'paused' ORDER BY job_id LIMIT 1
 ), missing AS (
-    SELECT e.size_bytes FROM entries e
+    SELECT e.piece_offset / t.piece_length AS first, (e.piece_offset + e.size_bytes - 1) / t.piece_length AS last,
+           t.piece_length, t.piece_space_bytes
+    FROM entries e JOIN torrents t USING (torrent_id)
     WHERE EXISTS (SELECT 1 FROM files f JOIN live USING (job_id)
                   WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND live.state <> 'paused')
       AND e.torrent_id = (SELECT torrent_id FROM transfers WHERE transfer_id = $1)
       AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
+), pieces AS (
+    SELECT greatest(last - greatest(first, lag(last) OVER (ORDER BY first, last) + 1) + 1, 0) AS new_ones,
+           piece_length, piece_space_bytes
+    FROM missing
 )
 SELECT count(*) FILTER (WHERE state <> 'paused') AS unpaused,
        count(*) FILTER (WHERE state = 'paused') AS paused,
@@ -186,7 +192,8 @@ SELECT count(*) FILTER (WHERE state <> 'paused') AS unpaused,
        COALESCE(max(priority) FILTER (WHERE state <> 'paused'), 0) AS priority,
        COALESCE(max(own_priority) FILTER (WHERE state <> 'paused' AND user_id = (SELECT user_id FROM payer)), 0)
            AS own_priority,
-       (SELECT COALESCE(sum(size_bytes), 0)::bigint FROM missing) AS missing_bytes,
+       (SELECT COALESCE(least(sum(new_ones) * min(piece_length), min(piece_space_bytes)), 0)::bigint FROM pieces)
+           AS disk_bytes,
        (SELECT count(*) FROM missing) AS missing_files
 FROM live
 """
@@ -209,7 +216,7 @@ WHERE transfer_id = $1 RETURNING wanted_version
 async def set_wish(tx: Tx, transfer_id: UUID, wish: Wish, *, payer_user_id: UUID, changed: bool) -> int:
     """Write who pays and what is needed; `changed`: what is wanted is another than before. Answers the version."""
     rank = wish.priority, wish.own_priority
-    return int(await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, *rank, wish.missing_bytes))
+    return int(await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, *rank, wish.disk_bytes))
 
 
 LOCK_CLAIMABLE: Final = f"""
