@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import asyncpg
 
-
-def _id(number: str) -> str:
-    """The id of the row of that number. They come in order, as UUIDv7 do."""
-    return f"lpad(to_hex({number}), 32, '0')::uuid"
-
-
-# $1: how many transfers; $2: of how many users, or info-hashes.
-USAGE: Final = f"""
+# $1: how many transfers; $2: of how many users, or info-hashes; <n>: the id of row n. Ids come in order, as UUIDv7 do.
+USAGE: Final = """
 INSERT INTO jobs.usage (user_id, live_jobs, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority)
-SELECT {_id("n")}, $1 / $2, 'bench', 2000000, 1000000, 1000000000000, 0 FROM generate_series(0, $2 - 1) n
+SELECT <n>, $1 / $2, 'bench', 2000000, 1000000, 1000000000000, 0 FROM generate_series(0, $2 - 1) n
 """
-TORRENTS: Final = f"""
+TORRENTS: Final = """
 INSERT INTO jobs.torrents (torrent_id, scope_user_id)
-SELECT {_id("n")}, {_id("n % $2")} FROM generate_series(0, $1 - 1) n
+SELECT <n>, <n % $2> FROM generate_series(0, $1 - 1) n
 """
-MAGNETS: Final = f"""
+MAGNETS: Final = """
 INSERT INTO jobs.magnet_hashes (torrent_id, kind, digest_index, index_key_version, digest_ciphertext, key_id)
-SELECT {_id("n")}, 'v1', sha256(int8send(n % $2)), 1, '\\x00', 'bench' FROM generate_series(0, $1 - 1) n
+SELECT <n>, 'v1', sha256(int8send(n % $2)), 1, '\\x00', 'bench' FROM generate_series(0, $1 - 1) n
 """
-TRANSFERS: Final = f"""
+TRANSFERS: Final = """
 INSERT INTO jobs.transfers (transfer_id, torrent_id, state, payer_user_id, not_before, queued_at)
-SELECT {_id("n")}, {_id("n")}, 'queued', {_id("n % $2")}, at, at
+SELECT <n>, <n>, 'queued', <n % $2>, at, at
 FROM generate_series(0, $1 - 1) n, LATERAL (SELECT now() - interval '1 hour' + n * interval '1 ms' AS at) a
 """
-JOBS: Final = f"""
+JOBS: Final = """
 INSERT INTO jobs.jobs (job_id, user_id, torrent_id, transfer_id, state, source_kind, source_ciphertext, key_id)
-SELECT {_id("n")}, {_id("n % $2")}, {_id("n")}, {_id("n")}, 'queued', 'magnet', '\\x00', 'bench'
+SELECT <n>, <n % $2>, <n>, <n>, 'queued', 'magnet', '\\x00', 'bench'
 FROM generate_series(0, $1 - 1) n
 """
 LANES: Final = """
@@ -63,4 +58,5 @@ async def fill(admin_url: str, transfers: int, users: int, digests: int | None =
 
 def _with(sql: str, transfers: int, second: int) -> str:
     """Numbers in place of $1 and $2: their types are then those that generate_series wants."""
+    sql = re.sub(r"<(n[^>]*)>", r"lpad(to_hex(\1), 32, '0')::uuid", sql)
     return sql.replace("$1", str(transfers)).replace("$2", str(second))

@@ -6,6 +6,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 import pytest
 
@@ -41,7 +42,7 @@ class Walk:
 
     def __init__(self, service: Service, seed: int, users: list[User], agents: list[Agent], sample: Sample) -> None:
         self._service = service
-        self._random = random.Random(seed)  # noqa: S311 - to be repeated
+        self._random = random.Random(seed)
         self._users, self._agents, self._sample = users, agents, sample
         self._jobs: list[tuple[User, model.Job]] = []
         self._leases: list[tuple[Agent, pb.LeaseRef]] = []
@@ -59,7 +60,7 @@ class Walk:
 
     async def _submit(self) -> None:
         user = self._random.choice(self._users)
-        source = self._random.choice(
+        source: dict[str, Any] = self._random.choice(
             [
                 {"torrent": some_torrent()},
                 {"torrent": self._random.choice(self._shared)},  # join
@@ -119,7 +120,7 @@ class Walk:
             user, job = self._jobs.pop(self._random.randrange(len(self._jobs)))
             await user.delete(job)
 
-    _verbs: dict[Callable[[Walk], Awaitable[None]], int] = {
+    _verbs: ClassVar[dict[Callable[[Walk], Awaitable[None]], int]] = {
         _submit: 8,
         _claim: 6,
         _release: 3,

@@ -40,7 +40,12 @@ _MULTIPART: Final[dict[str, Any]] = {
             "priority": {"type": "string", "enum": ["low", "normal", "high"]},
         },
     },
-    "example": {"torrent": "d4:infod...ee", "name": "netinst", "selection": '{"file_indexes": [0, 2]}', "priority": "high"},
+    "example": {
+        "torrent": "d4:infod...ee",
+        "name": "netinst",
+        "selection": '{"file_indexes": [0, 2]}',
+        "priority": "high",
+    },
 }
 
 

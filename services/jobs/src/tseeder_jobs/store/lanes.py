@@ -53,6 +53,7 @@ WHERE t.disk_needed_bytes <= $2
 LIMIT {EACH}
 """
 
+
 def _walking(after: str) -> str:
     """One page of lanes in order, from a place on, and what can be taken from them. Each row says where it stands; a
     last one, without a transfer, where the page ended, if lanes may follow it."""
