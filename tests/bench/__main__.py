@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from tests.bench import crowd, ingest, loads, report, rest
+from tests.bench import claims, crowd, ingest, loads, report, rest
 from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, read, write
 from tseeder_stack.errors import StackError
 
-BENCHES = (rest.NAME, ingest.NAME, loads.NAME, crowd.NAME)
+BENCHES = (rest.NAME, ingest.NAME, loads.NAME, crowd.NAME, claims.NAME)
 
 
 def main() -> int:
@@ -43,6 +43,8 @@ def _run(name: str, *, quick: bool) -> Result:
         found = loads.run(loads.Sizes(40, 8, 32), rounds=1) if quick else loads.run()
     elif name == crowd.NAME:
         found = crowd.run(transfers=10, each_mib=2, rounds=1) if quick else crowd.run()
+    elif name == claims.NAME:
+        found = claims.run(claims.QUICK, rounds=1, claims=20) if quick else claims.run()
     else:
         found = rest.run(rounds=1, rest_seconds=2) if quick else rest.run()
     if quick:

@@ -19,10 +19,12 @@ DRAWN: Final = {
     "ingest": ("limit, ", "tseeder, ", "aria2c, then", "transmission, then"),
     "rest": ("at rest: gateway, R", "at rest: auth, R", "at rest: jobs, R", "at rest: billing, R", "at rest: admin, R",
              "at rest: agent-1, R"),
+    "claims": ("claims, ",),
 }  # fmt: skip
 TITLES: Final = {
     "ingest": "Seconds to store one file over 1 Gbit/s (bars: median; ticks: each run)",
     "rest": "MiB of resident memory at rest",
+    "claims": "Claims a second, by what is queued (bars: median; ticks: each run)",
 }
 
 

@@ -9,19 +9,24 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Wanted:
-    """A figure is met if it is at most `most`."""
+    """A figure is met if it is at most `bound`, or, with `least`, at least that."""
 
-    most: float
+    bound: float
     what: str
     unit: str = ""
+    least: bool = False
 
     def met(self, seen: float) -> bool:
         """Whether `seen` is good enough."""
-        return seen <= self.most
+        return seen >= self.bound if self.least else seen <= self.bound
 
     def verdict(self, seen: float) -> str:
         """ "met", or by how much it is missed."""
-        return "met" if self.met(seen) else f"missed by {(seen / self.most - 1) * 100:.0f} %"
+        return "met" if self.met(seen) else f"missed by {abs(seen / self.bound - 1) * 100:.0f} %"
+
+    def asked(self) -> str:
+        """The bound in words: "<= 0.9 MiB"."""
+        return f"{'>=' if self.least else '<='} {self.bound:g} {self.unit}".strip()
 
 
 WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
@@ -46,5 +51,8 @@ WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
         "warm_up_s": Wanted(10, "`make up` on an existing state, to ready", "s"),
         "service_mib": Wanted(90, "the largest service but the agent, at rest", "MiB"),
         "agent_mib": Wanted(120, "the agent, at rest", "MiB"),
+    },
+    "claims": {
+        "claims": Wanted(0.9, "claims a second with 1,000,000 queued, by those with 1,000", least=True),
     },
 }

@@ -32,6 +32,7 @@ async def violations(
     """
     async with _connected(jobs_url) as held:
         found = [*await i1_jobs(held, accepted, deleted), *await i4_usage(held), *await i5_epochs(held)]
+        found += await lanes_kept(held)
         if s3 is not None:
             found += await i3_owners(held, s3)
             found += await i2_contents(held, s3, contents or {})
@@ -119,6 +120,46 @@ _USAGE_SQL = {
     "I4: the count of live jobs is wrong": """
         SELECT u.user_id FROM usage u
         WHERE u.live_jobs <> (SELECT count(*) FROM jobs j WHERE j.user_id = u.user_id AND j.finished_at IS NULL)""",
+}
+
+
+async def lanes_kept(held: Connection) -> list[str]:
+    """Each payer's lane is what a recount of his transfers says; one that is due is looked at when somebody claims."""
+    return await _told(held, _LANES_SQL)
+
+
+_LANES_SQL = {
+    "lanes: who has queued or running transfers has no lane": """
+        SELECT t.payer_user_id FROM transfers t LEFT JOIN lanes l USING (payer_user_id)
+        WHERE t.state IN ('queued', 'resolving', 'downloading', 'storing') AND l.payer_user_id IS NULL""",
+    "lanes: what runs, or may run, is counted wrong": """
+        SELECT l.payer_user_id FROM lanes l LEFT JOIN usage u ON u.user_id = l.payer_user_id
+        WHERE (l.running, l.running_limit) IS DISTINCT FROM (
+            (SELECT count(*)::int FROM transfers t WHERE t.payer_user_id = l.payer_user_id
+               AND t.state IN ('resolving', 'downloading', 'storing')),
+            COALESCE(u.running_limit, 0))""",
+    "lanes: one stands in a wrong place": """
+        SELECT l.payer_user_id FROM lanes l LEFT JOIN LATERAL (
+            SELECT t.priority, t.queued_at FROM transfers t
+            WHERE t.payer_user_id = l.payer_user_id AND t.state = 'queued' AND t.not_before <= statement_timestamp()
+            ORDER BY t.priority DESC, t.own_priority DESC, t.queued_at, t.transfer_id LIMIT 1) first_one ON true
+        WHERE (l.due_at IS NULL OR l.due_at > statement_timestamp())
+          AND (l.priority, l.queued_at) IS DISTINCT FROM (first_one.priority, first_one.queued_at)""",
+    "lanes: what was put off is not looked for in time": """
+        SELECT l.payer_user_id FROM lanes l
+        WHERE l.due_at IS DISTINCT FROM (
+            SELECT min(t.not_before) FROM transfers t WHERE t.payer_user_id = l.payer_user_id
+              AND t.state = 'queued' AND t.not_before > statement_timestamp())
+          AND (l.due_at IS NULL OR l.due_at > statement_timestamp())""",
+    "lanes: an only info-hash is not the only one": """
+        SELECT l.payer_user_id FROM lanes l
+        WHERE l.only_digest IS NOT NULL AND (l.due_at IS NULL OR l.due_at > statement_timestamp())
+          AND EXISTS (SELECT 1 FROM transfers t WHERE t.payer_user_id = l.payer_user_id AND t.state = 'queued'
+                      AND NOT EXISTS (SELECT 1 FROM torrent_hashes h WHERE h.torrent_id = t.torrent_id
+                                      AND h.digest_index = l.only_digest)
+                      AND NOT EXISTS (SELECT 1 FROM magnet_hashes m WHERE m.torrent_id = t.torrent_id
+                                      AND m.digest_index = l.only_digest)
+                      AND t.not_before <= statement_timestamp())""",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,33 @@ async def test_steering_a_job(door: Door, user: Caller, sample: MakeSample) -> N
     assert await state("retry") == "queued"
     assert (await door.call("DELETE", job, user=user)).status == 204
     assert (await door.call("GET", job, user=user)).code == "job_not_found"
+
+
+async def test_the_priority_of_a_job(door: Door, user: Caller, sample: MakeSample) -> None:
+    async def submitted_with(**fields: Any) -> Reply:
+        return await door.call("POST", "/v1/jobs", user=user, json={"info_hash": "ab" * 20, **fields})
+
+    made = await submitted_with(priority="high")
+    assert (made.status, made.json["priority"]) == (202, "high")
+    assert (await submitted_with()).json["priority"] == "normal"
+    assert (await submitted_with(priority="urgent")).code == "invalid_request"
+    path = f"/v1/jobs/{made.json['job_id']}"
+
+    async def patched(body: object) -> Reply:
+        return await door.call("PATCH", path, user=user, json=body)
+
+    assert (await patched({"priority": "low"})).json["priority"] == "low"
+    assert (await patched({"name": "x"})).json["priority"] == "low"
+    assert (await patched({"priority": None})).json["priority"] == "normal"
+    before = (await door.call("GET", path, user=user)).json
+    for wrong in ({"priority": "urgent"}, {"priority": 1}, {"own_priority": 1}, {"priority": "low", "user_id": "x"}):
+        assert (await patched(wrong)).code == "invalid_request"
+    assert (await door.call("GET", path, user=user)).json == before
+
+    for text, seen in (("high", (202, "high")), ("urgent", (400, None))):
+        form = upload((await sample({"a.bin": 10})).torrent.read_bytes(), priority=text)
+        answer = await door.call("POST", "/v1/jobs", user=user, data=form)
+        assert (answer.status, answer.json.get("priority")) == seen
 
 
 async def test_renaming_a_job(door: Door, user: Caller, sample: MakeSample) -> None:

@@ -207,6 +207,13 @@ class User:
         """Why it is where it is."""
         return await self.call(self.service.jobs.DiagnoseJob, pb.DiagnoseJobRequest(job_id=_id(job)))
 
+    async def prioritize(
+        self, job: model.Job | str, priority: model.JobPriority.ValueType, name: str | None = None
+    ) -> model.Job:
+        """Let it go before or after one's own others."""
+        request = pb.UpdateJobRequest(job_id=_id(job), name=name, priority=priority)
+        return await self.call(self.service.jobs.UpdateJob, request)
+
     async def delete_file(self, file: model.File | str) -> None:
         """Give a file up."""
         file_id = file if isinstance(file, str) else file.file_id

@@ -15,7 +15,7 @@ from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.usecases import claim_transfers
+from tseeder_jobs.store import lanes
 from tseeder_kit.errors import Kind
 from tseeder_pg import connection, open_pool
 from tseeder_stack.s3 import S3Server
@@ -335,7 +335,7 @@ async def test_the_reaper_waits_one_lease_after_an_outage(
 
 async def test_a_crowd_of_one_magnet_hides_no_other_work(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
     crowded, other = await sample(1000), await sample(1000)
-    for _ in range(claim_transfers.CANDIDATES + 2):
+    for _ in range(lanes.CANDIDATES + 2):
         await jobs.user().submit(magnet=crowded.magnet())
     job = await jobs.user().submit(torrent=other.torrent.read_bytes())
     played = await agent()
@@ -349,11 +349,11 @@ async def test_what_no_agent_can_hold_fails_instead_of_waiting_for_ever(
     brief: Service, brief_agents: tuple[Agent, Agent], sample: MakeSample
 ) -> None:
     small, smaller = brief_agents
-    await small.register(capacity=pb.Capacity(transfers=1, disk_bytes=5000))
-    await smaller.register(capacity=pb.Capacity(transfers=1, disk_bytes=4000))
+    await small.register(capacity=pb.Capacity(transfers=1, disk_bytes=50_000))
+    await smaller.register(capacity=pb.Capacity(transfers=1, disk_bytes=40_000))
     sql = "UPDATE agents SET last_heartbeat_at = last_heartbeat_at - interval '2 days' WHERE agent_id <> ALL($1)"
     await brief.rows(sql, [small.agent_id, smaller.agent_id])
-    torrent, user = await sample(3000, 2001), brief.user()
+    torrent, user = await sample(17_000, 40_000), brief.user()
     job = await user.submit(torrent=torrent.torrent.read_bytes())
     failed = await user.reaches(job, model.JOB_STATE_FAILED)
     assert failed.reason.code == "too_large_for_agents"
@@ -363,3 +363,42 @@ async def test_what_no_agent_can_hold_fails_instead_of_waiting_for_ever(
     assert lease.transfer_id == await brief.transfer_of(fits)
     await small.run(lease, torrent)
     assert (await user.job(fits)).state == model.JOB_STATE_COMPLETED
+
+
+async def test_disk_is_reserved_for_whole_pieces_and_follows_the_wish(
+    jobs: Service, agent: MakeAgent, sample: MakeSample
+) -> None:
+    piece = 16 << 10
+    torrent = await sample(10, piece, 3 * piece, 10, 100)  # the second lies on pieces 0 and 1, the third on 1 to 4
+    user, rider = jobs.user(), jobs.user()
+    job = await user.submit(torrent=torrent.torrent.read_bytes(), selection=[1])
+    played = await agent()
+    (got,) = await played.claim()
+    assert got.disk_reserved_bytes == 2 * piece
+    reserved = "SELECT disk_reserved_bytes FROM leases WHERE transfer_id = $1"
+
+    async def kept() -> int:
+        return int(await jobs.value(reserved, uuid.UUID(got.lease.transfer_id)))
+
+    assert await kept() == 2 * piece
+    await user.select(job, [1, 2])
+    assert await kept() == torrent.total_size  # pieces 0 to 4, of which the last is short
+    await user.select(job, [0])
+    assert await kept() == piece
+    other = await rider.submit(torrent=torrent.torrent.read_bytes(), selection=[4])
+    assert await kept() == 2 * piece  # the last piece counts as a whole one
+    await rider.cancel(other)
+    assert await kept() == piece
+
+
+async def test_a_magnets_disk_is_reserved_once_its_size_is_known(
+    jobs: Service, agent: MakeAgent, sample: MakeSample
+) -> None:
+    torrent = await sample(900_000)
+    await jobs.user().submit(magnet=torrent.magnet())
+    played = await agent()
+    (got,) = await played.claim(disk=1000)
+    assert got.disk_reserved_bytes == 0
+    await played.submit_metadata(got.lease, torrent.info)
+    reserved = "SELECT disk_reserved_bytes FROM leases WHERE transfer_id = $1"
+    assert await jobs.value(reserved, uuid.UUID(got.lease.transfer_id)) == 900_000

@@ -15,7 +15,9 @@ from tseeder_pg import transaction
 from tseeder_testkit import raw_torrents as raw
 
 
-async def on_plan(jobs: Service, *, storage: int = 1 << 40, live_jobs: int = 1000, running: int = 4) -> User:
+async def on_plan(
+    jobs: Service, *, storage: int = 1 << 40, live_jobs: int = 1000, running: int = 4, priority: int = 0
+) -> User:
     """A user whose plan allows this."""
     user = jobs.user()
     plan_id = f"p{uuid.uuid4().hex[:12]}"
@@ -23,11 +25,12 @@ async def on_plan(jobs: Service, *, storage: int = 1 << 40, live_jobs: int = 100
         await tx.execute(
             """INSERT INTO plans (plan_id, name, place, live_jobs, running_transfers, storage_bytes,
                                   bandwidth_bytes_per_month, retention_days, priority, streams)
-               VALUES ($1, $1, 9, $2, $3, $4, 0, 0, 0, 1)""",
+               VALUES ($1, $1, 9, $2, $3, $4, 0, 0, $5, 1)""",
             plan_id,
             live_jobs,
             running,
             storage,
+            priority,
         )
         await tx.execute("INSERT INTO user_plans (user_id, plan_id) VALUES ($1, $2)", user.user_id, plan_id)
     return user

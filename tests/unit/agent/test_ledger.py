@@ -291,3 +291,13 @@ def _happen(book: Ledger, chance: random.Random) -> None:
             book.take_whole(chance.randrange(1, 3))
         case _:
             book.arrived(chance.randrange(book.piece_count))
+
+
+def test_disk_is_counted_in_whole_pieces() -> None:
+    unwanted = EntryWish(2, 22, 10, wanted=False)
+    book = ledger(EntryWish(0, 0, 2), EntryWish(1, 2, 20), unwanted, EntryWish(3, 32, 1))
+    assert (book.disk_bytes, book.here_bytes) == (33, 0)  # pieces 0 to 3, of which the last is short
+    book.revise([EntryWish(0, 0, 2), EntryWish(1, 2, 20, wanted=False), unwanted])
+    assert book.disk_bytes == PIECE
+    book.arrived(1)
+    assert (book.disk_bytes, book.here_bytes) == (20, 10)  # what came for others is on the disk all the same

@@ -56,6 +56,18 @@ async def test_a_rename_is_a_patch() -> None:
     assert (sent.method, sent.url.path, json.loads(sent.content)) == ("PATCH", f"/v1/jobs/{JOB_ID}", {"name": "n"})
 
 
+async def test_a_priority_is_sent_at_submit_and_as_a_patch() -> None:
+    script = Script([httpx.Response(202, json=job()), httpx.Response(202, json=job()), httpx.Response(200, json=job())])
+    async with client(script) as http:
+        await http.submit(Source(magnet="magnet:?xt=1"), priority="high")
+        await http.submit(Source(torrent=b"d4:infode"), priority="low")
+        await http.set_priority(JOB_ID, "low")
+    by_json, by_form, patched = script.requests
+    assert json.loads(by_json.content) == {"magnet": "magnet:?xt=1", "priority": "high"}
+    assert b'name="priority"\r\n\r\nlow\r\n' in by_form.content
+    assert (patched.method, json.loads(patched.content)) == ("PATCH", {"priority": "low"})
+
+
 async def test_what_might_have_been_done_is_not_done_again() -> None:
     script = Script([RESET])
     async with client(script) as http:

@@ -26,6 +26,7 @@ COMMANDS = (
         "key",
         "cached",
         "rename",
+        "priority",
         "rm",
         "usage",
         "files",
@@ -213,3 +214,10 @@ def test_a_stack_of_somebody_else_gives_no_token(tmp_path: Path) -> None:
     status, told = run("admin", "bootstrap", "--email", "a@example.org", "--password-stdin", stdin="pw\n")
     assert status == ExitCode.FAILED
     assert "no_stack_secrets" in told
+
+
+@pytest.mark.parametrize("command", [("priority", JOB_ID, "urgent"), ("add", "ab" * 20, "--priority", "urgent")])
+def test_a_priority_that_there_is_not_is_refused_before_anybody_is_asked(command: tuple[str, ...]) -> None:
+    status, output = run(*command)
+    assert status == ExitCode.USAGE
+    assert "low, normal, high" in output

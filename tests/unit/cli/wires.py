@@ -32,6 +32,7 @@ def job(**changes: Any) -> Job:
         "file_count": 1,
         "wanted_files": 1,
         "stored_files": 0,
+        "priority": "normal",
         "reason": None,
         "created_at": "2026-11-20T10:00:00Z",
         "updated_at": "2026-11-20T10:00:00Z",

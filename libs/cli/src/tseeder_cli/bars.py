@@ -148,6 +148,8 @@ def _told(job: Job) -> str:
     state = job["state"]
     words = _WORDS.get(state)
     text = f"{state}: {words}" if words else state
+    if state == "queued" and job["priority"] != "normal":
+        text += f", {job['priority']} priority"
     if state in ("downloading", "storing") and job["metadata_known"]:
         text += f": {counted(job['wanted_files'], 'file')}, {size(job['wanted_bytes'])}"
     if job["reason"] and state != "completed":

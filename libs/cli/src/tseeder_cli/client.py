@@ -135,10 +135,17 @@ class Client:
     # jobs
 
     async def submit(
-        self, source: Source, *, name: str = "", selection: Sequence[int] | None = None, key: str = ""
+        self,
+        source: Source,
+        *,
+        name: str = "",
+        selection: Sequence[int] | None = None,
+        priority: str = "",
+        key: str = "",
     ) -> tuple[Job, bool]:
         """Submit a job; `selection` None is every file. Returns the job, and whether `key` had made it already."""
-        response = await self._send("POST", "/v1/jobs", key=key or str(uuid4()), **_submission(source, name, selection))
+        body = _submission(source, name, selection, priority)
+        response = await self._send("POST", "/v1/jobs", key=key or str(uuid4()), **body)
         replayed = response.headers.get("Idempotent-Replayed", "") == "true"
         return cast(Job, _decoded(response)), replayed
 
@@ -177,6 +184,10 @@ class Client:
         """What is stored of these torrents, 500 at most, in this order."""
         response = await self._send("POST", "/v1/cache/check", again=True, json={"info_hashes": list(info_hashes)})
         return cast(list[CachedTorrent], _decoded(response)["items"])
+
+    async def set_priority(self, job_id: str, priority: str) -> Job:
+        """`priority` is low, normal or high: which of the caller's own jobs go first."""
+        return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"priority": priority}))
 
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")
@@ -326,17 +337,19 @@ class Client:
         )
 
 
-def _submission(source: Source, name: str, selection: Sequence[int] | None) -> dict[str, Any]:
+def _submission(source: Source, name: str, selection: Sequence[int] | None, priority: str) -> dict[str, Any]:
     """The body of POST /jobs: JSON, or multipart for a .torrent."""
     chosen = None if selection is None else {"file_indexes": list(selection)}
     if source.torrent:
-        fields = {"name": name} if name else {}
+        fields = {key: value for key, value in (("name", name), ("priority", priority)) if value}
         if chosen is not None:
             fields["selection"] = json.dumps(chosen)
         return {"files": {"torrent": ("upload.torrent", source.torrent, "application/x-bittorrent")}, "data": fields}
     body: dict[str, object] = {"magnet": source.magnet} if source.magnet else {"info_hash": source.info_hash}
     if name:
         body["name"] = name
+    if priority:
+        body["priority"] = priority
     if chosen is not None:
         body["selection"] = chosen
     return {"json": body}

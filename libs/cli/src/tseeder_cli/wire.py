@@ -9,6 +9,8 @@ T = TypeVar("T")
 JobState = Literal[
     "queued", "resolving", "downloading", "storing", "completed", "failed", "cancelled", "paused", "expired"
 ]
+JobPriority = Literal["low", "normal", "high"]
+JOB_PRIORITIES: tuple[JobPriority, ...] = JobPriority.__args__  # type: ignore[attr-defined]  # as below
 JOB_STATES: tuple[JobState, ...] = JobState.__args__  # type: ignore[attr-defined]  # typing has no public way
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled", "expired"})
 """The states in which a job moves no more by itself."""
@@ -40,6 +42,7 @@ class Job(TypedDict):
     file_count: int
     wanted_files: int
     stored_files: int
+    priority: JobPriority
     reason: Reason | None
     created_at: str
     updated_at: str

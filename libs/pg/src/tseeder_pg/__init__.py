@@ -1,5 +1,6 @@
 """Postgres for the services: pool, transactions, migrations, and the feed (tseeder_pg.feed)."""
 
+from tseeder_pg.failures import CONFLICT
 from tseeder_pg.migrations import MigrationError, migrate, migrations_dir
 from tseeder_pg.pool import connection, open_pool, ping, retrying, transaction
 from tseeder_pg.types import (
@@ -18,6 +19,7 @@ from tseeder_pg.types import (
 )
 
 __all__ = [
+    "CONFLICT",
     "CheckViolation",
     "Connection",
     "ConstraintViolation",

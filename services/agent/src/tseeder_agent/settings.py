@@ -85,6 +85,9 @@ class Settings(kit.Settings):
     )
     connections: int = Field(400, ge=2, description="peers at once, of all transfers")
     download_rate: int = Field(0, ge=0, description="bytes a second from the swarm, at most; 0: no limit")
+    bandwidth: int = Field(
+        0, ge=0, description="bytes a second that its link takes: near it, others claim first; 0: unknown"
+    )
     upload_rate: int = Field(0, ge=0, description="bytes a second to the swarm, at most; 0: no limit")
 
     stop_tracker_seconds: int = Field(1, ge=0, description="how long trackers are told of an end; 0: not at all")

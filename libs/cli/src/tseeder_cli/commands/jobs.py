@@ -1,4 +1,4 @@
-"""add, cached, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage."""
+"""add, cached, ls, watch, why, pause, resume, retry, cancel, rename, priority, rm, usage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PANEL = "Jobs"
 
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
-    for command in (add, cached, ls, watch, why, pause, resume, retry, cancel, rename, rm, usage):
+    for command in (add, cached, ls, watch, why, pause, resume, retry, cancel, rename, priority, rm, usage):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -32,6 +32,10 @@ def add(
     select: Annotated[
         str, typer.Option("--select", metavar="INDEXES", help="Only these files, as in 0,2,5-9. Default: all.")
     ] = "",
+    priority: Annotated[
+        str,
+        typer.Option("--priority", metavar="PRIORITY", help="Before or after your other jobs: low, normal or high."),
+    ] = "",
     watch_it: Annotated[bool, typer.Option("--watch", "-w", help="Stay and watch until the job has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,11 +49,12 @@ def add(
 
     `tseeder add 'magnet:?xt=urn:btih:...' --name "My film"`
 
-    `tseeder add season.torrent --select 0,2,5-9`
+    `tseeder add season.torrent --select 0,2,5-9 --priority high`
     """
     from tseeder_cli.verbs import jobs
 
-    run(jobs.add(chosen_url(ctx), source, name=name, select=select, watching=watch_it, as_json=as_json))
+    url = chosen_url(ctx)
+    run(jobs.add(url, source, name=name, select=select, priority=priority, watching=watch_it, as_json=as_json))
 
 
 def cached(
@@ -172,6 +177,23 @@ def rename(
     from tseeder_cli.verbs import jobs
 
     run(jobs.rename(chosen_url(ctx), job, name, as_json=as_json))
+
+
+def priority(
+    ctx: typer.Context,
+    job: JobArgument,
+    level: Annotated[str, typer.Argument(metavar="PRIORITY", show_default=False, help="low, normal or high.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let a job go before or after your other ones.
+
+    It orders what waits for an agent, among your own jobs; what runs already runs on.
+
+    **Example**  `tseeder priority 0193a1b2-c3d4 high`
+    """
+    from tseeder_cli.verbs import jobs
+
+    run(jobs.set_priority(chosen_url(ctx), job, level, as_json=as_json))
 
 
 def rm(

@@ -10,6 +10,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
+from rich.text import Text
+
 from tseeder_cli.bars import JobBars
 from tseeder_cli.client import Client, Event, Source
 from tseeder_cli.errors import CliError, ExitCode, Interrupted
@@ -29,7 +31,7 @@ from tseeder_cli.screen import (
 )
 from tseeder_cli.selection import parse_selection
 from tseeder_cli.verbs.connect import connect
-from tseeder_cli.wire import JOB_STATES, Job
+from tseeder_cli.wire import ENDED, JOB_PRIORITIES, JOB_STATES, Job
 from tseeder_cli.wire import Progress as JobProgress
 
 Seen = Callable[[Job, JobProgress | None], None]
@@ -74,12 +76,16 @@ def read_torrent_file(path: Path, text: str = "") -> bytes:
     return content
 
 
-async def add(url: str, text: str, *, name: str, select: str, watching: bool, as_json: bool) -> None:
+async def add(
+    url: str, text: str, *, name: str, select: str, watching: bool, as_json: bool, priority: str = ""
+) -> None:
     """Submit, print the job, and stay if `watching`."""
+    if priority:
+        _check_priority(priority)
     source = read_source(text)
     selection = parse_selection(select) if select else None
     async with connect(url) as client:
-        job, _ = await client.submit(source, name=name, selection=selection)
+        job, _ = await client.submit(source, name=name, selection=selection, priority=priority)
         short = job["job_id"][:SHOWN_CHARACTERS]
         if as_json:
             (show_json_line if watching else show_json)(job)
@@ -145,7 +151,7 @@ def _show_jobs(jobs: Sequence[Job], progress: Mapping[str, JobProgress]) -> None
     rows = [
         (
             shown[job["job_id"]],
-            state_text(job["state"]),
+            _state(job),
             *_amounts(job, progress.get(job["job_id"])),
             size(job["wanted_bytes"]) if job["metadata_known"] else "?",
             ago(job["created_at"]),
@@ -155,6 +161,12 @@ def _show_jobs(jobs: Sequence[Job], progress: Mapping[str, JobProgress]) -> None
     ]
     columns = ("JOB", "STATE", "FETCHED", "STORED", "RATE", "SIZE", "ADDED", "NAME")
     show_table(columns, rows, right=("FETCHED", "STORED", "RATE", "SIZE"))
+
+
+def _state(job: Job) -> Text:
+    """With its priority, where that says something: it orders what waits, among the caller's own."""
+    told = state_text(job["state"])
+    return told if job["priority"] == "normal" or job["state"] in ENDED else told.append(f" ({job['priority']})")
 
 
 def _amounts(job: Job, now: JobProgress | None) -> tuple[str, str, str]:
@@ -242,6 +254,28 @@ async def rename(url: str, text: str, name: str, *, as_json: bool = False) -> No
         job = await pick_job(client, text)
         job = await client.rename(job["job_id"], name)
     _show_changed(job, as_json=as_json)
+
+
+async def set_priority(url: str, text: str, priority: str, *, as_json: bool = False) -> None:
+    """`priority`: low, normal or high."""
+    _check_priority(priority)
+    async with connect(url) as client:
+        job = await pick_job(client, text)
+        job = await client.set_priority(job["job_id"], priority)
+    if as_json:
+        show_json(job)
+    else:
+        say(f"{job['job_id'][:SHOWN_CHARACTERS]}  {job['state']}  priority {job['priority']}  {job['name']}")
+
+
+def _check_priority(text: str) -> None:
+    if text not in JOB_PRIORITIES:
+        raise CliError(
+            f"{text!r} is no priority",
+            code="bad_priority",
+            exit_code=ExitCode.USAGE,
+            hint=f"They are: {', '.join(JOB_PRIORITIES)}.",
+        )
 
 
 def _show_changed(job: Job, *, as_json: bool) -> None:

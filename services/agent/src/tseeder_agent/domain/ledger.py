@@ -64,6 +64,7 @@ class Ledger:
 
     def __init__(self, piece_length: int, total_bytes: int) -> None:
         self.piece_length = piece_length
+        self._total_bytes = total_bytes
         self.piece_count = -(-total_bytes // piece_length) if total_bytes else 0
         self._have = bytearray(self.piece_count)
         self._entries: dict[int, _EntryRow] = {}
@@ -154,6 +155,18 @@ class Ledger:
     def have(self) -> list[bool]:
         """One per piece: whether it is here, and verified."""
         return [bool(held) for held in self._have]
+
+    @property
+    def here_bytes(self) -> int:
+        """What is on the disk: whole verified pieces."""
+        return min(self._have.count(1) * self.piece_length, self._total_bytes)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What is on the disk in the end: whole pieces, also those that only begin or end a wanted part, and those
+        that came for what is no longer wanted."""
+        wanted = (priority or have for priority, have in zip(self.priorities(), self._have, strict=True))
+        return min(sum(map(bool, wanted)) * self.piece_length, self._total_bytes)
 
     @property
     def unsent(self) -> bool:

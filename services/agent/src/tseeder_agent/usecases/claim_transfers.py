@@ -7,11 +7,13 @@ import time
 from typing import Final
 
 from tseeder import subjects
+from tseeder_agent.domain.claim_delay import claim_delay
 from tseeder_agent.domain.problems import RESTARTING
 from tseeder_agent.domain.tenure import Tenure, Timing
 from tseeder_agent.domain.writes import Claimed
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.fleet import Rung
+from tseeder_agent.usecases.room import room_for
 from tseeder_agent.usecases.run import Run
 from tseeder_agent.usecases.run_spans import lease_attributes
 from tseeder_agent.usecases.run_transfer import run_transfer
@@ -27,12 +29,14 @@ _log = get_logger(__name__)
 
 
 async def claim_transfers(ctx: Context) -> None:
-    """Once: as many as there are slots and disk for. AppError if jobs is away."""
+    """Once: as many as there are slots and disk for; the later the more there is to do already, so that who is freer
+    comes first. AppError if jobs is away."""
     await ctx.leftovers.expire(ctx.settings.leftover_seconds)
     timing = ctx.fleet.timing
     if timing is None or not ctx.fleet.free_slots:
         return
-    room = await asyncio.to_thread(_room, ctx)
+    await asyncio.sleep(claim_delay(len(ctx.fleet.runs), ctx.fleet.slots, _rate(ctx), ctx.settings.bandwidth))
+    room = await asyncio.to_thread(room_for, ctx)
     sent_at, asked_at = boottime(), time.time()
     rung, ctx.fleet.rung = ctx.fleet.rung, None
     for each in await _claimed(ctx, room):
@@ -76,13 +80,9 @@ def _tell(ctx: Context, claimed: Claimed, trace: TraceContext, rung: Rung | None
     claim.end()
 
 
-def _room(ctx: Context) -> int:
-    """Bytes of disk that no running transfer may still need."""
-    runs = list(ctx.fleet.runs.values())
-    reserved = sum(run.disk_reserved for run in runs)
-    still_to_write = sum(max(0, run.disk_reserved - run.staged_bytes) for run in runs)
-    capacity, free = ctx.scratch.capacity_bytes(), ctx.scratch.free_bytes() + ctx.leftovers.size
-    return max(0, min(capacity - reserved, free - still_to_write))
+def _rate(ctx: Context) -> float:
+    """Bytes a second that come from the swarm now."""
+    return sum(run.torrent.stats.download_rate for run in ctx.fleet.runs.values() if run.torrent)
 
 
 def _start(ctx: Context, claimed: Claimed, timing: Timing, sent_at: float, trace: TraceContext | None) -> None:

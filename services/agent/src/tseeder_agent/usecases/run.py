@@ -104,8 +104,13 @@ class Run:
 
     @property
     def staged_bytes(self) -> int:
-        """About how much of it is on the scratch disk."""
-        return self.adopted_bytes + (self.torrent.stats.downloaded if self.torrent else 0)
+        """How much of it is on the scratch disk at least: what an earlier boot left counts until it is verified."""
+        return max(self.adopted_bytes, self.ledger.here_bytes if self.ledger else 0)
+
+    @property
+    def disk_to_come(self) -> int:
+        """How much of what it reserved it may still write."""
+        return max(0, self.disk_reserved - self.staged_bytes)
 
     # --- told by the heartbeat
 

@@ -8,6 +8,7 @@ from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.problems import TOO_LARGE_FOR_AGENT
 from tseeder_agent.domain.transfer import Description
 from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.room import room_for
 from tseeder_agent.usecases.run import GiveBack, HandOver, Run
 from tseeder_kit.errors import unprocessable
 
@@ -15,16 +16,21 @@ from tseeder_kit.errors import unprocessable
 async def stage_torrent(ctx: Context, run: Run, description: Description, ledger: Ledger) -> Torrent | None:
     """The torrent, added to the session; None if nothing has to be fetched or read, since S3 holds it all.
 
-    GiveBack if it does not fit onto the scratch disk. AppError as `Swarm.add`, and `layout_differs` if libtorrent lays
+    GiveBack if it does not fit onto the scratch disk; where some of it lies there already, it is asked back, and what
+    is whole is sent first. AppError as `Swarm.add`, and `layout_differs` if libtorrent lays
     the files out otherwise than jobs did.
     """
     if run.torrent is not None:
         run.torrent.add_trackers(description.trackers)
-        run.torrent.prioritize(ledger.priorities())
+        if await _reserved(ctx, run, ledger):
+            run.torrent.prioritize(ledger.priorities())
+        else:
+            run.ask_back(_too_large(ctx))
     elif ledger.unsent:
         if not run.begun_again:  # some of it lies on the disk already
             run.adopted_bytes = await ctx.leftovers.adopt(run.lease)
-            await _make_room(ctx, run, description)
+        if not await _reserved(ctx, run, ledger):
+            raise GiveBack(_too_large(ctx))
         run.torrent = await _added(ctx, run, description, ledger)
     else:
         return None  # added with nothing wanted, it would find no peers, later neither
@@ -58,19 +64,18 @@ async def _staged(torrent: Torrent, description: Description) -> Staged:
     return Staged(torrent.staged, layout, hashes, description.piece_length)
 
 
-async def _make_room(ctx: Context, run: Run, description: Description) -> None:
-    """What was left by earlier boots goes first. A magnet's size was not known when it was claimed."""
-    needed = sum(each.size for each in description.entries if each.wanted and not each.stored)
-    others = [other for other in ctx.fleet.runs.values() if other is not run]
-    reserved = sum(other.disk_reserved for other in others)
-    theirs = sum(max(0, other.disk_reserved - other.staged_bytes) for other in others)
-    run.disk_reserved = max(run.disk_reserved, needed)
-    while _short(ctx, needed + reserved + ctx.leftovers.size, needed - run.adopted_bytes + theirs):
-        if not await ctx.leftovers.drop_oldest():
-            break
-    if _short(ctx, needed + reserved, needed - run.adopted_bytes):
-        raise GiveBack(HandOver(TOO_LARGE_FOR_AGENT, not_before_seconds=ctx.settings.disk_full_pause_seconds))
+async def _reserved(ctx: Context, run: Run, ledger: Ledger) -> bool:
+    """Keep the disk for all that is wanted by now: a magnet's size was not known when it was claimed, and a wish may
+    have grown since. What earlier boots left goes first. False if that is not to be had, and nothing is changed."""
+    needed = ledger.disk_bytes
+    began = run.torrent is not None or run.begun_again > 0
+    if needed > room_for(ctx, run) and not (began and needed <= run.disk_reserved):
+        return False
+    run.disk_reserved = needed
+    while needed > room_for(ctx, run) - ctx.leftovers.size and await ctx.leftovers.drop_oldest():
+        pass
+    return True
 
 
-def _short(ctx: Context, all_told: int, to_write: int) -> bool:
-    return all_told > ctx.scratch.capacity_bytes() or to_write > ctx.scratch.free_bytes()
+def _too_large(ctx: Context) -> HandOver:
+    return HandOver(TOO_LARGE_FOR_AGENT, not_before_seconds=ctx.settings.disk_full_pause_seconds)

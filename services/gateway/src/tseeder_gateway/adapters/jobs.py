@@ -67,10 +67,13 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.SetSelection(request, timeout=self._seconds)
 
-    async def update_job(self, identity: str, job_id: str, *, name: str | None) -> model.Job:
-        """Calls a job `name`; "" is the torrent's own, None changes nothing."""
+    async def update_job(
+        self, identity: str, job_id: str, *, name: str | None, priority: model.JobPriority.ValueType
+    ) -> model.Job:
+        """Calls a job `name` ("" is the torrent's own), and gives it a priority; None and unspecified: as it is."""
+        request = pb.UpdateJobRequest(job_id=job_id, name=name, priority=priority)
         with use_identity(identity):
-            return await self._stub.UpdateJob(pb.UpdateJobRequest(job_id=job_id, name=name), timeout=self._seconds)
+            return await self._stub.UpdateJob(request, timeout=self._seconds)
 
     async def diagnose_job(self, identity: str, job_id: str) -> pb.Diagnosis:
         """Why a job is where it is."""

@@ -11,14 +11,14 @@ from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_gateway.api.access import media_type
 from tseeder_gateway.api.bodies import multipart, read, validated
 from tseeder_gateway.api.parts import parts_of
-from tseeder_gateway.api.schemas.jobs import SelectionBody, SubmitBody
+from tseeder_gateway.api.schemas.jobs import PriorityPart, SelectionBody, SubmitBody, priority_of
 from tseeder_gateway.domain import strict_json
 from tseeder_kit.errors import AppError, FieldError, invalid, unsupported
 
 MAGNET_ROOM_BYTES: Final = 64 * 1024
 """Beyond the limit for JSON, so that a magnet of a whole MiB still gets jobs' own clear answer."""
 
-_FIELDS: Final = frozenset({"torrent", "name", "selection"})
+_FIELDS: Final = frozenset({"torrent", "name", "selection", "priority"})
 
 _MULTIPART: Final[dict[str, Any]] = {
     "schema": {
@@ -37,9 +37,15 @@ _MULTIPART: Final[dict[str, Any]] = {
                 "contentMediaType": "application/json",
                 "description": 'as `selection` in JSON, such as `{"file_indexes": [0, 2]}`',
             },
+            "priority": {"type": "string", "enum": ["low", "normal", "high"]},
         },
     },
-    "example": {"torrent": "d4:infod...ee", "name": "netinst", "selection": '{"file_indexes": [0, 2]}'},
+    "example": {
+        "torrent": "d4:infod...ee",
+        "name": "netinst",
+        "selection": '{"file_indexes": [0, 2]}',
+        "priority": "high",
+    },
 }
 
 
@@ -65,7 +71,8 @@ async def _from_json(request: Request) -> pb.SubmitRequest:
     body = validated(SubmitBody, strict_json.parse(content))
     if (body.magnet is None) == (body.info_hash is None):
         raise _one_source("magnet", "Name exactly one of magnet and info_hash.")
-    message = pb.SubmitRequest(name=body.name or "", selection=_selection(body.selection))
+    priority = priority_of(body.priority)
+    message = pb.SubmitRequest(name=body.name or "", selection=_selection(body.selection), priority=priority)
     if body.magnet is not None:
         message.magnet = body.magnet
     else:
@@ -84,13 +91,25 @@ async def _from_multipart(request: Request) -> pb.SubmitRequest:
         raise _one_source("torrent", "The part torrent, with a filename, is to hold a .torrent file.")
     selection = parts.get("selection")
     chosen = None if selection is None else validated(SelectionBody, strict_json.parse(_utf8(selection)))
-    return pb.SubmitRequest(torrent=torrent, name=_utf8(parts.get("name", "")).decode(), selection=_selection(chosen))
+    return pb.SubmitRequest(
+        torrent=torrent,
+        name=_utf8(parts.get("name", "")).decode(),
+        selection=_selection(chosen),
+        priority=_priority(parts.get("priority")),
+    )
+
+
+def _priority(part: str | bytes | None) -> model.JobPriority.ValueType:
+    """One error for whatever is no priority, as in JSON."""
+    if part is None:
+        return priority_of(None)
+    return priority_of(validated(PriorityPart, {"priority": _utf8(part).decode()}).priority)
 
 
 def _utf8(part: str | bytes) -> bytes:
     if isinstance(part, str):
         return part.encode()
-    raise invalid("invalid_request", "name and selection are fields, not files.")
+    raise invalid("invalid_request", "name, selection and priority are fields, not files.")
 
 
 def _selection(body: SelectionBody | None) -> model.Selection | None:

@@ -93,10 +93,12 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         return wire.job(await set_selection(self._ctx, caller, wire.job_id(request.job_id), chosen))
 
     async def UpdateJob(self, request: pb.UpdateJobRequest, context: Any) -> model.Job:
-        """Call it something else."""
+        """Call it something else, or let it go before or after one's others."""
         caller = user("jobs:write")
         name = request.name if request.HasField("name") else None
-        return wire.job(await update_job(self._ctx, caller, wire.job_id(request.job_id), name))
+        own_priority = wire.own_priority(request.priority)
+        job_id = wire.job_id(request.job_id)
+        return wire.job(await update_job(self._ctx, caller, job_id, name=name, own_priority=own_priority))
 
     async def DiagnoseJob(self, request: pb.DiagnoseJobRequest, context: Any) -> pb.Diagnosis:
         """Why it is where it is."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tseeder.jobs.v1 import jobs_pb2, model_pb2
+from tseeder_jobs.api import wire as words
 from tseeder_jobs.domain.names import job_name
 from tseeder_jobs.usecases.submit_job import InfoHashSource, MagnetSource, Submission, TorrentSource
 from tseeder_kit.errors import AppError, FieldError, invalid
@@ -16,11 +17,12 @@ MAX_SELECTION: Final = 200_000
 
 def submission(request: jobs_pb2.SubmitRequest) -> Submission:
     """A submit's parts. INVALID `source_missing`, `bad_name`, `bad_idempotency_key`, `bad_selection`,
-    `selection_empty`."""
+    `selection_empty`, `bad_priority`."""
     return Submission(
         source=_source(request),
         name=job_name(request.name),
         selection=selection(request.selection) if request.HasField("selection") else None,
+        own_priority=words.own_priority(request.priority) or 0,
         idempotency_key=_idempotency_key(request.idempotency_key),
     )
 

@@ -23,7 +23,13 @@ CACHE_STATES: Final = {state: jobs_pb2.CacheState.Value(f"CACHE_STATE_{state.nam
 JOB_STATES: Final = {state: model.JobState.Value(f"JOB_STATE_{state.name}") for state in JobState}
 TRANSFER_STATES: Final = {state: model.TransferState.Value(f"TRANSFER_STATE_{state.name}") for state in TransferState}
 FILE_STATES: Final = {state: model.FileState.Value(f"FILE_STATE_{state.name}") for state in FileState}
+OWN_PRIORITIES: Final = {
+    -1: model.JOB_PRIORITY_LOW,
+    0: model.JOB_PRIORITY_NORMAL,
+    1: model.JOB_PRIORITY_HIGH,
+}
 
+_own_priorities: Final = {value: own for own, value in OWN_PRIORITIES.items()}
 _job_states: Final = {value: state for state, value in JOB_STATES.items()}
 _transfer_states: Final = {value: state for state, value in TRANSFER_STATES.items()}
 
@@ -63,6 +69,17 @@ def job_state(value: model.JobState.ValueType) -> JobState:
     if state is None:
         raise invalid("bad_state", "There is no such job state.", fields=(FieldError("states", "bad_state", ""),))
     return state
+
+
+def own_priority(value: model.JobPriority.ValueType) -> int | None:
+    """-1, 0 or 1; None: unspecified. INVALID `bad_priority` for one that there is not."""
+    if value == model.JOB_PRIORITY_UNSPECIFIED:
+        return None
+    own = _own_priorities.get(value)
+    if own is None:
+        message = "A job's priority is low, normal or high."
+        raise invalid("bad_priority", message, fields=(FieldError("priority", "bad_priority", message),))
+    return own
 
 
 def transfer_state(value: model.TransferState.ValueType) -> TransferState:
@@ -115,6 +132,7 @@ def job(row: JobRow) -> model.Job:
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         finished_at=timestamp(row.finished_at),
+        priority=OWN_PRIORITIES[row.own_priority],
     )
 
 

@@ -59,6 +59,7 @@ class JobRow:
     name: str | None
     hint: str | None
     selection: list[int] | None
+    own_priority: int
     reason_code: str | None
     reason_message: str | None
     file_count: int

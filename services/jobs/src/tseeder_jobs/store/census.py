@@ -8,9 +8,11 @@ from typing import Final
 from tseeder_jobs.domain.states import TRANSFER_LIVE, TransferState
 from tseeder_pg import Tx
 
+# By the partial index of each, and not by what ended long ago.
 COUNT_TRANSFERS: Final = """
-SELECT state, count(*) AS transfers FROM transfers
-WHERE state IN ('queued', 'resolving', 'downloading', 'storing', 'parked') GROUP BY state
+SELECT 'queued' AS state, count(*) AS transfers FROM transfers WHERE state = 'queued'
+UNION ALL SELECT 'parked', count(*) FROM transfers WHERE state = 'parked'
+UNION ALL SELECT state, count(*) FROM transfers WHERE state IN ('resolving', 'downloading', 'storing') GROUP BY state
 """
 
 

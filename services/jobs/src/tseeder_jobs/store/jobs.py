@@ -14,10 +14,10 @@ from tseeder_pg import Record, Tx
 
 def _selecting(selection: str) -> str:
     return f"""
-SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, {selection}, j.reason_code,
-       j.reason_message, j.file_count, j.wanted_files, j.wanted_bytes, j.stored_files, j.stored_bytes, j.version,
-       j.created_at, j.updated_at, j.finished_at, t.verified, t.private, t.name AS torrent_name, t.total_bytes,
-       x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message
+SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, {selection}, j.own_priority,
+       j.reason_code, j.reason_message, j.file_count, j.wanted_files, j.wanted_bytes, j.stored_files, j.stored_bytes,
+       j.version, j.created_at, j.updated_at, j.finished_at, t.verified, t.private, t.name AS torrent_name,
+       t.total_bytes, x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message
 FROM jobs j JOIN torrents t USING (torrent_id) LEFT JOIN transfers x ON x.transfer_id = j.transfer_id
 """
 
@@ -81,15 +81,16 @@ class NewJob:
     hint: str | None
     selection: list[int] | None
     priority: int
+    own_priority: int
     source_kind: str
     source_ciphertext: bytes
     key_id: str
 
 
 INSERT: Final = """
-INSERT INTO jobs (job_id, user_id, torrent_id, transfer_id, state, name, hint, selection, priority, source_kind,
-                  source_ciphertext, key_id, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, CASE WHEN $5 = 'completed' THEN clock_timestamp() END)
+INSERT INTO jobs (job_id, user_id, torrent_id, transfer_id, state, name, hint, selection, priority, own_priority,
+                  source_kind, source_ciphertext, key_id, finished_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $5 = 'completed' THEN clock_timestamp() END)
 """
 
 
@@ -106,6 +107,7 @@ async def insert(tx: Tx, job: NewJob, state: JobState, transfer_id: UUID | None)
         job.hint,
         job.selection,
         job.priority,
+        job.own_priority,
         job.source_kind,
         job.source_ciphertext,
         job.key_id,
@@ -260,6 +262,17 @@ WHERE job_id = $1 AND user_id = $2 AND name IS DISTINCT FROM $3
 async def rename(tx: Tx, job_id: UUID, user_id: UUID, name: str | None) -> bool:
     """None: the torrent's own name. False: it has that name already, or is no job of this user."""
     return await tx.execute(RENAME, job_id, user_id, name) == "UPDATE 1"
+
+
+SET_OWN_PRIORITY: Final = """
+UPDATE jobs SET own_priority = $2, version = version + 1, updated_at = clock_timestamp()
+WHERE job_id = $1 AND own_priority <> $2
+"""
+
+
+async def set_own_priority(tx: Tx, job_id: UUID, own_priority: int) -> bool:
+    """How the job stands among its user's own: -1, 0 or 1. False: it stands so already."""
+    return await tx.execute(SET_OWN_PRIORITY, job_id, own_priority) == "UPDATE 1"
 
 
 DELETE: Final = "DELETE FROM jobs WHERE job_id = $1"

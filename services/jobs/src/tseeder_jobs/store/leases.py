@@ -47,6 +47,14 @@ async def lock(tx: Tx, transfer_id: UUID) -> LeaseRow | None:
     return _row(row) if row else None
 
 
+RESERVE: Final = "UPDATE leases SET disk_reserved_bytes = $2 WHERE transfer_id = $1"
+
+
+async def reserve(tx: Tx, transfer_id: UUID, disk_bytes: int) -> None:
+    """What the agent keeps of its disk for it from now on, or else gives the lease back. The lease's row is held."""
+    await tx.execute(RESERVE, transfer_id, disk_bytes)
+
+
 DROP: Final = "DELETE FROM leases WHERE transfer_id = $1 RETURNING agent_id"
 
 

@@ -199,26 +199,38 @@ class Wish:
     paused: int
     payer_user_id: UUID | None  # of the oldest unpaused job
     priority: int
-    missing_bytes: int  # selected by an unpaused job, not stored
+    own_priority: int  # the highest of the payer's unpaused jobs
+    disk_bytes: int  # of all pieces on which a file lies that an unpaused job selected and that is not stored
     missing_files: int
 
 
 READ_WISH: Final = """
 WITH live AS (
-    SELECT job_id, user_id, priority, state FROM jobs
+    SELECT job_id, user_id, priority, own_priority, state FROM jobs
     WHERE transfer_id = $1 AND state IN ('queued', 'resolving', 'downloading', 'storing', 'paused')
+), payer AS (
+    SELECT user_id FROM live WHERE state <> 'paused' ORDER BY job_id LIMIT 1
 ), missing AS (
-    SELECT e.size_bytes FROM entries e
+    SELECT e.piece_offset / t.piece_length AS first, (e.piece_offset + e.size_bytes - 1) / t.piece_length AS last,
+           t.piece_length, t.piece_space_bytes
+    FROM entries e JOIN torrents t USING (torrent_id)
     WHERE EXISTS (SELECT 1 FROM files f JOIN live USING (job_id)
                   WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND live.state <> 'paused')
       AND e.torrent_id = (SELECT torrent_id FROM transfers WHERE transfer_id = $1)
       AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
+), pieces AS (
+    SELECT greatest(last - greatest(first, lag(last) OVER (ORDER BY first, last) + 1) + 1, 0) AS new_ones,
+           piece_length, piece_space_bytes
+    FROM missing
 )
 SELECT count(*) FILTER (WHERE state <> 'paused') AS unpaused,
        count(*) FILTER (WHERE state = 'paused') AS paused,
-       (SELECT user_id FROM live WHERE state <> 'paused' ORDER BY job_id LIMIT 1) AS payer_user_id,
+       (SELECT user_id FROM payer) AS payer_user_id,
        COALESCE(max(priority) FILTER (WHERE state <> 'paused'), 0) AS priority,
-       (SELECT COALESCE(sum(size_bytes), 0)::bigint FROM missing) AS missing_bytes,
+       COALESCE(max(own_priority) FILTER (WHERE state <> 'paused' AND user_id = (SELECT user_id FROM payer)), 0)
+           AS own_priority,
+       (SELECT COALESCE(least(sum(new_ones) * min(piece_length), min(piece_space_bytes)), 0)::bigint FROM pieces)
+           AS disk_bytes,
        (SELECT count(*) FROM missing) AS missing_files
 FROM live
 """
@@ -233,50 +245,15 @@ async def read_wish(tx: Tx, transfer_id: UUID) -> Wish:
 
 SET_WISH: Final = """
 UPDATE transfers SET wanted_version = wanted_version + $2, payer_user_id = $3, priority = $4,
-    disk_needed_bytes = $5, updated_at = clock_timestamp()
+    own_priority = $5, disk_needed_bytes = $6, updated_at = clock_timestamp()
 WHERE transfer_id = $1 RETURNING wanted_version
 """
 
 
 async def set_wish(tx: Tx, transfer_id: UUID, wish: Wish, *, payer_user_id: UUID, changed: bool) -> int:
     """Write who pays and what is needed; `changed`: what is wanted is another than before. Answers the version."""
-    return int(await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, wish.priority, wish.missing_bytes))
-
-
-CANDIDATES: Final = """
-WITH held AS (
-    SELECT t.torrent_id FROM leases l JOIN transfers t USING (transfer_id) WHERE l.agent_id = $3
-), digests AS (
-    SELECT digest_index, index_key_version FROM torrent_hashes JOIN held USING (torrent_id)
-    UNION SELECT digest_index, index_key_version FROM magnet_hashes JOIN held USING (torrent_id)
-), twins AS MATERIALIZED (
-    SELECT torrent_id FROM torrent_hashes JOIN digests USING (digest_index, index_key_version)
-    UNION SELECT torrent_id FROM magnet_hashes JOIN digests USING (digest_index, index_key_version)
-)
-SELECT q.transfer_id, q.payer_user_id
-FROM (SELECT DISTINCT payer_user_id FROM transfers WHERE state = 'queued') p
-JOIN usage u ON u.user_id = p.payer_user_id
-CROSS JOIN LATERAL (
-    SELECT count(*) AS running FROM transfers r
-    WHERE r.payer_user_id = u.user_id AND r.state IN ('resolving', 'downloading', 'storing')) r
-CROSS JOIN LATERAL (
-    SELECT t.transfer_id, t.payer_user_id, t.priority, t.queued_at FROM transfers t
-    WHERE t.payer_user_id = u.user_id AND t.state = 'queued' AND t.not_before <= clock_timestamp()
-      AND t.disk_needed_bytes <= $1 AND t.torrent_id NOT IN (SELECT torrent_id FROM twins)
-    ORDER BY t.priority DESC, t.queued_at, t.transfer_id LIMIT 4) q
-WHERE r.running < u.running_limit
-ORDER BY q.priority DESC, r.running, q.queued_at, q.transfer_id LIMIT $2
-"""
-
-
-async def candidates(tx: Tx, agent_id: str, disk_free_bytes: int, limit: int) -> list[tuple[UUID, UUID]]:
-    """`(transfer_id, payer)` worth trying to claim, best first: plan priority, fewest running of the payer, age.
-    Not those of an info-hash that this agent runs: a crowd's magnets of one would hide all other work from it.
-
-    Without locks: the claim locks and looks again.
-    """
-    rows = await tx.fetch(CANDIDATES, disk_free_bytes, limit, agent_id)
-    return [(row["transfer_id"], row["payer_user_id"]) for row in rows]
+    rank = wish.priority, wish.own_priority
+    return int(await tx.fetchval(SET_WISH, transfer_id, int(changed), payer_user_id, *rank, wish.disk_bytes))
 
 
 LOCK_CLAIMABLE: Final = f"""
@@ -342,26 +319,27 @@ async def claim(tx: Tx, transfer_id: UUID, state: TransferState) -> int:
     return int(await tx.fetchval(CLAIM, transfer_id, state))
 
 
-TOO_LARGE: Final = """
-SELECT t.transfer_id FROM transfers t
-WHERE t.state = 'queued' AND ($2::uuid IS NULL OR t.transfer_id = $2) AND t.disk_needed_bytes > (
-    SELECT max(a.disk_bytes) FROM agents a WHERE a.last_heartbeat_at > clock_timestamp() - $1::interval)
-ORDER BY t.transfer_id LIMIT 50
+_largest = "(SELECT max(a.disk_bytes) FROM agents a WHERE a.last_heartbeat_at > clock_timestamp() - $1::interval)"
+
+TOO_LARGE: Final = f"""
+SELECT transfer_id FROM transfers WHERE state = 'queued' AND disk_needed_bytes > {_largest}
+ORDER BY disk_needed_bytes DESC LIMIT 50
 """
 
 
-async def too_large(tx: Tx, seen_within: timedelta, transfer_id: UUID | None = None) -> list[UUID]:
-    """Queued transfers (or whether this one) that need more disk than any agent has that was seen lately; none while
-    no agent was."""
-    return [row["transfer_id"] for row in await tx.fetch(TOO_LARGE, seen_within, transfer_id)]
+async def too_large(tx: Tx, seen_within: timedelta) -> list[UUID]:
+    """Queued transfers that need more disk than any agent has that was seen lately; none while no agent was."""
+    return [row["transfer_id"] for row in await tx.fetch(TOO_LARGE, seen_within)]
 
 
-ANY_QUEUED: Final = "SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND not_before <= clock_timestamp())"
+IS_TOO_LARGE: Final = f"""
+SELECT EXISTS (SELECT 1 FROM transfers WHERE transfer_id = $2 AND state = 'queued' AND disk_needed_bytes > {_largest})
+"""
 
 
-async def any_queued(tx: Tx) -> bool:
-    """Whether there is something to ring for."""
-    return bool(await tx.fetchval(ANY_QUEUED))
+async def is_too_large(tx: Tx, seen_within: timedelta, transfer_id: UUID) -> bool:
+    """Whether this one is of them."""
+    return bool(await tx.fetchval(IS_TOO_LARGE, seen_within, transfer_id))
 
 
 @dataclass(frozen=True, slots=True)

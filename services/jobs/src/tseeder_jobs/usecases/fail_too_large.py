@@ -41,7 +41,7 @@ async def _fail(ctx: Context, transfer_id: UUID) -> bool:
             if transfer is None or transfer.torrent_id != before.torrent_id:
                 raise changed_meanwhile()
             await leases.lock(tx, transfer_id)
-            if not await transfers.too_large(tx, SEEN_WITHIN, transfer_id):
+            if not await transfers.is_too_large(tx, SEEN_WITHIN, transfer_id):
                 return False
             await end_transfer(tx, transfer, TransferState.FAILED, bell, outcome="failed", reason=TOO_LARGE)
             return True

@@ -49,11 +49,13 @@ class TorrentSource:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a user wishes. `selection` None: all files. `name` and `idempotency_key` may be empty."""
+    """What a user wishes. `selection` None: all files. `own_priority`: -1, 0 or 1. `name` and `idempotency_key`
+    may be empty."""
 
     source: MagnetSource | InfoHashSource | TorrentSource
     name: str
     selection: list[int] | None
+    own_priority: int
     idempotency_key: str
 
 
@@ -122,7 +124,7 @@ def _fingerprint(ctx: Context, parsed: _Parsed, wish: Submission) -> bytes:
     """Of the parsed request: the same wish in other words (a magnet's order, a boundary) is the same. Keyed, since it
     stands in a row: nobody who reads the database can try out info-hashes on it."""
     parts = [parsed.kind, sorted(parsed.hashes.items()), parsed.sources.trackers, parsed.sources.web_seeds]
-    text = json.dumps([*parts, parsed.sources.peers, wish.name, wish.selection])
+    text = json.dumps([*parts, parsed.sources.peers, wish.name, wish.selection, wish.own_priority])
     return hmac.digest(ctx.keyring.derived("idempotency"), text.encode(), "sha256")
 
 
@@ -161,6 +163,7 @@ async def _accept(
         hint=parsed.hint,
         selection=wish.selection,
         priority=held.priority,
+        own_priority=wish.own_priority,
         source_kind=parsed.kind,
         source_ciphertext=sealed.ciphertext,
         key_id=sealed.key_id,

@@ -70,6 +70,7 @@ async def refresh_wish(tx: Tx, transfer: TransferRow, bell: Doorbell, *, changed
     if changed and transfer.state in TRANSFER_RUNNING:
         lease = await leases.lock(tx, transfer.transfer_id)
         if lease is not None:
+            await leases.reserve(tx, transfer.transfer_id, wish.disk_bytes)
             bell.agents.add(lease.agent_id)
     return transfer.state
 

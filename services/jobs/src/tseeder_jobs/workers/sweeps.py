@@ -3,6 +3,7 @@ one that fails, or waits for object storage, holds up no other."""
 
 from __future__ import annotations
 
+import time
 from asyncio import Event
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ Work: TypeAlias = Callable[[Context], Awaitable[int]]
 
 RARELY: Final = 30
 """Rounds of the others for one round of what is in no hurry."""
+REST: Final = 100
+"""How much longer than it took a thrifty sweep rests at least: it takes 1 % of the time at most."""
 
 _swept = counter("jobs_swept", "What sweeps found and carried through", ("sweep",))
 _log = get_logger(__name__)
@@ -37,12 +40,14 @@ _log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """One kind of leftover; `work` answers how many it dealt with. `rounds` of SWEEP_SECONDS go by between two, unless
-    the event of `wake` brings the next one forward."""
+    the event of `wake` brings the next one forward. `thrifty`: it reads all that waits, and so rests for the longer the
+    more that is."""
 
     name: str
     work: Work
     rounds: int = 1
     wake: Callable[[Context], Event] | None = None
+    thrifty: bool = False
 
 
 SWEEPS: Final = (
@@ -55,10 +60,10 @@ SWEEPS: Final = (
     Sweep("abort_rule", keep_abort_rule, RARELY),
     Sweep("unused_torrents", purge_torrents),
     Sweep("unsettled_files", settle_leftovers),
-    Sweep("stranded_jobs", end_stranded),
+    Sweep("stranded_jobs", end_stranded, thrifty=True),
     Sweep("too_large", fail_too_large),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
-    Sweep("counts", count_rows),
+    Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage),
     Sweep("records", trim_records, RARELY),
 )
@@ -72,10 +77,28 @@ def sweeps(ctx: Context) -> list[Callable[[], Awaitable[object]]]:
 async def _loop(ctx: Context, sweep: Sweep) -> None:
     await every(
         ctx.settings.sweep_seconds * sweep.rounds,
-        partial(sweep_once, ctx, sweep),
+        thrifty(partial(sweep_once, ctx, sweep)) if sweep.thrifty else partial(sweep_once, ctx, sweep),
         wake=sweep.wake(ctx) if sweep.wake else None,
         name=f"jobs_sweep_{sweep.name}",
     )
+
+
+def thrifty(work: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+    """`work`, left out while it rests from the last time; the answer is then 0."""
+    rests_until = time.monotonic()
+
+    async def perhaps() -> int:
+        nonlocal rests_until
+        began = time.monotonic()
+        if began < rests_until:
+            return 0
+        try:
+            return await work()
+        finally:
+            now = time.monotonic()
+            rests_until = now + REST * (now - began)
+
+    return perhaps
 
 
 async def sweep_once(ctx: Context, sweep: Sweep) -> int:

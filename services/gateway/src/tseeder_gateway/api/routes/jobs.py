@@ -22,7 +22,7 @@ from tseeder_gateway.api.problem_codes import (
     problems,
 )
 from tseeder_gateway.api.schemas.diagnosis import DiagnosisView
-from tseeder_gateway.api.schemas.jobs import JobChangesBody, JobsQuery, JobView, NewSelectionBody
+from tseeder_gateway.api.schemas.jobs import JobChangesBody, JobsQuery, JobView, NewSelectionBody, priority_of
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.api.submission import Submission
 from tseeder_gateway.domain.header_values import idempotency_key
@@ -110,9 +110,11 @@ async def update_job(
     job_id: JobId,
     body: Annotated[JobChangesBody, Depends(JsonBody(JobChangesBody))],
 ) -> JobView:
-    """Changes what the caller calls the job, also after the end; null is the torrent's own name."""
+    """Changes what the caller calls the job, and its place among his own jobs, also after the end."""
     name = (body.name or "") if "name" in body.model_fields_set else None
-    return JobView.of(await parts_of(request).jobs.update_job(access.identity, job_id, name=name))
+    priority = priority_of(body.priority or "normal") if "priority" in body.model_fields_set else priority_of(None)
+    job = await parts_of(request).jobs.update_job(access.identity, job_id, name=name, priority=priority)
+    return JobView.of(job)
 
 
 @router.delete("/{job_id}", status_code=204, responses=problems("job_not_found"))

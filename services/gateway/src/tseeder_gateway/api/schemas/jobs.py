@@ -26,11 +26,13 @@ from tseeder_gateway.api.schemas.wire import (
 )
 
 JOB_STATES: Final = enum_names(pb.JobState, "JOB_STATE_")
+JOB_PRIORITIES: Final = enum_names(pb.JobPriority, "JOB_PRIORITY_")
 TRANSFER_STATES: Final = enum_names(pb.TransferState, "TRANSFER_STATE_")
 
 JobStateName = Literal[
     "queued", "resolving", "downloading", "storing", "completed", "failed", "cancelled", "paused", "expired"
 ]
+JobPriorityName = Literal["low", "normal", "high"]
 _MAX_INDEX: Final = 2**31 - 1
 _TOLD_ERRORS: Final = 50
 _MAX_STATES: Final = 16
@@ -86,6 +88,15 @@ class SubmitBody(RequestBody):
         default=None, description="what to call it; absent or empty: the torrent's own name", json_schema_extra=_NAME
     )
     selection: SelectionBody | None = Field(default=None, description="absent or null: every file")
+    priority: JobPriorityName | None = Field(
+        default=None, description="which of the caller's own jobs go first; absent or null: normal"
+    )
+
+
+class PriorityPart(RequestBody):
+    """The part `priority` of a form."""
+
+    priority: JobPriorityName
 
 
 class NewSelectionBody(RequestBody):
@@ -98,6 +109,14 @@ class JobChangesBody(RequestBody):
     """What is to change of a job, as a JSON merge patch: what is absent stays as it is."""
 
     name: str | None = Field(default=None, description="null or empty: the torrent's own", json_schema_extra=_NAME)
+    priority: JobPriorityName | None = Field(
+        default=None, description="which of the caller's own jobs go first; null: normal"
+    )
+
+
+def priority_of(name: JobPriorityName | None) -> pb.JobPriority.ValueType:
+    """As jobs names it; None: unspecified."""
+    return pb.JOB_PRIORITY_UNSPECIFIED if name is None else pb.JobPriority.Value(f"JOB_PRIORITY_{name.upper()}")
 
 
 def _listed(value: object) -> object:
@@ -146,6 +165,7 @@ class JobView(View):
     file_count: Count
     wanted_files: Count
     stored_files: Count
+    priority: str = one_of(JOB_PRIORITIES)
     reason: ReasonView | None
     created_at: datetime | None
     updated_at: datetime | None
@@ -224,6 +244,7 @@ def _job_fields(job: pb.Job) -> dict[str, Any]:
         "file_count": job.file_count,
         "wanted_files": job.wanted_files,
         "stored_files": job.stored_files,
+        "priority": JOB_PRIORITIES.get(job.priority, UNKNOWN),
         "reason": ReasonView.of(job.reason) if job.HasField("reason") else None,
         "created_at": timestamp(job, "created_at"),
         "updated_at": timestamp(job, "updated_at"),
