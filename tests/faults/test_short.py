@@ -1,32 +1,26 @@
-"""Rows 1, 5, 7 and 8 of the fault matrix, on real processes, with rclone as S3."""
+"""Rows 1, 2, 5, 7 and 8 of the fault matrix, on real processes, with rclone as S3; the long forms are in `long`."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
+import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from tests.e2e.fixtures import MakeSample
-from tests.e2e.people import Person
 from tests.e2e.seeding import Swarm
 from tests.e2e.waiting import wait_for
 from tests.e2e.world import LEASE_SECONDS, MIB, SWEEP_SECONDS, World, running
-from tseeder_cli.client import Client, Source
-from tseeder_cli.errors import ApiError, CliError
-from tseeder_cli.wire import Job
-from tseeder_pg import connection, open_pool
+from tests.faults.looking import agents_ended, end_of, epochs, holder, stored_at, wipe
+from tests.faults.submitting import accepted, held_feed, one_job_each, source_of, submit_until
+from tseeder_cli.client import Client
+from tseeder_cli.errors import CliError
 
 # Agents look for work only when a bell rings: what the sweep rings must be enough.
 ONLY_BELLS = {"agent": {"TSEEDER_AGENT_CLAIM_SECONDS": "3600"}}
-
-PASSING = frozenset({409, 429, 503})
-"""Answers after which the same submit may be sent again: it is under way, or nothing was done."""
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +36,6 @@ async def world(module_world: World) -> AsyncIterator[World]:
     yield module_world
     await module_world.sound(timeout=60)
     await module_world.cleared()
-
-
-async def holder(world: World, job: Job) -> str:
-    """The agent that runs the job's transfer; waits until one does."""
-
-    async def held() -> str:
-        rows = await world.fetch(
-            "SELECT agent_id FROM leases JOIN jobs USING (transfer_id) WHERE job_id = $1::uuid", job["job_id"]
-        )
-        return str(rows[0][0]) if rows else ""
-
-    return await wait_for(held, "an agent has the lease")
-
-
-async def epochs(world: World, job: Job) -> list[int]:
-    """The epochs that the job's transfer has had, in order."""
-    rows = await world.fetch(
-        "SELECT a.epoch FROM attempts a JOIN jobs USING (transfer_id) WHERE job_id = $1::uuid ORDER BY 1",
-        job["job_id"],
-    )
-    return [row[0] for row in rows]
 
 
 # --- row 1: an agent dies
@@ -110,6 +83,32 @@ async def test_an_agent_that_dies_is_restarted(world: World, swarm: Swarm, sampl
     assert later in ([2], [3]), "giving back is an epoch of its own"
 
 
+# --- row 2: an agent freezes past its lease
+
+
+async def test_an_agent_that_was_frozen_finds_its_lease_gone(world: World, swarm: Swarm, sample: MakeSample) -> None:
+    """Another one has stored everything by then, and nothing of it changes."""
+    made = await sample(files={"a.bin": 24 * MIB, "b.bin": 100_000})
+    await swarm.seed(made, rate=4 * MIB)
+    job = await world.ann.submit(swarm.torrent(made))
+    await world.ann.fetched(job, 0.3)
+    frozen = await holder(world, job)
+    world.stack.kill(frozen, signal.SIGSTOP)
+    try:
+        await swarm.seed(made)
+        await world.ann.has(await world.ann.completed(job), made)
+        before = await stored_at(world)
+    finally:
+        world.stack.kill(frozen, signal.SIGCONT)
+
+    async def given_up() -> bool:
+        return "lost" in await agents_ended(world, frozen, job)
+
+    await wait_for(given_up, "the agent knows that it lost its lease")
+    assert await epochs(world, job) == [1, 2]
+    assert await stored_at(world) == before
+
+
 # --- row 5: the gateway dies around COMMIT
 
 
@@ -120,7 +119,7 @@ async def test_a_gateway_that_dies_while_jobs_are_accepted(world: World) -> None
 
     async def submit(client: Client, key: str) -> None:
         try:
-            job, _ = await client.submit(_source(key), name=key, key=key)
+            job, _ = await client.submit(source_of(key), name=key, key=key)
         except CliError:
             return
         first[key] = job["job_id"]
@@ -140,14 +139,14 @@ async def test_a_gateway_that_dies_while_jobs_are_accepted(world: World) -> None
         await asyncio.gather(*under_way)
     assert 0 < len(first) < len(keys)
     await world.stack.wait_ready("gateway")
-    await _one_job_each(world.ann, keys, first)
+    await one_job_each(world.ann, keys, first)
 
 
 async def test_a_gateway_that_dies_while_a_submit_is_about_to_commit(world: World) -> None:
     """The submit waits inside of its transaction when its gateway dies."""
     key = str(uuid4())
-    async with _held_feed(world), Client(world.stack.gateway_url, world.ann.key, tries=1) as client:
-        submit = asyncio.create_task(client.submit(_source(key), name=key, key=key))
+    async with held_feed(world), Client(world.stack.gateway_url, world.ann.key, tries=1) as client:
+        submit = asyncio.create_task(client.submit(source_of(key), name=key, key=key))
 
         async def waits() -> bool:
             return await world.count("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0
@@ -157,31 +156,7 @@ async def test_a_gateway_that_dies_while_a_submit_is_about_to_commit(world: Worl
         with pytest.raises(CliError):
             await submit
     await world.stack.wait_ready("gateway")
-    await _one_job_each(world.ann, [key], {})
-
-
-@asynccontextmanager
-async def _held_feed(world: World) -> AsyncIterator[None]:
-    """Nobody can write an event, which is a submit's last row, while inside."""
-    database = world.stack.parts.database_urls["jobs"]
-    async with open_pool(database, min_size=0, max_size=1, application_name="fault") as pool, connection(pool) as held:
-        async with held.transaction():
-            await held.execute("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE")
-            yield
-
-
-async def _one_job_each(person: Person, keys: list[str], known: dict[str, str]) -> None:
-    """Repeat all submits; each key has one job, and the one that was told first if one was."""
-    again = {key: (await _insist(person, key))["job_id"] for key in keys}
-    assert {key: again[key] for key in known} == known
-    jobs = [job async for job in person.client.all_jobs()]
-    assert sorted(job["name"] for job in jobs) == sorted(keys)
-    assert {job["job_id"] for job in jobs} == set(again.values())
-
-
-def _source(key: str) -> Source:
-    """A magnet of nobody's: each key has its own."""
-    return Source(info_hash=UUID(key).hex + "0" * 8)
+    await one_job_each(world.ann, [key], {})
 
 
 # --- row 7: NATS is wiped
@@ -194,30 +169,15 @@ async def test_nats_is_wiped(world: World, swarm: Swarm, sample: MakeSample) -> 
     await swarm.seed(queued_one)
     first = await world.ann.submit(swarm.torrent(running_one))
     await world.ann.fetched(first, 0.2)
-    watching = asyncio.create_task(_end_of(world.ann, first))
+    watching = asyncio.create_task(end_of(world.ann, first))
     await world.stack.stop("nats")
     second = await world.ben.submit(swarm.torrent(queued_one))
-    await asyncio.to_thread(_wipe, world.stack.options.state / "nats")
+    await asyncio.to_thread(wipe, world.stack.options.state / "nats")
     await world.stack.start("nats")
     await world.ben.until(second, "downloading", "storing", "completed", timeout=SWEEP_SECONDS + 5)
     await world.ben.has(await world.ben.completed(second), queued_one)
     await world.ann.has(await world.ann.completed(first), running_one)
     assert await watching == "completed"
-
-
-def _wipe(folder: Path) -> None:
-    """All that NATS has on disk but its configuration; that should be nothing: only core NATS is used."""
-    for path in folder.iterdir():
-        if path.name != "nats.conf":
-            shutil.rmtree(path)
-
-
-async def _end_of(person: Person, job: Job) -> str:
-    """The reason in the last event of the job's stream."""
-    reason = ""
-    async for event in person.events(job):
-        reason = event.data.get("reason") if event.kind == "end" else reason
-    return str(reason)
 
 
 # --- row 8: Postgres dies
@@ -232,44 +192,14 @@ async def test_postgres_dies(world: World, swarm: Swarm, sample: MakeSample) -> 
     services = {name: world.stack.pid(name) for name in world.stack.service_names}
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:  # a submit that is refused for good ends the test at once
-        submitting = group.create_task(_submit_until(world.ben, stop))
-        await _accepted(world, 3)
+        submitting = group.create_task(submit_until(world.ben, stop))
+        await accepted(world, 3)
         world.stack.kill("postgres")
         await world.stack.wait_ready("postgres")
         await swarm.seed(made)
-        await _accepted(world, 3)
+        await accepted(world, 3)
         stop.set()
     jobs = [one async for one in world.ben.client.all_jobs()]
     assert sorted(one["name"] for one in jobs) == sorted(submitting.result()), "one job for each key"
     await world.ann.has(await world.ann.completed(job), made)
     assert {name: world.stack.pid(name) for name in world.stack.service_names} == services
-
-
-async def _accepted(world: World, count: int) -> None:
-    """Wait until so many more jobs are accepted."""
-    acknowledged = world.log.accepted
-    before = len(acknowledged)
-
-    async def enough() -> bool:
-        return len(acknowledged) >= before + count
-
-    await wait_for(enough, f"{count} more jobs are accepted")
-
-
-async def _submit_until(person: Person, stop: asyncio.Event) -> list[str]:
-    """Submit one job after the other, as a client does that repeats what got no answer; their keys."""
-    keys = []
-    while not stop.is_set():
-        keys.append(str(uuid4()))
-        await _insist(person, keys[-1])
-    return keys
-
-
-async def _insist(person: Person, key: str) -> Job:
-    """The job of this key, asked for until it is given; raises an answer that will not pass."""
-    while True:
-        try:
-            return await person.submit(_source(key), name=key, key=key)
-        except CliError as error:
-            if isinstance(error, ApiError) and error.status not in PASSING:
-                raise

@@ -10,10 +10,10 @@ CHUNK = 64 * 1024
 
 
 class Proxy:
-    """Made by `proxy`. `port` is where it listens, `held` how many chunks it has kept back so far."""
+    """Made by `proxy`. `port` is where it listens, `upstream` where to; `held` counts chunks kept back so far."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._upstream = (host, port)
+        self.upstream = (host, port)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._refusing = False
@@ -47,7 +47,7 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            up_reader, up_writer = await asyncio.open_connection(*self._upstream)
+            up_reader, up_writer = await asyncio.open_connection(*self.upstream)
         except OSError:
             writer.transport.abort()
             return

@@ -111,6 +111,42 @@ async def test_a_write_under_way_ends_with_the_tenure(jobs: Service, start: Star
         await assert_stored(user, job, sample)
 
 
+async def test_what_s3_took_while_jobs_was_away_does_not_go_up_again(
+    agent_world: World, jobs: Service, tmp_path: Path
+) -> None:
+    """The lease lapses before jobs can be told of it, and is renewed."""
+    sample = await made(tmp_path, (FileSpec("one", 4 * MIB),))
+    endpoint = urlsplit(jobs.world.s3.endpoint)
+    patient: dict[str, Any] = {"heartbeat_seconds": 2.0, "self_stop_seconds": 12.0, "lease_seconds": 13.0}
+    port = Ports().pick("jobs")
+    async with (
+        running(agent_world, rpc_port=port, **patient) as service,
+        proxy("127.0.0.1", port) as to_jobs,
+        proxy(endpoint.hostname or "", endpoint.port or 0) as to_s3,
+        swarming(sample) as lo,
+        working(
+            service,
+            tmp_path / "scratch",
+            jobs_target=f"127.0.0.1:{to_jobs.port}",
+            s3_endpoint=f"http://127.0.0.1:{to_s3.port}",
+        ) as agent,
+    ):
+        to_s3.hang()
+        user = jobs.user()
+        sent = agent.sent_bytes()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+        await eventually(lambda: has(to_s3.held > 0))
+        to_jobs.hang()
+        to_s3.heal()
+        await eventually(lambda: has(agent.sent_bytes() - sent == sample.total_size))
+        await eventually(lambda: lapsed(agent))
+        await eventually(lambda: queued(jobs, job))
+        to_jobs.heal()
+        await completed(user, job)
+        assert agent.sent_bytes() - sent == sample.total_size, "it went up twice"
+        await assert_stored(user, job, sample)
+
+
 async def test_a_lease_that_somebody_else_has_by_now_is_given_up(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
     async with (

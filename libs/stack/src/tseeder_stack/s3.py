@@ -8,6 +8,7 @@ import hmac
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from tseeder_stack.errors import StackError
 
 REQUEST_SECONDS = 15
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def signed(
     query: dict[str, str] | None = None,
     body: bytes = b"",
     keys: S3Keys | None = None,
+    take: Callable[[bytes], object] | None = None,
 ) -> tuple[int, bytes]:
     """One request, signed (Signature Version 4) with `keys`, by default those of jobs; status and body. Blocking.
+    With `take` that gets the body of a good answer piece by piece, and none is returned: for large objects.
 
     The S3 library of the services is not used here, because importing it takes longer than starting rclone.
     """
@@ -78,15 +82,18 @@ def signed(
     credential = f"{keys.access}/{scope}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
     url = f"{server.endpoint}{urllib.parse.quote(path)}{'?' + encoded if encoded else ''}"
-    return _send(urllib.request.Request(url, data=body or None, headers=headers, method=method))  # noqa: S310 - http(s) only
+    request = urllib.request.Request(url, data=body or None, headers=headers, method=method)  # noqa: S310 - http(s) only
+    return _send(request, take)
 
 
-def _send(request: urllib.request.Request) -> tuple[int, bytes]:
+def _send(request: urllib.request.Request, take: Callable[[bytes], object] | None) -> tuple[int, bytes]:
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}) if _is_loopback(request) else urllib.request.ProxyHandler()
     )
     try:
         with opener.open(request, timeout=REQUEST_SECONDS) as answer:
+            while take is not None and (piece := answer.read(PIECE_BYTES)):
+                take(piece)
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

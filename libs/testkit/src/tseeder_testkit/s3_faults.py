@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -61,7 +62,14 @@ class Telling:
     value: str
 
 
-Fault: TypeAlias = Lost | Reset | Held | Cut | Answer | Telling
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The request is passed on after so many seconds, or broken off if the client has gone by then."""
+
+    seconds: float
+
+
+Fault: TypeAlias = Lost | Reset | Held | Cut | Slow | Answer | Telling
 
 
 def error(status: int, code: str, *, after: bool = False) -> Answer:
@@ -77,9 +85,30 @@ class _Plan:
 
 
 @dataclass(slots=True)
+class Exchange:
+    """One request, as S3's side saw it. Times are seconds since 1970; None: not (yet)."""
+
+    operation: str
+    key: str
+    upload_id: str = ""
+    part_number: int = 0
+    began: float = field(default_factory=time.time)
+    arrived: float | None = None  # its last byte
+    passed: bool = False  # on to the server, so that it goes on without its client
+    ended: float | None = None
+    status: int = 0  # what the server itself answered; 0: it never heard of it, or its answer was lost
+    told: bool = False  # whether that answer went to the client
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the server did it, whatever the client was told."""
+        return self.status == HTTPStatus.OK
+
+
+@dataclass(slots=True)
 class FaultyS3:
     """Made by `faulty_s3`. By operation: `seen` counts requests, whatever became of them, `struck` those that a fault
-    met, `refused` those that the server itself answered with 403."""
+    met, `refused` those that the server itself answered with 403. `log` has every request, in order."""
 
     upstream: str
     url: str = ""
@@ -87,6 +116,8 @@ class FaultyS3:
     seen: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    log: list[Exchange] = field(default_factory=list)
+    _passing: set[asyncio.Task[web.Response]] = field(default_factory=set)
     _plans: dict[str, _Plan] = field(default_factory=dict)
     _turns: dict[str, list[Fault]] = field(default_factory=dict)
     _healed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -111,22 +142,41 @@ class FaultyS3:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request."""
         operation = operation_of(request.method, request.path, request.query)
-        body = await request.read()
+        part = int(request.query.get("partNumber", "0"))
+        exchange = Exchange(operation, request.path, request.query.get("uploadId", ""), part)
+        self.log.append(exchange)
         self.seen[operation] += 1
-        if self.guard and (code := self.guard.refuses(operation, request.headers, request.query, body)):
-            return _said(error(400, code))
-        match self._next(operation):
+        try:
+            body = await request.read()
+            exchange.arrived = time.time()
+            if self.guard and (code := self.guard.refuses(operation, request.headers, request.query, body)):
+                return _said(error(400, code))
+            fault = self._next(operation)
+            reply = await self._meet(fault, request, body, exchange)
+            exchange.told = (exchange.passed and fault in (None, Held())) or isinstance(fault, Slow)
+            return reply
+        finally:
+            if not exchange.passed:
+                exchange.ended = time.time()
+
+    async def _meet(
+        self, fault: Fault | None, request: web.Request, body: bytes, exchange: Exchange
+    ) -> web.StreamResponse:
+        match fault:
             case Reset():
                 return _broken(request)
             case Held():
                 await self._healed.wait()
-                return await self._pass(request, body)
+                return await self._pass(request, body, exchange)
+            case Slow(seconds=seconds):
+                await asyncio.sleep(seconds)
+                return await self._pass(request, body, exchange)
             case Answer(after=False) as answer:
                 return _said(answer)
             case None:
-                return await self._pass(request, body)
+                return await self._pass(request, body, exchange)
             case fault:
-                reply = await self._pass(request, body)
+                reply = await self._pass(request, body, exchange)
                 return await _spoiled(request, reply, fault)
 
     def _next(self, operation: str) -> Fault | None:
@@ -140,7 +190,19 @@ class FaultyS3:
         self.struck[operation] += 1
         return plan.fault
 
-    async def _pass(self, request: web.Request, body: bytes) -> web.Response:
+    async def _pass(self, request: web.Request, body: bytes, exchange: Exchange) -> web.Response:
+        """What came whole reaches the server, though the client may be gone by now."""
+        exchange.passed = True
+        task = asyncio.create_task(self._forward(request, body, exchange))
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+        return await asyncio.shield(task)
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way to the server."""
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _forward(self, request: web.Request, body: bytes, exchange: Exchange) -> web.Response:
         url = URL(self.upstream + request.raw_path, encoded=True)
         headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() != "expect")
         try:
@@ -154,13 +216,17 @@ class FaultyS3:
                     skip_auto_headers=skipped,
                     allow_redirects=False,
                 ) as reply:
+                    content = await reply.read()
+                    exchange.status = reply.status
                     if reply.status == HTTPStatus.FORBIDDEN:
-                        self.refused[operation_of(request.method, request.path, request.query)] += 1
-                    answer = web.Response(status=reply.status, body=await reply.read(), headers=_end_to_end(reply))
-                    self._tell(operation_of(request.method, request.path, request.query), request, answer, body)
+                        self.refused[exchange.operation] += 1
+                    answer = web.Response(status=reply.status, body=content, headers=_end_to_end(reply))
+                    self._tell(exchange.operation, request, answer, body)
                     return answer
         except (ClientError, OSError, TimeoutError):
             return _broken(request)
+        finally:
+            exchange.ended = time.time()
 
     def _tell(self, operation: str, request: web.Request, answer: web.Response, body: bytes) -> None:
         if self.guard is None or answer.status != HTTPStatus.OK:
@@ -248,3 +314,4 @@ async def faulty_s3(
     finally:
         proxy.heal()
         await runner.cleanup()
+        await proxy.settled()

@@ -9,11 +9,13 @@ from typing import NoReturn
 from tseeder_agent.adapters.scratch_reader import Staged
 from tseeder_agent.adapters.swarm import Torrent
 from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.parts import PartKey
 from tseeder_agent.domain.problems import Problems
 from tseeder_agent.domain.progress import Meter
 from tseeder_agent.domain.standstill import LONGEST_PAUSE_SECONDS
 from tseeder_agent.domain.tenure import Tenure
 from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
+from tseeder_agent.domain.writes import Result
 from tseeder_agent.usecases.run_spans import RunSpans
 from tseeder_kit.clock import boottime
 from tseeder_kit.trace_context import TraceContext
@@ -83,6 +85,7 @@ class Run:
     begun_again: int = 0
     may_begin_again_at: float = 0.0
     parts_stored: int = 0  # under this lease: in S3, and jobs knows
+    unconfirmed: dict[PartKey, Result] = field(default_factory=dict)  # in S3, and jobs has not been told
     refusals: int = 0  # parts whose bytes on disk stayed wrong
     parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
     entries_whole: asyncio.Event = field(default_factory=asyncio.Event)

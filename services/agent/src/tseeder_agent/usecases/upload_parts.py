@@ -69,8 +69,8 @@ class Uploads:
         pause = 0.0
         try:
             async with self._taken.pop(part.key):
-                result = await self._send(part, buffer)
-            if result is not None and await self._confirms.ask(result):
+                result = self._run.unconfirmed.get(part.key) or await self._send(part, buffer)
+            if result is not None and await self._counts(result):
                 self._run.parts_stored += 1
                 self._ledger.hold(part.key)
                 if self._run.staged is not None:
@@ -86,6 +86,14 @@ class Uploads:
         finally:
             self._at_once.release()
             self._let_go(part.key, pause)
+
+    async def _counts(self, result: Result) -> bool:
+        """Tell jobs, now or when the lease that lapses meanwhile is renewed: what S3 took does not go up again."""
+        if not result.gone:
+            self._run.unconfirmed[result.key] = result
+        counts = await self._confirms.ask(result)
+        self._run.unconfirmed.pop(result.key, None)
+        return counts
 
     def _let_go(self, key: PartKey, pause: float) -> None:
         """Put back what is not HELD: at once, or after a pause, during which nothing of it is kept in memory."""
@@ -151,4 +159,6 @@ class Uploads:
         reset = await insist(self._ctx, self._run, confirm, self._run.spans.confirms)
         for file_index in reset:
             self._ledger.reset(file_index)
+            for key in [key for key in self._run.unconfirmed if key.file_index == file_index]:
+                del self._run.unconfirmed[key]
         return [not each.gone and each.key.file_index not in reset for each in results]
