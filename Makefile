@@ -31,7 +31,7 @@ test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
 	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP
 
-bench: setup ## Measure, alone on a quiet machine (B=ingest or B=rest for one; QUICK=1 to try; DOCS=1 writes docs/performance.md)
+bench: setup ## Measure, alone on a quiet machine (B=ingest, rest or claims for one; QUICK=1 to try; DOCS=1 writes docs/performance.md)
 	@$(BIN)/python -m tests.bench $(B) $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
 bench-docs: setup ## Write the last results of the benches into docs/performance.md
