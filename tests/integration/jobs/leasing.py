@@ -173,7 +173,7 @@ class Ground:
         """A job of its own, with a key, so that a repeat is safe."""
         token = self._world.signer.mint(user, "user", OWN_SCOPES, None, datetime.now(UTC)).text
         with use_identity(token):
-            await submit_job(self.ctx, user, Submission(TorrentSource(torrent), "", None, str(user)))
+            await submit_job(self.ctx, user, Submission(TorrentSource(torrent), "", None, 0, str(user)))
 
     async def put(self, plan: WritePlan, body: bytes) -> WriteResult:
         """To S3, which knows no lease."""

@@ -477,9 +477,10 @@ async def test_leases_hold_whatever_happens(
     folder = tmp_path_factory.mktemp("machine")
     bucket = replace(rclone_server, bucket="jobs-machine")
     timing: dict[str, Any] = {"heartbeat_seconds": HEARTBEAT, "self_stop_seconds": SELF_STOP, "lease_seconds": LEASE}
+    patient: dict[str, Any] = {"max_attempts": 1000, "max_deaths": 1000, "backoff_seconds": 0.001}
     async with (
         own_world(postgres, migrated_template, nats_url, bucket, folder, "jobs_machine") as world,
-        leasing(world, s3_client, dedupe="user", max_attempts=1000, **timing) as ground,
+        leasing(world, s3_client, dedupe="user", **patient, **timing) as ground,
     ):
         machine = type(
             "Machine", (LeaseMachine,), {"ground": ground, "loop": asyncio.get_running_loop(), "samples": samples}

@@ -165,11 +165,11 @@ class JobView(View):
     file_count: Count
     wanted_files: Count
     stored_files: Count
-    priority: str = one_of(JOB_PRIORITIES)
     reason: ReasonView | None
     created_at: datetime | None
     updated_at: datetime | None
     finished_at: datetime | None
+    priority: str = one_of(JOB_PRIORITIES)
 
     @classmethod
     def of(cls, job: pb.Job) -> JobView:
