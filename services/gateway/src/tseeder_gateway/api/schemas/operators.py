@@ -65,7 +65,6 @@ class AgentView(View):
     agent_id: str = described(pattern="^[a-z0-9][a-z0-9-]{0,127}$")
     boot_id: Id
     cordoned: bool = described("it finishes what it holds, and claims nothing more")
-    drain_ordered: bool = described("an operator told it to give everything back; drained once `leases` is 0")
     draining: bool = described("it says itself that it is stopping")
     leases: Count
     transfers_capacity: Count
@@ -74,6 +73,7 @@ class AgentView(View):
     software_version: str
     registered_at: datetime | None
     last_heartbeat_at: datetime | None
+    drain_ordered: bool = described("an operator told it to give everything back; drained once `leases` is 0")
 
     @classmethod
     def of(cls, agent: operators.AgentInfo) -> AgentView:
