@@ -23,6 +23,7 @@ from tseeder_stack.ports import Ports
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
+CALM: dict[str, Any] = {"heartbeat_seconds": 0.3, "self_stop_seconds": 12.0, "lease_seconds": 15.0}
 BRISK: dict[str, Any] = {"heartbeat_seconds": 0.3, "self_stop_seconds": 2.0, "lease_seconds": 4.0}
 
 

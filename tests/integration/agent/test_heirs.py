@@ -5,29 +5,38 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.agent.conftest import Start
+from tests.integration.agent.conftest import CALM, Start
 from tests.integration.agent.heirs import estate_of, received_bytes, received_since
 from tests.integration.agent.proxy import proxy
 from tests.integration.agent.test_faults import queued
 from tests.integration.agent.test_s3 import as_jobs
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import agent_process, assert_stored, completed, listening
-from tests.integration.jobs.running import Service, eventually
+from tests.integration.jobs.running import Service, World, eventually, running
+from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample
 
-# Parts of 5 MiB over pieces of 2 MiB, and files that end within a piece: most boundaries have a piece that straddles.
-FILES = (FileSpec("large", 23 * MIB + 5), FileSpec("other", 12 * MIB + 77), FileSpec("small", 100 * KIB))
+# Parts of 5 MiB over pieces of 2 MiB, behind a file that ends within a piece: a piece straddles every boundary.
+FILES = (FileSpec("a small one", 100 * KIB), FileSpec("large", 23 * MIB + 5), FileSpec("other", 12 * MIB + 77))
 PIECE = 2 * MIB
 RATE = 8 * MIB
 ANY_FILE = 1 << 40
 SLACK = 4 * MIB  # pieces that were not whole yet, and blocks that were not written yet
+
+
+@pytest.fixture(scope="module")
+async def module_jobs(agent_world: World) -> AsyncIterator[Service]:
+    """With leases that no agent loses because the machine is busy."""
+    async with running(agent_world, rpc_port=Ports().pick("jobs"), **CALM) as service:
+        yield service
 
 
 async def sent_some(jobs: Service, user: Any, sample: Sample, url: str, past: int) -> Any:

@@ -177,7 +177,7 @@ class Agent:
         answer: Mapping[str, str]
         if plan.presigned_url:
             status, answer = await put_by(plan.presigned_url, body)
-            assert status == 200
+            assert status == 200, f"S3 answered {status}"
         elif plan.part_number:
             answer = await self.s3.upload_part(**where, PartNumber=plan.part_number, UploadId=plan.s3_upload_id)
         else:

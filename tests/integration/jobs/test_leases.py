@@ -39,9 +39,9 @@ async def brief_world(
 
 
 @pytest.fixture
-async def brief(brief_world: World) -> AsyncIterator[Service]:
-    """A service whose leases end in less than a second, if they are not renewed."""
-    async with running(brief_world, **BRIEF) as service:
+async def brief(brief_world: World, request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+    """A service whose leases end in less than a second, if they are not renewed; how its agents write may be given."""
+    async with running(brief_world, **BRIEF, agent_writes=getattr(request, "param", "key")) as service:
         yield service
         try:
             await settled(service)
@@ -84,6 +84,13 @@ async def test_an_unrenewed_lease_goes_back_and_the_same_boot_may_take_it_up_aga
     assert (await user.job(job)).state == model.JOB_STATE_COMPLETED
 
 
+async def lasts(service: Service, lease: pb.LeaseRef, seconds: int) -> None:
+    """From now on, without beats: for what takes its time on a busy machine; 0: it is over."""
+    sql = "UPDATE leases SET expires_at = clock_timestamp() + $2 * interval '1 second' WHERE transfer_id = $1"
+    await service.rows(sql, uuid.UUID(lease.transfer_id), seconds)
+
+
+@pytest.mark.parametrize("brief", ["key", "presigned"], indirect=True)
 async def test_a_successor_takes_over_and_the_old_epoch_is_refused_everywhere(
     brief: Service, brief_agents: tuple[Agent, Agent], sample: MakeSample
 ) -> None:
@@ -92,14 +99,17 @@ async def test_a_successor_takes_over_and_the_old_epoch_is_refused_everywhere(
     job = await user.submit(torrent=torrent.torrent.read_bytes())
     first, second = brief_agents
     old = await first.claim_one()
+    await lasts(brief, old, 600)
     described = await first.describe(old)
     body = content_of(torrent, described.entries[0])[: 5 << 20]
     part = Piece(intent(0, 1, body), body)
-    await first.send(old, [part])
+    (old_part,) = await first.send(old, [part])
     small = content_of(torrent, described.entries[1])
     plans = await first.plan(old, [intent(1, 0, small)])
+    await lasts(brief, old, 0)
     await eventually(lambda: queued(brief, old))
     new = await second.claim_one()
+    await lasts(brief, new, 600)
     assert (new.transfer_id, new.epoch) == (old.transfer_id, old.epoch + 1)
 
     beat = await first.beat(old)
@@ -118,13 +128,37 @@ async def test_a_successor_takes_over_and_the_old_epoch_is_refused_everywhere(
     ):
         assert (await refused("lease_lost", call)).kind is Kind.PRECONDITION
     assert (await user.job(job)).state == model.JOB_STATE_DOWNLOADING
+    await first.write(old_part, body)  # a URL of the old epoch is good still: these are the bytes that S3 holds anyway
 
     heir = await second.describe(new)
     assert [(p.number, p.size_bytes) for p in heir.entries[0].held] == [(1, 5 << 20)]
-    await second.beat(new)
     await second.run(new, torrent)
     assert (0, 1) not in second.put  # what S3 held did not go up again
     await user.reaches(job, model.JOB_STATE_COMPLETED)
+    keys = await brief.rows("SELECT object_key FROM objects WHERE state = 'stored'")
+    assert plans[0].object_key not in {row["object_key"] for row in keys}  # what the old epoch wrote became nothing
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_to_the_same_agent_again(
+    brief: Service, brief_agents: tuple[Agent, Agent], sample: MakeSample
+) -> None:
+    """It beats, and does not name what it never heard of; there may be no other agent."""
+    user = brief.user()
+    torrent = await sample(1000)
+    job = await user.submit(torrent=torrent.torrent.read_bytes())
+    lonely, _ = brief_agents
+    unheard = await lonely.claim_one()
+    await eventually(lambda: queued(brief, unheard))
+    assert await lonely.claim() == []  # it may run it still
+    await lonely.beat()
+    again = await lonely.claim_one()
+    assert (again.transfer_id, again.epoch) == (unheard.transfer_id, unheard.epoch + 1)
+    assert list((await lonely.beat(again, unheard)).lost) == [unheard]
+    await lonely.run(again, torrent)
+    assert (await user.job(job)).state == model.JOB_STATE_COMPLETED
+    sql = "SELECT epoch, outcome FROM attempts WHERE transfer_id = $1 ORDER BY epoch"
+    rows = await brief.rows(sql, uuid.UUID(again.transfer_id))
+    assert [tuple(row) for row in rows] == [(1, "expired"), (2, "stored")]
 
 
 async def test_another_agents_lease_and_one_that_never_was(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:

@@ -56,7 +56,6 @@ class Run:
     lease: LeaseId
     tenure: Tenure
     disk_reserved: int = 0
-    adopted_bytes: int = 0  # of an earlier boot's, not yet verified
     trace: TraceContext | None = None  # of the call that made the transfer
     spans: RunSpans = field(default_factory=RunSpans)
     stage: Stage = Stage.DOWNLOADING
@@ -64,6 +63,7 @@ class Run:
     ledger: Ledger | None = None
     torrent: Torrent | None = None
     staged: Staged | None = None
+    adopted_bytes: int = 0  # what an earlier boot had staged, before it was verified
     known_peers: tuple[tuple[str, int], ...] = ()
     banned: tuple[tuple[str, int], ...] = ()
     problems: Problems = field(default_factory=Problems)
