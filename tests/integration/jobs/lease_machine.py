@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.integration.jobs.lease_model import OVER, Moment, Process, Ref, Transfer
@@ -17,6 +18,11 @@ from tseeder_jobs.domain.agent_calls import WritePlan, WriteResult
 from tseeder_testkit.torrents import Sample
 
 T = TypeVar("T")
+HEARD: Final = Fate()
+crashes = st.builds(lambda n, where: Fate(crash=(n, where)), st.integers(1, 3), st.sampled_from(["before", "after"]))
+fates = st.one_of(st.just(HEARD), st.just(HEARD), st.just(Fate("lost")), st.just(Fate("late")), crashes)
+agents = st.integers(0, 2)
+picks = st.integers(0, 999)
 
 
 class Frame(RuleBasedStateMachine):

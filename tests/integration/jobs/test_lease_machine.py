@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.integration.jobs.conftest import MakeSample, own_world
-from tests.integration.jobs.lease_machine import Frame
+from tests.integration.jobs.lease_machine import HEARD, Frame, agents, fates, picks
 from tests.integration.jobs.lease_model import (
     ENDED,
     HEARTBEAT,
@@ -72,12 +72,6 @@ MOST_TRANSFERS: Final = 3
 ROUNDS: Final = 12
 WHY: Final = Reason("agent_restarting", "The agent stops.")
 T = TypeVar("T")
-
-HEARD: Final = Fate()
-crashes = st.builds(lambda n, where: Fate(crash=(n, where)), st.integers(1, 3), st.sampled_from(["before", "after"]))
-fates = st.one_of(st.just(HEARD), st.just(HEARD), st.just(Fate("lost")), st.just(Fate("late")), crashes)
-agents = st.integers(0, 2)
-picks = st.integers(0, 999)
 
 
 class LeaseMachine(Frame):
