@@ -13,6 +13,9 @@ from typing import Final
 from tests.integration.gateway.conftest import lease_of, submitted
 from tests.integration.gateway.running import Caller, Door
 from tests.integration.jobs.playing import Agent
+from tseeder.jobs.v1 import agents_pb2 as pb
+from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_kit.ids import uuid7
 from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
 
 KIB: Final = 1 << 10
@@ -52,7 +55,9 @@ class Subjects:
 
 
 _LOOKING: Final = frozenset(
-    f"{prefix}{name}" for name in ("job", "file", "content", "list_job_files") for prefix in ("get_", "head_", "")
+    f"{prefix}{name}"
+    for name in ("job", "file", "content", "list_job_files", "dead_letter")
+    for prefix in ("get_", "head_", "")
 )
 
 
@@ -65,6 +70,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     await door.call("POST", f"/v1/jobs/{ended}/cancel", user=root)
     queued = [await submitted(door, root, await _torrent(folder, 3)) for _ in range(6)]
     others = [await submitted(door, other, await _torrent(folder, 2)) for _ in range(2)]
+    dead = [await _dead(door, agent, root, await _torrent(folder, 1)) for _ in range(3)]
     stored_files = await _files(door, root, stored_job)
     keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
     other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
@@ -81,14 +87,25 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "ended": (stored_job, ended, others[0]),
             "other_job_id": tuple(others),
             "other_file_id": tuple(await _files(door, other, others[0])),
+            "transfer_id": (),
+            "other_transfer_id": (str(uuid7()),),
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
             "job_id": deque(queued, maxlen=20),
             "file_id": deque(queued_files, maxlen=60),
+            "transfer_id": deque(dead, maxlen=20),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
         },
     )
+
+
+async def _dead(door: Door, agent: Agent, user: Caller, torrent: Sample) -> str:
+    """A transfer that failed for good."""
+    lease = await lease_of(agent, await submitted(door, user, torrent))
+    reason = model.Reason(code="torrent_unusable", message="Nobody could do better.")
+    await agent.stub.Fail(pb.FailRequest(lease=lease, reason=reason))
+    return lease.transfer_id
 
 
 async def _files(door: Door, user: Caller, job_id: str) -> list[str]:

@@ -30,6 +30,7 @@ CASES: Final = int(os.environ.get("FUZZ_CASES", "2000"))
 SEED: Final = os.environ.get("FUZZ_SEED", "")
 SECONDS: Final = 20.0
 
+LISTS: Final = ("list_jobs", "list_files", "list_job_files", "list_users", "list_audit", "list_dead_letters")
 ACCEPTED: Final = ["2xx", "3xx", "401", "403", "404", "409"]
 # What the schema cannot say of these, the service says: with a code of its own.
 REFUSED_BY_RULES: Final = {
@@ -43,12 +44,14 @@ REFUSED_BY_RULES: Final = {
     "drain_agent": ["400"],
     "undrain_agent": ["400"],
     "terminate_job": ["400"],
+    "replay_dead_letter": ["400"],
+    "check_cache": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
-    **{name: ["400"] for name in ("list_jobs", "list_files", "list_job_files", "list_users", "list_audit")},
-    **{f"head_{name}": ["400"] for name in ("list_jobs", "list_files", "list_job_files", "list_users", "list_audit")},
+    **{name: ["400"] for name in LISTS},
+    **{f"head_{name}": ["400"] for name in LISTS},
 }
 
 

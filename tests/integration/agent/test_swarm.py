@@ -202,7 +202,7 @@ async def test_a_torrent_that_was_added_before_a_lapse_is_staged_after_it(swarm:
     sample = await made(tmp_path)
     book = Ledger(sample.piece_length, sample.total_size)
     book.revise(wishes(sample))
-    run = Run(LeaseId("t", 1), Tenure(40, boottime()))
+    run = Run(LeaseId("t", 1), Tenure(40, boottime()), book.disk_bytes)
     run.torrent = await swarm.add(TorrentWish(tmp_path / "t.1", sample.info, priorities=book.priorities()))
     description = Description(
         run.lease, 1, sample.info_hash_v1 or "", "", True, False, (), (), (), sample.piece_length, sample.total_size,

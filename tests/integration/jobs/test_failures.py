@@ -176,7 +176,7 @@ async def test_a_transfer_that_takes_its_agents_down_waits_and_then_fails(
         await played.register()
         waits = (await transfer(slow, lease))["waits"]
         doublings = 2 ** (deaths - 3)
-        assert waits <= 0 if deaths < 3 else 70 * min(doublings, 36) < waits <= min(100 * doublings, 3600)
+        assert waits <= 0 if deaths < 3 else 30 * min(doublings, 36) < waits <= min(100 * doublings, 3600)
         await now_claimable(slow, lease)
         lease = await played.claim_one()
         assert (await transfer(slow, lease))["deaths"] == deaths

@@ -12,8 +12,15 @@ _SEEDS = 10
 
 
 def everything() -> dict[str, Any]:
-    """What the prober is told, but for settings."""
+    """What a prober is told, but for settings."""
     return {"torrents": [*_trackers(), *_web_seeds(), *_peers()], "magnets": [_magnet()]}
+
+
+def each_way() -> list[dict[str, Any]]:
+    """The same for several probers; each of them a session of its own, so that none waits for the others'
+    connections: libtorrent opens some at a time, and most of these lead nowhere. The first one takes late trackers."""
+    peers = [{"torrents": [each]} for each in _peers()]
+    return [{"torrents": _trackers()}, {"torrents": _web_seeds()}, *peers, {"magnets": [_magnet()]}]
 
 
 def _trackers() -> list[dict[str, Any]]:

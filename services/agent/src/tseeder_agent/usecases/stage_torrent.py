@@ -69,7 +69,10 @@ async def _reserved(ctx: Context, run: Run, ledger: Ledger) -> bool:
     have grown since. What earlier boots left goes first. False if that is not to be had, and nothing is changed."""
     needed = ledger.disk_bytes
     began = run.torrent is not None or run.begun_again > 0
-    if needed > room_for(ctx, run) and not (began and needed <= run.disk_reserved):
+    if began and needed <= run.disk_reserved:
+        run.disk_reserved = needed
+        return True
+    if needed > room_for(ctx, run):
         return False
     run.disk_reserved = needed
     while needed > room_for(ctx, run) - ctx.leftovers.size and await ctx.leftovers.drop_oldest():

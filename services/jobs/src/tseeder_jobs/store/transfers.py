@@ -204,6 +204,8 @@ class Wish:
     missing_files: int
 
 
+# IN ... IS TRUE is hashed whatever the planner guesses: as a join, which the files of a torrent that was just written
+# look too few for, it may take 10,000 times 10,000 rows.
 READ_WISH: Final = """
 WITH live AS (
     SELECT job_id, user_id, priority, own_priority, state FROM jobs
@@ -214,8 +216,8 @@ WITH live AS (
     SELECT e.piece_offset / t.piece_length AS first, (e.piece_offset + e.size_bytes - 1) / t.piece_length AS last,
            t.piece_length, t.piece_space_bytes
     FROM entries e JOIN torrents t USING (torrent_id)
-    WHERE EXISTS (SELECT 1 FROM files f JOIN live USING (job_id)
-                  WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND live.state <> 'paused')
+    WHERE (e.entry_id IN (SELECT f.entry_id FROM files f JOIN live USING (job_id)
+                          WHERE f.selected AND f.state = 'pending' AND live.state <> 'paused')) IS TRUE
       AND e.torrent_id = (SELECT torrent_id FROM transfers WHERE transfer_id = $1)
       AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')
 ), pieces AS (
