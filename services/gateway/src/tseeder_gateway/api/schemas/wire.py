@@ -28,7 +28,7 @@ def _say_no_nul(schema: dict[str, Any]) -> None:
     """Whatever a body is for, `strict_json` takes no NUL in its strings: so their description says."""
     for field in schema.get("properties", {}).values():
         for variant in (field, *field.get("anyOf", ())):
-            if variant.get("type") == "string" and not variant.keys() & {"pattern", "enum", "const"}:
+            if variant.get("type") == "string" and not variant.keys() & {"pattern", "enum", "const", "format"}:
                 variant["pattern"] = NO_NUL
 
 
