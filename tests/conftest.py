@@ -80,6 +80,10 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+# Of these each file has servers of its own: they run file by file, but early, since they are slow, too.
+EARLY = ("integration/agent",)
+
+
 class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives out whole folders of TOGETHER, else whole files. (xdist's own groups do not work with pytest 9.2: it
     marks them in `_nodeid`, which pytest no longer reads.)"""
@@ -109,6 +113,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _rank(nodeid: str) -> tuple[int, str]:
     """Where a test stands in the order, and the name of what it runs together with."""
     path = nodeid.split("::", 1)[0].removeprefix("tests/")
+    if path.startswith(tuple(f"{folder}/" for folder in EARLY)):
+        return 2, path
     nearest = max((folder for folder in TOGETHER if path.startswith(folder + "/")), key=len, default=None)
     return (len(TOGETHER), path) if nearest is None else (TOGETHER.index(nearest), nearest)
 

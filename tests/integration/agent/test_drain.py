@@ -73,6 +73,7 @@ async def test_a_drained_agent_sends_what_is_whole_gives_back_and_takes_up_work_
         assert received_bytes() - received <= sample.total_size + IN_FLIGHT
 
 
+@pytest.mark.faults
 async def test_an_upload_that_hangs_holds_no_drain_up(jobs: Service, start: Start, tmp_path: Path) -> None:
     """Every lease is back within twice HAND_OVER_SECONDS: 40 s by default, and 90 s are allowed."""
     samples = [await made(tmp_path / str(number), FILES) for number in range(2)]
@@ -102,6 +103,7 @@ async def test_an_upload_that_hangs_holds_no_drain_up(jobs: Service, start: Star
             await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_a_rolling_restart_loses_what_was_in_flight_and_no_more(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:

@@ -6,6 +6,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.agent.conftest import Start
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import assert_stored, completed, listening
@@ -81,6 +83,7 @@ async def test_a_tracker_that_refuses_and_another_one_that_the_owner_adds(
             await completed(user, added)
 
 
+@pytest.mark.faults
 async def test_trackers_that_cannot_be_reached(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample, user = await made(tmp_path, SMALL), jobs.user()
     nowhere = "http://127.0.0.1:2/announce"
@@ -113,7 +116,12 @@ async def test_a_magnet_that_nobody_knows(jobs: Service, start: Start) -> None:
         job = await user.submit(magnet=magnet)
         found = await told(user, job, "no_peers")
         assert found.state == model.JOB_STATE_RESOLVING
-        assert [each.state for each in found.swarm.trackers] == [model.TRACKER_STATE_WORKING]
+
+        async def works() -> bool:
+            seen = (await user.diagnosis(job)).swarm.trackers
+            return [each.state for each in seen] == [model.TRACKER_STATE_WORKING]
+
+        await eventually(works)
         refused = await user.submit(magnet=f"magnet:?xt=urn:btih:{secrets.token_hex(20)}&tr={DEAD}")
         assert (await told(user, refused, "trackers_unreachable")).state == model.JOB_STATE_RESOLVING
 
@@ -150,6 +158,7 @@ async def test_peers_without_the_last_piece(jobs: Service, start: Start, tmp_pat
         assert found.swarm.received_bytes >= MIB
 
 
+@pytest.mark.faults
 async def test_what_moves_is_looked_at_rarely(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample, user = await made(tmp_path, (FileSpec("a", 6 * MIB),)), jobs.user()
     async with swarming(sample, rate=2 * MIB) as lo, start(evidence_seconds=0.3):

@@ -111,6 +111,7 @@ async def test_a_write_under_way_ends_with_the_tenure(jobs: Service, start: Star
         await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_what_s3_took_while_jobs_was_away_does_not_go_up_again(
     agent_world: World, jobs: Service, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ async def test_what_s3_took_while_jobs_was_away_does_not_go_up_again(
         await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_a_lease_that_somebody_else_has_by_now_is_given_up(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
     async with (

@@ -47,7 +47,7 @@ async def sent_some(jobs: Service, user: Any, sample: Sample, url: str, past: in
     return job
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.parametrize("how", ["stopped", pytest.param("killed", marks=pytest.mark.faults)])
 async def test_a_successor_fetches_what_is_missing_and_what_straddles(
     jobs: Service, start: Start, tmp_path: Path, how: str
 ) -> None:
@@ -76,7 +76,7 @@ async def test_a_successor_fetches_what_is_missing_and_what_straddles(
             assert await received_since(before, needed) == needed
 
 
-@pytest.mark.parametrize("spoiled", [False, True])
+@pytest.mark.parametrize("spoiled", [pytest.param(False, marks=pytest.mark.faults), True])
 async def test_what_an_earlier_boot_staged_is_not_fetched_again(
     jobs: Service, start: Start, tmp_path: Path, spoiled: bool
 ) -> None:

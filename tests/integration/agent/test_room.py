@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.agent.conftest import Start
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import assert_stored, completed, reason_code
@@ -16,6 +18,7 @@ SLOW = MIB
 DOWNLOADING = model.JOB_STATE_DOWNLOADING
 
 
+@pytest.mark.faults
 async def test_a_magnet_waits_for_the_disk_that_another_transfer_has_reserved(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:
@@ -49,6 +52,7 @@ async def test_a_wish_that_grew_keeps_more_of_the_disk(jobs: Service, start: Sta
         await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_a_wish_that_outgrew_the_disk_goes_back_with_what_is_whole(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.integration.agent.conftest import Start
 from tests.integration.agent.fetching import PATIENCE, assert_right, fetch, take_changes, wishes
 from tests.integration.agent.proxy import proxy
@@ -76,6 +78,7 @@ async def test_peers_that_give_nothing_are_asked_anew_and_it_goes_on_when_one_do
             await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_a_transfer_that_begins_again_goes_on_from_what_it_had(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:

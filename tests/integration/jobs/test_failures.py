@@ -8,19 +8,35 @@ from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeAgent, MakeSample, clear, settled
+from tests.integration.jobs.conftest import MakeAgent, MakeSample, clear, own_world, settled
 from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_pg import connection
+from tseeder_stack.ports import Ports
+from tseeder_stack.s3 import S3Server
+
+
+@pytest.fixture(scope="module")
+async def slow_world(
+    postgres: Any,
+    migrated_template: str,
+    nats_url: str,
+    rclone_server: S3Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[World]:
+    """Of its own: the reaper of a service beside it would give leases back by its own patience."""
+    folder = tmp_path_factory.mktemp("slow")
+    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_slow") as made:
+        yield made
 
 
 @pytest.fixture
-async def slow(jobs_world: World) -> AsyncIterator[Service]:
+async def slow(slow_world: World) -> AsyncIterator[Service]:
     """A service that waits long after each failure."""
     changes: dict[str, Any] = {"lease_seconds": 600, "self_stop_seconds": 400, "backoff_seconds": 100}
-    async with running(jobs_world, **changes) as service:
+    async with running(slow_world, rpc_port=Ports().pick("jobs"), **changes) as service:
         yield service
         try:
             await settled(service)

@@ -34,6 +34,7 @@ def environment(pid: int | None) -> list[str]:
     return Path(f"/proc/{pid}/environ").read_text().split("\0")
 
 
+@pytest.mark.faults
 async def test_every_service_may_be_killed_and_comes_back_where_it_was(state: Path) -> None:
     shown = io.StringIO()
     async with Stack(StackOptions(state=state, s3="rclone", safe=False, console=Console(shown))) as stack:

@@ -38,6 +38,7 @@ async def watched(internet: Internet) -> AsyncIterator[Asked]:
         yield asked
 
 
+@pytest.mark.faults
 async def test_everything_goes_by_the_device(internet: Internet) -> None:
     plug_in(internet)
     told = {"settings": BOUND, **everything()}
