@@ -58,8 +58,6 @@ RIGHTS = {"netns": (namespaces_are_given, "needs root, and a kernel that gives n
 TOGETHER = (
     "e2e",
     "integration/jobs",
-    "integration/agent/safety",
-    "integration/agent",
     "faults",
     "fuzz",
     "integration/stack",
