@@ -187,6 +187,7 @@ async def test_s3_may_go_away_and_come_back(jobs: Service, start: Start, tmp_pat
         await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_an_upload_that_s3_forgot_begins_anew(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, TWO_PARTED)
     async with swarming(sample, rate=RATE) as lo, start(), as_jobs(jobs.world.s3) as s3:
@@ -199,6 +200,7 @@ async def test_an_upload_that_s3_forgot_begins_anew(jobs: Service, start: Start,
         await assert_stored(user, job, sample)
 
 
+@pytest.mark.faults
 async def test_what_s3_forgot_of_a_predecessors_parts_is_fetched_again(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:

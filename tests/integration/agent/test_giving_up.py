@@ -67,6 +67,7 @@ async def test_peers_that_send_nothing_do_not_hold_it_for_ever(impatient: Servic
         assert (await user.reaches(job, FAILED)).reason.code == "stalled"
 
 
+@pytest.mark.faults
 async def test_an_attempt_that_stored_something_is_not_spent(impatient: Service, tmp_path: Path) -> None:
     """One file is nobody's; the other one is stored by the first attempt, which does not count."""
     sample = await made(tmp_path, (FileSpec("there", 3 * MIB), FileSpec("nobodys", 6 * MIB)))

@@ -76,7 +76,8 @@ async def test_a_successor_fetches_what_is_missing_and_what_straddles(
             assert await received_since(before, needed) == needed
 
 
-@pytest.mark.parametrize("spoiled", [pytest.param(False, marks=pytest.mark.faults), True])
+@pytest.mark.faults
+@pytest.mark.parametrize("spoiled", [False, True])
 async def test_what_an_earlier_boot_staged_is_not_fetched_again(
     jobs: Service, start: Start, tmp_path: Path, spoiled: bool
 ) -> None:

@@ -194,6 +194,7 @@ async def test_what_s3_did_not_take_is_not_called_stored(keyless: Ground, tmp_pa
         await stored_once(keyless, user, job, sample)
 
 
+@pytest.mark.faults
 async def test_a_url_that_expired_is_replaced(keyless: Ground, tmp_path: Path) -> None:
     """The first writes are held up for longer than their URLs are good; no attempt is spent."""
     sample = await made(tmp_path, FILES)
@@ -213,6 +214,7 @@ async def test_a_url_that_expired_is_replaced(keyless: Ground, tmp_path: Path) -
     assert proxy.refused["PutObject"] >= 2
 
 
+@pytest.mark.faults
 async def test_a_second_agent_without_a_key_goes_on(keyless: Ground, tmp_path: Path) -> None:
     """With the parts that the first, which is stopped in the middle, has put; nothing goes up twice."""
     sample = await made(tmp_path, (FileSpec("large", 16 * MIB), FileSpec("other", 3 * MIB)))

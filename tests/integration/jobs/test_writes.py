@@ -371,6 +371,7 @@ class TestOnRadosgw(WriteTests):
 
 
 @pytest.mark.radosgw
+@pytest.mark.faults
 class TestOnRadosgwPresigned(WriteTests):
     """Whose agents have no key."""
 

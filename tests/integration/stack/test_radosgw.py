@@ -52,6 +52,7 @@ async def radosgw_on(state: Path) -> AsyncIterator[tuple[Site, S3Server]]:
         yield site, server
 
 
+@pytest.mark.faults
 async def test_every_one_of_its_daemons_may_be_killed_and_the_next_day_its_monitor_may_listen_elsewhere(
     state: Path,
 ) -> None:
@@ -69,6 +70,7 @@ async def test_every_one_of_its_daemons_may_be_killed_and_the_next_day_its_monit
         assert await stored(server) == (HTTPStatus.OK, b"yesterday")
 
 
+@pytest.mark.faults
 async def test_nothing_of_it_outlives_a_launcher_that_is_killed_and_its_data_is_found_again(state: Path) -> None:
     async with radosgw_on(state) as (_, server):
         await put_object(server)

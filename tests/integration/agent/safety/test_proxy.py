@@ -91,6 +91,7 @@ async def test_all_goes_through_the_proxy_and_nothing_around_it(internet: Intern
         assert not [host for way in set(asked) - REDIRECTS for host in asked[way] if points_inside(host)]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("scheme", ["socks5", "http"])
 async def test_while_the_proxy_is_away_nothing_goes_another_way(internet: Internet, scheme: str) -> None:
     told = {"settings": {"proxy": url(scheme, port=PORT + 1)}, **everything()}
@@ -101,6 +102,7 @@ async def test_while_the_proxy_is_away_nothing_goes_another_way(internet: Intern
     assert set(seen) - {LOOK_UP} == {contact}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("scheme", ["socks5", "http"])
 async def test_a_proxy_that_refuses_the_password_is_not_gone_around(internet: Internet, scheme: str) -> None:
     told = {"settings": {"proxy": url(scheme, word="wrong")}, **everything()}
