@@ -20,10 +20,15 @@ DRAWN: Final = {
     "rest": ("at rest: gateway, R", "at rest: auth, R", "at rest: jobs, R", "at rest: billing, R", "at rest: admin, R",
              "at rest: agent-1, R"),
     "claims": ("claims, ",),
+    "loads": tuple(f"{load}: {what}" for load in ("1000 files of 1 MiB", "4 transfers of 256 MiB at once",
+             "512 MiB from 5 peers of 10 MiB/s and 15 of 0.2 MiB/s") for what in ("limit", "submit")),
+    "crowd": ("50 transfers of", "submit to ", "the longest"),
 }  # fmt: skip
 TITLES: Final = {
     "ingest": "Seconds to store one file over 1 Gbit/s (bars: median; ticks: each run)",
     "rest": "MiB of resident memory at rest",
+    "loads": "Seconds from submit to completed, beside the limit of each load (bars: median; ticks: each run)",
+    "crowd": "Seconds of 50 transfers at once on one agent (bars: median; ticks: each run)",
     "claims": "Claims a second, by what is queued (bars: median; ticks: each run)",
 }
 
