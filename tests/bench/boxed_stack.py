@@ -48,10 +48,15 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 class BoxedStack:
     """The stack, who uses it, and its agent's process id."""
 
-    def __init__(self, stack: Stack, client: Client, agent: int) -> None:
+    def __init__(self, stack: Stack, client: Client, agent: int, key: str) -> None:
         self.stack = stack
         self.client = client
         self.agent = agent
+        self._key = key
+
+    def another_client(self) -> Client:
+        """Of the same account, with connections of its own: a client keeps few."""
+        return Client(self.stack.gateway_url, self._key)
 
     async def fetch(self, sample: Sample) -> float:
         """Submit a torrent by REST; the seconds until REST says that the job is completed."""
@@ -84,7 +89,7 @@ async def boxed_stack(state: Path, link: Link, agent: Mapping[str, str] | None =
         with _agent(stack, link, state / "agent.log", agent or {}) as pid:
             await _ready(pid, state / "agent.log")
             async with Client(stack.gateway_url, key) as client:
-                yield BoxedStack(stack, client, pid)
+                yield BoxedStack(stack, client, pid, key)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, Row, paired, result
 from tests.bench.torrents import forget, make_single, renamed
 from tests.bench.workplace import workplace
-from tseeder_cli.client import Source
+from tseeder_cli.client import Client, Source
 from tseeder_pg import open_pool, transaction
 from tseeder_stack.radosgw import missing_binaries
 from tseeder_testkit.swarm import seeding
@@ -168,20 +168,9 @@ class _Crowd:
 
     async def _watch(self, sample: Sample, began: float) -> tuple[float, float]:
         """When its job was completed, and the longest that nothing of it came."""
-        job, _ = await self._stack.client.submit(Source(torrent=sample.torrent.read_bytes()))
-        watch = Watch(began)
-        async for event in self._stack.client.events(job["job_id"]):
-            told = event.data if event.kind == "progress" else event.data.get("progress") or {}
-            watch.saw(int(told.get("downloaded_bytes", 0)))
-            state = event.data.get("state") if event.kind in ("job", "snapshot") else None
-            if event.kind == "snapshot":
-                state = (await self._stack.client.job(job["job_id"]))["state"]
-            if state == "completed":
-                watch.moved()
-                return watch.moved_at, watch.quiet
-            if state in ("failed", "cancelled"):
-                raise BenchError(f"a job ended as {state}")
-        raise BenchError("an event stream ended before its job")
+        async with self._stack.another_client() as client:
+            job, _ = await client.submit(Source(torrent=sample.torrent.read_bytes()))
+            return await _watched(client, job["job_id"], Watch(began))
 
     @asynccontextmanager
     async def _seeded(self) -> AsyncIterator[Sample]:
@@ -192,6 +181,23 @@ class _Crowd:
                 yield sample
         finally:
             forget(sample)
+
+
+async def _watched(client: Client, job_id: str, watch: Watch) -> tuple[float, float]:
+    """Until it is completed."""
+    async with aclosing(client.events(job_id)) as events:
+        async for event in events:
+            told = event.data if event.kind == "progress" else event.data.get("progress") or {}
+            watch.saw(int(told.get("downloaded_bytes", 0)))
+            state = event.data.get("state") if event.kind in ("job", "snapshot") else None
+            if event.kind == "snapshot":
+                state = (await client.job(job_id))["state"]
+            if state == "completed":
+                watch.moved()
+                return watch.moved_at, watch.quiet
+            if state in ("failed", "cancelled"):
+                raise BenchError(f"a job ended as {state}")
+    raise BenchError("an event stream ended before its job")
 
 
 async def _lags() -> dict[float, int]:
