@@ -20,7 +20,9 @@ def each_way() -> list[dict[str, Any]]:
     """The same for several probers; each of them a session of its own, so that none waits for the others'
     connections: libtorrent opens some at a time, and most of these lead nowhere. The first one takes late trackers."""
     peers = [{"torrents": [each]} for each in _peers()]
-    return [{"torrents": _trackers()}, {"torrents": _web_seeds()}, *peers, {"magnets": [_magnet()]}]
+    # A session asks for one name after the other; some of these names are answered late.
+    seeds = [{"torrents": _web_seeds()[at::4]} for at in range(4)]
+    return [{"torrents": _trackers()}, *seeds, *peers, {"magnets": [_magnet()]}]
 
 
 def _trackers() -> list[dict[str, Any]]:

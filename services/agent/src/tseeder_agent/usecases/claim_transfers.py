@@ -37,6 +37,8 @@ async def claim_transfers(ctx: Context) -> None:
         return
     await asyncio.sleep(claim_delay(len(ctx.fleet.runs), ctx.fleet.slots, _rate(ctx), ctx.settings.bandwidth))
     room = await asyncio.to_thread(room_for, ctx)
+    if ctx.fleet.timing is None or not ctx.fleet.free_slots:
+        return  # a drain or a cordon came meanwhile
     sent_at, asked_at = boottime(), time.time()
     rung, ctx.fleet.rung = ctx.fleet.rung, None
     for each in await _claimed(ctx, room):

@@ -35,7 +35,8 @@ class Fetching:
         self._aimed: set[int] = set()
         self._in_order = True
         self._progress = ProgressWatch(ctx, run, ledger, torrent)
-        self._quiet = Quiet(self._useful_bytes(), boottime())
+        # A torrent that is added anew is as quiet as it was.
+        self._quiet = Quiet(self._useful_bytes(), boottime() if run.quiet_since is None else run.quiet_since)
 
     async def work(self) -> NoReturn:
         """Take in what libtorrent tells, until it is cancelled."""
@@ -68,6 +69,8 @@ class Fetching:
         """Whether parts became whole, or may have been lost."""
         if changes.have is not None:
             lost = self._ledger.rebuild(changes.have)
+            self._run.adopted_bytes = 0  # what is here of it is known now, wanted or not
+            self._run.disk_reserved = max(self._run.disk_reserved, self._ledger.disk_bytes)
             self._aimed.difference_update(lost)
             if self._run.staged is not None:
                 self._run.staged.doubt(lost)
@@ -102,10 +105,8 @@ class Fetching:
         """
         while True:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
-            if not self._ledger.needs_pieces():
-                self._run.missing_pieces = 0
-                self._run.untroubled("swarm")
-                self._quiet.restart(boottime())
+            if self._torrent.stats.checking or not self._ledger.needs_pieces():
+                self._nothing_is_waited_for()
                 continue
             self._run.missing_pieces = self._ledger.missing(await self._torrent.availability())
             self._order(in_order=not self._run.missing_pieces)
@@ -135,10 +136,18 @@ class Fetching:
         stats = self._torrent.stats
         return stats.downloaded - stats.wasted
 
+    def _nothing_is_waited_for(self) -> None:
+        """All is here, or libtorrent still hashes what an earlier boot left: the swarm is not quiet."""
+        self._run.missing_pieces = 0
+        self._run.untroubled("swarm")
+        self._run.last_arrival = self._run.quiet_since = boottime()
+        self._quiet.restart(boottime())
+
     def _give_up_if_quiet(self) -> None:
         """Another agent, at another time, may find more: whether it is tried again is for jobs to say."""
         run = self._run
         quiet = self._quiet.saw(self._useful_bytes(), run.last_arrival, boottime())
+        run.quiet_since = boottime() - quiet
         allowed = run.description.stall_timeout_seconds if run.description else math.inf
         if quiet < allowed or run.hand_over is not None:
             return

@@ -38,7 +38,7 @@ class Leftovers:
     @property
     def size(self) -> int:
         """Bytes of disk that go when they are needed."""
-        return sum(each.size for each in self._kept.values())
+        return sum(each.size for each in list(self._kept.values()))
 
     async def keep(self, leases: Iterable[LeaseId]) -> None:
         """Of each transfer the newest folder; older ones are deleted."""
@@ -69,6 +69,12 @@ class Leftovers:
             return False
         await self._drop(oldest)
         return True
+
+    def forget(self, lease: LeaseId) -> None:
+        """Its folder is deleted by somebody else."""
+        found = self._kept.get(lease.transfer_id)
+        if found is not None and found.lease == lease:
+            del self._kept[lease.transfer_id]
 
     async def expire(self, seconds: float) -> None:
         """Delete what nobody came for in so long."""

@@ -25,6 +25,7 @@ async def register_agent(ctx: Context) -> None:
     left = [lease for lease in leftovers if lease not in ctx.fleet.runs]
     kept = [lease for lease in left if lease in keep] if ctx.settings.leftover_seconds else []
     for lease in set(left) - set(kept):
+        ctx.leftovers.forget(lease)
         await ctx.scratch.drop(lease)
     await ctx.leftovers.keep(kept)
     ctx.fleet.timing = timing

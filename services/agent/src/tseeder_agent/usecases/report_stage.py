@@ -33,8 +33,10 @@ async def report_stage(ctx: Context, run: Run) -> NoReturn:
                 async with asyncio.timeout(wait):
                     await run.to_report.wait()
             continue
-        evidence = see_swarm(ctx, run)
-        await insist(ctx, run, partial(ctx.jobs.report, run.lease, *now, evidence), run.spans.reports)
+        async with run.telling:
+            now = (run.stage, run.problems.shown)
+            evidence = see_swarm(ctx, run)
+            await insist(ctx, run, partial(ctx.jobs.report, run.lease, *now, evidence), run.spans.reports)
         told = now
         soon = evidence is None or now[1] is not None or run.stage is Stage.RESOLVING
         seconds = ctx.settings.evidence_seconds

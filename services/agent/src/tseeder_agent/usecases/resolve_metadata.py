@@ -29,12 +29,13 @@ async def resolve_metadata(ctx: Context, run: Run, description: Description) -> 
         metadata = await _fetch(ctx, run, description)
     run.untroubled("swarm")
     submit = partial(ctx.jobs.submit_metadata, run.lease, metadata.info, metadata.piece_layers)
-    stop = await insist(ctx, run, submit)
-    if stop is not None:
-        _log.info("metadata_taken_elsewhere", reason=stop.code)
-        raise LeaseLost
-    run.known_peers = metadata.peers
-    run.enter(Stage.DOWNLOADING)
+    async with run.telling:  # it moves the transfer on: a report of before may not come after it
+        stop = await insist(ctx, run, submit)
+        if stop is not None:
+            _log.info("metadata_taken_elsewhere", reason=stop.code)
+            raise LeaseLost
+        run.known_peers = metadata.peers
+        run.enter(Stage.DOWNLOADING)
 
 
 async def _fetch(ctx: Context, run: Run, description: Description) -> Metadata:

@@ -12,7 +12,7 @@ def room_for(ctx: Context, run: Run | None = None) -> int:
     Never what others reserved and have not written yet, whether their promise is more than the disk has free, or more
     than this agent may use. What earlier boots left counts as free: it goes as soon as the room is needed.
     """
-    others = [each for each in ctx.fleet.runs.values() if each is not run]
+    others = [each for each in list(ctx.fleet.runs.values()) if each is not run]
     reserved = sum(each.disk_reserved for each in others)
     to_come = sum(each.disk_to_come for each in others)
     mine = run.staged_bytes if run else 0

@@ -67,6 +67,7 @@ class Run:
     ledger: Ledger | None = None
     torrent: Torrent | None = None
     staged: Staged | None = None
+    quiet_since: float | None = None  # nothing useful came since, over all torrents that the session had for it
     adopted_bytes: int = 0  # what an earlier boot had staged, before it was verified
     known_peers: tuple[tuple[str, int], ...] = ()
     banned: tuple[tuple[str, int], ...] = ()
@@ -90,6 +91,7 @@ class Run:
     parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
     entries_whole: asyncio.Event = field(default_factory=asyncio.Event)
     look_again: asyncio.Event = field(default_factory=asyncio.Event)
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)  # jobs, where it stands: one after the other
     to_report: asyncio.Event = field(default_factory=asyncio.Event)
     renewed: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,7 +115,7 @@ class Run:
     @property
     def disk_to_come(self) -> int:
         """How much of what it reserved it may still write."""
-        return max(0, self.disk_reserved - self.staged_bytes)
+        return max(0, self.disk_reserved - (self.ledger.here_bytes if self.ledger else 0))
 
     # --- told by the heartbeat
 

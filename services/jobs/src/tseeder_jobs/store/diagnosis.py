@@ -42,6 +42,14 @@ async def read_sighting(tx: Tx, transfer_id: UUID) -> SightingRow | None:
     return SightingRow(**row) if row else None
 
 
+FORGET_SIGHTING: Final = "DELETE FROM sightings WHERE transfer_id = $1"
+
+
+async def forget_sighting(tx: Tx, transfer_id: UUID) -> None:
+    """It names trackers with the passkeys of a job that is gone, or of a transfer that nobody asks about any more."""
+    await tx.execute(FORGET_SIGHTING, transfer_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A transfer and its lease. `waits_since`: when its last lease ended, or it was made; `now`: Postgres' clock."""

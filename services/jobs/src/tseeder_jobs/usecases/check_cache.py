@@ -24,7 +24,7 @@ async def check_cache(ctx: Context, user_id: UUID, info_hashes: Sequence[str]) -
     digests = _digests(info_hashes)
     distinct = {digest: number for number, digest in enumerate(dict.fromkeys(digests))}
     asked = [ctx.keyring.blinds(digest) for digest in distinct]
-    async with transaction(ctx.pool) as tx:
+    async with ctx.cache_checks, transaction(ctx.pool) as tx:
         found = await cache.check(tx, asked, _scope(ctx, user_id))
     return [found.get(distinct[digest]) for digest in digests]
 

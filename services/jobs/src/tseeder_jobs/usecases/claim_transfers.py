@@ -168,15 +168,17 @@ async def _candidates(ctx: Context, tx: Tx, caller: AgentCaller, disk_free_bytes
     found, place = await lanes.walk(tx, caller.agent_id, disk_free_bytes)
     if found or place is None:
         return found
-    found = await lanes.jump(tx, caller.agent_id, disk_free_bytes)
+    jumped = await lanes.jump(tx, caller.agent_id, disk_free_bytes)
     place = ctx.walked.pop(caller.agent_id, place)
     for _ in range(PAGES):
-        if found or place is None:
+        if found or place is None or (jumped and place[:2] > jumped[0].rank):
             break
-        found, place = await lanes.walk(tx, caller.agent_id, disk_free_bytes, place)
-        if place is not None and not found:
-            ctx.walked[caller.agent_id] = place
-    return found
+        here = place
+        found, place = await lanes.walk(tx, caller.agent_id, disk_free_bytes, here)
+        onward = here if found else place
+        if onward is not None:
+            ctx.walked[caller.agent_id] = onward
+    return sorted([*found, *jumped], key=lambda each: each.rank)
 
 
 async def _take(
@@ -191,6 +193,7 @@ async def _take(
     transfer, disk = found.transfer, found.disk_needed_bytes
     if disk > disk_free_bytes or await transfers.runs_same_digest(tx, transfer.torrent_id, caller.agent_id):
         return None
+    await leases.lock(tx, transfer.transfer_id)  # before its attempt, as a heartbeat that forgets it does
     taken_over = await leases.end_attempts(tx, transfer.transfer_id, "expired", AGENT_LOST)
     if taken_over and await count_death(ctx, tx, transfer):
         return None

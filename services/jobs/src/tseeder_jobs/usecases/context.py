@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Event, Task
+from asyncio import Event, Semaphore, Task
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -32,6 +32,7 @@ class Context:
     billing: Billing
     poke_relay: Callable[[], None]
     absorb_now: Event = field(default_factory=Event)
+    cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool
     told: set[str] = field(default_factory=set)  # what is logged once in the life of a process
     orphan_place: list[str] = field(default_factory=lambda: [""])  # up to which key the bucket was looked through
     walked: dict[str, Place] = field(default_factory=dict)  # by agent: up to which lane it was looked for work last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tseeder_jobs.store import events, jobs, objects, torrents, usage
+from tseeder_jobs.store import diagnosis, events, jobs, objects, torrents, usage
 from tseeder_jobs.usecases.cancel_job import leave
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
@@ -21,6 +21,8 @@ async def delete_job(ctx: Context, user_id: UUID, job_id: UUID) -> None:
             await leave(own, bell)
             entries = await objects.entries_of_job(own.tx, job_id)
             await jobs.delete(own.tx, job_id)
+            if own.job.transfer_id is not None:
+                await diagnosis.forget_sighting(own.tx, own.job.transfer_id)
             await usage.recharge(own.tx, [user_id], own.job.torrent_id)
             await objects.collect(own.tx, entries)
             await torrents.mark_unused(own.tx, own.job.torrent_id)

@@ -124,8 +124,13 @@ def _fingerprint(ctx: Context, parsed: _Parsed, wish: Submission) -> bytes:
     """Of the parsed request: the same wish in other words (a magnet's order, a boundary) is the same. Keyed, since it
     stands in a row: nobody who reads the database can try out info-hashes on it."""
     parts = [parsed.kind, sorted(parsed.hashes.items()), parsed.sources.trackers, parsed.sources.web_seeds]
-    text = json.dumps([*parts, parsed.sources.peers, wish.name, wish.selection, wish.own_priority])
+    text = json.dumps([*parts, parsed.sources.peers, wish.name, wish.selection, *_unusual(wish)])
     return hmac.digest(ctx.keyring.derived("idempotency"), text.encode(), "sha256")
+
+
+def _unusual(wish: Submission) -> list[int]:
+    """What requests did not have once: while it is what it was then, their fingerprints are those of then."""
+    return [wish.own_priority] if wish.own_priority else []
 
 
 async def _replay(tx: Tx, user_id: UUID, key: str, fingerprint: bytes) -> JobRow | None:

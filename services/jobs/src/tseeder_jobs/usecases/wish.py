@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import Reason, TransferRow
 from tseeder_jobs.domain.states import TRANSFER_RUNNING, JobState, TransferState, job_state_under
-from tseeder_jobs.store import events, files, jobs, leases, objects, torrents, transfers, usage
+from tseeder_jobs.store import diagnosis, events, files, jobs, leases, objects, torrents, transfers, usage
 from tseeder_jobs.store.jobs import LiveJob
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_kit.errors import AppError, unavailable
@@ -106,6 +106,8 @@ async def end_transfer(
     await drop_lease(tx, transfer, bell, outcome=outcome, reason=reason)
     if not await transfers.move(tx, transfer.transfer_id, old=transfer.state, new=new, reason=reason, joined=joined):
         raise changed_meanwhile()
+    if new is not TransferState.FAILED:
+        await diagnosis.forget_sighting(tx, transfer.transfer_id)
 
 
 async def show_transfer(tx: Tx, transfer_id: UUID, state: TransferState, *, touched: bool = False) -> None:

@@ -29,6 +29,7 @@ from tseeder_kit.logging import get_logger
 
 T = TypeVar("T")
 _log = get_logger(__name__)
+_CHECKING = frozenset({lt.torrent_status.states.checking_files, lt.torrent_status.states.checking_resume_data})
 _DUPLICATE = "[libtorrent:19]"
 _MISMATCHING_INFO_HASH = 30
 
@@ -241,6 +242,7 @@ class Swarm:
                     downloaded=status.total_payload_download,
                     wasted=status.total_failed_bytes + status.total_redundant_bytes,
                     candidates=status.connect_candidates,
+                    checking=status.state in _CHECKING,
                 )
 
     def _on_dropped(self, _alert: lt.alerts_dropped_alert) -> None:

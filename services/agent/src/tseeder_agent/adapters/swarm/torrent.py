@@ -74,6 +74,7 @@ class TorrentStats:
     seeds: int = 0
     downloaded: int = 0
     wasted: int = 0
+    checking: bool = False  # it hashes what is on the disk
     candidates: int = 0
 
 
