@@ -6,7 +6,6 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as operators
 from tseeder_gateway.api.schemas.attempts import OperatorAttemptView
 from tseeder_gateway.api.schemas.jobs import ReasonView
@@ -23,7 +22,7 @@ from tseeder_gateway.api.schemas.wire import (
 )
 
 
-def _reason(message: operators.DeadLetter | model.Attempt) -> ReasonView | None:
+def _reason(message: operators.DeadLetter) -> ReasonView | None:
     return ReasonView.of(message.reason) if message.HasField("reason") else None
 
 
