@@ -6,6 +6,7 @@ gets a database or a bucket of its own.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import signal
 import tempfile
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.namespaces import namespaces_are_given
@@ -36,6 +38,10 @@ from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
 EMPTY, MIGRATED = "template_empty", "template_migrated"
+
+# Hundreds of S3 clients are made in a process, and each reads megabytes of AWS's descriptions anew; one session of
+# botocore shares them among its clients in the same way.
+JSONFileLoader.load_file = cache(JSONFileLoader.load_file)
 
 # marker (or fixture of that name) -> the programs that it needs, and how to install them
 NEEDS = {
@@ -115,6 +121,13 @@ def _rank(nodeid: str) -> tuple[int, str]:
         return 2, path
     nearest = max((folder for folder in TOGETHER if path.startswith(folder + "/")), key=len, default=None)
     return (len(TOGETHER), path) if nearest is None else (TOGETHER.index(nearest), nearest)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """All that was imported and collected stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

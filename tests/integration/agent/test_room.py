@@ -43,6 +43,7 @@ async def test_a_wish_that_grew_keeps_more_of_the_disk(jobs: Service, start: Sta
     async with swarming(sample, rate=SLOW) as lo, start(scratch_bytes=10 * MIB) as agent:
         job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]), selection=[0])
         await user.reaches(job, DOWNLOADING)
+        await eventually(lambda: has(bool(agent.app.fleet.runs)))  # jobs knows of a claim before its agent does
         (run,) = agent.app.fleet.runs.values()
         await eventually(lambda: has(run.torrent is not None))
         assert run.disk_reserved < 5 * MIB

@@ -9,6 +9,8 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests.integration.jobs.conftest import MakeAgent
 from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import Service, User, refused
@@ -96,9 +98,12 @@ async def queue(users: list[User], each: int) -> list[model.Job]:
     return made
 
 
-async def test_nobody_waits_while_another_runs_two_more(jobs: Service, agent: MakeAgent) -> None:
-    users = [await on_plan(jobs, running=10) for _ in range(20)]
-    made = await queue(users, 10)
+@pytest.mark.parametrize(("people", "each"), [(8, 6), pytest.param(20, 10, marks=pytest.mark.faults)])
+async def test_nobody_waits_while_another_runs_two_more(
+    jobs: Service, agent: MakeAgent, people: int, each: int
+) -> None:
+    users = [await on_plan(jobs, running=10) for _ in range(people)]
+    made = await queue(users, each)
     crew = Crew(jobs, [await agent(), await agent()])
     stop = asyncio.Event()
 

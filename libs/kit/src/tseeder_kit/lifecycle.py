@@ -1,6 +1,7 @@
 """How a process lives: start, run until it is told to stop, drain, exit."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -94,6 +95,9 @@ class _Life(Generic[S]):
     async def _hold(self) -> None:
         async with self._build(self._settings) as app:
             self._starting = False
+            # What is there now stays: a full collection that walked it would hold the event loop up, each time anew.
+            gc.collect()
+            gc.freeze()
             _log.info("started", pid=os.getpid())
             await self._stop.wait()
             _log.info("stopping")

@@ -31,7 +31,8 @@ Work: TypeAlias = Callable[[Context], Awaitable[int]]
 RARELY: Final = 30
 """Rounds of the others for one round of what is in no hurry."""
 REST: Final = 100
-"""How much longer than it took a thrifty sweep rests at least: it takes 1 % of the time at most."""
+"""How much longer than it took a thrifty sweep rests: it takes 1 % of the time, or comes as rarely as the rare ones (a
+machine that stood still for ten seconds in a round must not put the next one off by a quarter of an hour)."""
 
 _swept = counter("jobs_swept", "What sweeps found and carried through", ("sweep",))
 _log = get_logger(__name__)
@@ -75,16 +76,17 @@ def sweeps(ctx: Context) -> list[Callable[[], Awaitable[object]]]:
 
 
 async def _loop(ctx: Context, sweep: Sweep) -> None:
+    work = partial(sweep_once, ctx, sweep)
     await every(
         ctx.settings.sweep_seconds * sweep.rounds,
-        thrifty(partial(sweep_once, ctx, sweep)) if sweep.thrifty else partial(sweep_once, ctx, sweep),
+        thrifty(work, RARELY * ctx.settings.sweep_seconds) if sweep.thrifty else work,
         wake=sweep.wake(ctx) if sweep.wake else None,
         name=f"jobs_sweep_{sweep.name}",
     )
 
 
-def thrifty(work: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
-    """`work`, left out while it rests from the last time; the answer is then 0."""
+def thrifty(work: Callable[[], Awaitable[int]], most: float) -> Callable[[], Awaitable[int]]:
+    """`work`, left out while it rests from the last time, for `most` seconds at most; the answer is then 0."""
     rests_until = time.monotonic()
 
     async def perhaps() -> int:
@@ -96,7 +98,7 @@ def thrifty(work: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
             return await work()
         finally:
             now = time.monotonic()
-            rests_until = now + REST * (now - began)
+            rests_until = now + min(REST * (now - began), most)
 
     return perhaps
 
