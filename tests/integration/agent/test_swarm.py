@@ -1,6 +1,8 @@
 import asyncio
 import json
 import os
+import select
+import socket
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +12,9 @@ from typing import cast
 import pytest
 
 from tests.integration.agent.fetching import LOOPBACK, PATIENCE, assert_right, fetch, take_changes, wishes
+from tests.integration.jobs.running import eventually
 from tseeder_agent.adapters.swarm import MetadataWish, Swarm, Torrent, TorrentWish, open_swarm
+from tseeder_agent.domain.evidence import TrackerState
 from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.tenure import Tenure
 from tseeder_agent.domain.transfer import Description, LeaseId
@@ -160,6 +164,37 @@ async def test_a_torrent_whose_adding_was_given_up_is_not_in_the_session(swarm: 
         with suppress(asyncio.CancelledError):
             await (await adding).remove()
     await can_be_added(swarm, wish)
+
+
+async def test_what_a_tracker_says_at_once_is_not_lost(swarm: Swarm, tmp_path: Path) -> None:
+    """The loop stands still from when a magnet is handed to libtorrent until its tracker had a second to be asked, and
+    to say no: it says so once, and is not asked again for long."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/announce"
+        adding = asyncio.create_task(swarm.add_magnet(MetadataWish(tmp_path, "ab" * 20, trackers=[url])))
+        await asyncio.sleep(0)
+        _refuse_one(listener, seconds=1)
+        torrent = await adding
+        await asyncio.to_thread(_refuse_one, listener, seconds=30)
+
+        async def told() -> bool:
+            return [(each.state, each.message) for each in torrent.trackers.seen()] == [(TrackerState.REFUSES, "no")]
+
+        await eventually(told)
+
+
+def _refuse_one(listener: socket.socket, *, seconds: float) -> None:
+    """The first that comes within `seconds`, if somebody does."""
+    if not select.select([listener], [], [], seconds)[0]:
+        return
+    asking, _ = listener.accept()
+    with asking:
+        asking.recv(65536)
+        body = bencode({b"failure reason": b"no"})
+        asking.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        asking.shutdown(socket.SHUT_WR)
+        while asking.recv(65536):
+            pass
 
 
 async def test_a_removal_that_was_given_up_is_made_all_the_same(swarm: Swarm, tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ class Swarm:
             forget=self._forget,
         )
         self._torrents[handle] = torrent
-        torrent.refresh()  # alerts may have come before it was in the book
+        handle.resume()  # only now: what a tracker answers is told once, and may be told at once
+        torrent.refresh()  # what it was added with is not announced
         return torrent
 
     def _take_out(self, adding: asyncio.Future[lt.torrent_handle]) -> None:

@@ -119,4 +119,5 @@ def _aim(params: lt.add_torrent_params, trackers: Sequence[str], peers: Sequence
     params.peers = usable_peers(peers)
     # Added to what is there: `apply_ip_filter` is among the defaults.
     params.flags |= lt.torrent_flags.duplicate_is_error
-    params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    params.flags &= ~lt.torrent_flags.auto_managed
+    params.flags |= lt.torrent_flags.paused  # until its alerts have somebody who takes them in
