@@ -27,10 +27,10 @@ demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORR
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
 
 test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
-	@$(BIN)/python -m pytest tests -n 3 -m "not images and not faults"
+	@$(BIN)/python -m pytest tests -n 4 -m "not images and not faults"
 
 faults: setup ## Kill, freeze, cut off and fill what runs, and prove that nothing is lost (ROWS="1 3" of the matrix, SEED=n, MIB=n)
-	@FAULT_MIB=$(or $(MIB),2048) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests -m faults $(if $(ROWS),-k '$(subst $(space), or ,$(ROWS:%=row%_))')
+	@TMPDIR=$${TMPDIR:-/tmp} FAULT_MIB=$(or $(MIB),2048) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests -m faults $(if $(ROWS),-k '$(subst $(space), or ,$(ROWS:%=row%_))')
 
 fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for those of an earlier run)
 	@FUZZ_CASES=10000 FUZZ_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/fuzz -rP

@@ -21,6 +21,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.memory import leave_memory, use_memory
 from tests.namespaces import namespaces_are_given
 from tseeder_stack import backing
 from tseeder_stack import radosgw as ceph
@@ -60,9 +61,11 @@ RIGHTS = {"netns": (namespaces_are_given, "needs root, and a kernel that gives n
 
 
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
-# left over at the end. What is not named here runs file by file.
+# left over at the end. What is not named here runs file by file. A name with ":" is the part of a folder whose files'
+# names come after what follows it: each part has servers of its own.
 TOGETHER = (
     "e2e",
+    "integration/jobs:test_q",
     "integration/jobs",
     "faults",
     "fuzz",
@@ -74,6 +77,15 @@ TOGETHER = (
     "integration/admin",
     "contract",
 )
+
+
+use_memory()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Nothing of a run stays in memory."""
+    leave_memory()
 
 
 @pytest.hookimpl
@@ -119,8 +131,13 @@ def _rank(nodeid: str) -> tuple[int, str]:
     path = nodeid.split("::", 1)[0].removeprefix("tests/")
     if path.startswith(tuple(f"{folder}/" for folder in EARLY)):
         return 2, path
-    nearest = max((folder for folder in TOGETHER if path.startswith(folder + "/")), key=len, default=None)
+    nearest = max((name for name in TOGETHER if _is_in(path, name)), key=len, default=None)
     return (len(TOGETHER), path) if nearest is None else (TOGETHER.index(nearest), nearest)
+
+
+def _is_in(path: str, name: str) -> bool:
+    folder, _, first = name.partition(":")
+    return path.startswith(folder + "/") and path.removeprefix(folder + "/") >= first
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tests.looking import pauses
+
 T = TypeVar("T")
-POLL_SECONDS = 0.05
 
 
 async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, *, timeout: float = 60.0) -> T:
@@ -15,8 +16,10 @@ async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, *, timeou
     seen: T | None = None
     try:
         async with asyncio.timeout(timeout):
-            while not (seen := await look()):  # noqa: ASYNC110 - another process sets no event of ours
-                await asyncio.sleep(POLL_SECONDS)
+            for pause in pauses():
+                if seen := await look():
+                    break
+                await asyncio.sleep(pause)
     except TimeoutError:
         raise AssertionError(f"not within {timeout:g} s: {what}") from None
     return seen

@@ -61,6 +61,7 @@ async def test_a_stopping_agent_sends_what_is_whole_and_the_next_goes_on_from_th
             assert second.sent_bytes() - before == sample.total_size, "a part went up twice"
 
 
+@pytest.mark.faults
 async def test_an_agent_that_hears_nothing_of_jobs_stops_and_goes_on_when_it_does(
     jobs: Service, start: Start, tmp_path: Path
 ) -> None:
@@ -271,6 +272,7 @@ async def test_a_magnet_that_does_not_fit_is_not_begun(jobs: Service, start: Sta
         assert agent.scratch == []
 
 
+@pytest.mark.faults
 async def test_a_full_disk_is_told_and_another_agent_goes_on(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, (FileSpec("fits", 3 * MIB), FileSpec("does not", 12 * MIB)))
     async with swarming(sample, rate=RATE) as lo:
@@ -316,6 +318,20 @@ async def test_however_often_the_bell_rings_beats_are_few(jobs: Service, start: 
             agent.app.fleet.beat_now.set()
             await asyncio.sleep(0)
         assert 1 <= beats() - before <= 1.0 / LEAST_SECONDS + 2
+
+
+@pytest.mark.parametrize("ticks", range(4))
+async def test_a_bell_that_rings_as_it_stops_does_not_keep_a_heartbeat_going(start: Start, ticks: int) -> None:
+    async with start() as agent:
+        await eventually(lambda: has(agent.app.fleet.timing is not None))
+        (beating,) = [each for each in asyncio.all_tasks() if each.get_name() == "heartbeat"]
+        await eventually(lambda: has(not agent.app.fleet.beat_now.is_set()))
+        agent.app.fleet.beat_now.set()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        beating.cancel()
+        await asyncio.wait([beating], timeout=10)
+        assert beating.cancelled()
 
 
 def beats() -> float:

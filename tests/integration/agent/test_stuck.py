@@ -108,6 +108,7 @@ def runs_of(agent: Working) -> list[Run]:
     return list(agent.app.fleet.runs.values())
 
 
+@pytest.mark.faults
 async def test_a_torrent_that_is_added_anew_keeps_what_it_had(swarm: Swarm, tmp_path: Path) -> None:
     sample = await made(tmp_path, (FileSpec("a", 8 * MIB),))
     book = Ledger(sample.piece_length, sample.total_size)

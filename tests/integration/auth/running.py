@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.looking import pauses
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.identity_key import generate_pair
 from tseeder_auth.main import build
@@ -94,8 +95,10 @@ def unique_email() -> str:
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
     """Waits until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - other processes cannot set an event of ours
-            await asyncio.sleep(0.02)
+        for pause in pauses():
+            if await condition():
+                return
+            await asyncio.sleep(pause)
 
 
 @asynccontextmanager

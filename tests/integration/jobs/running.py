@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.looking import pauses
 from tseeder.jobs.v1 import agents_pb2_grpc, feed_pb2_grpc, jobs_pb2_grpc, operators_pb2_grpc
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -34,8 +35,8 @@ MIB = 1 << 20
 T = TypeVar("T")
 
 QUICK: dict[str, Any] = {
-    "relay_seconds": 0.2,
-    "sweep_seconds": 0.2,
+    "relay_seconds": 1.0,
+    "sweep_seconds": 0.4,
     "delete_again_seconds": 1.0,
     "completing_seconds": 0.3,
     "upload_grace_seconds": 0.2,
@@ -253,8 +254,10 @@ async def refused(code: str, call: Awaitable[object]) -> AppError:
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Waits until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what other loops do sets no event of ours
-            await asyncio.sleep(0.02)
+        for pause in pauses():
+            if await condition():
+                return
+            await asyncio.sleep(pause)
 
 
 @asynccontextmanager

@@ -205,6 +205,7 @@ async def test_a_transfer_that_takes_its_agents_down_waits_and_then_fails(
     assert {code for _, code, _ in history} == {"agent_lost", "agent_restarted"}
 
 
+@pytest.mark.faults
 async def test_the_last_death_is_found_by_who_claims_next(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
     played = await agent()
     user, job, lease = await begun(jobs, sample, played)

@@ -1,7 +1,7 @@
 """Agents with clocks of their own against the real use cases of jobs, in every order that hypothesis thinks of: calls
 whose answers are lost or late, processes that end at either side of a COMMIT, outages, frozen agents, old epochs.
 
-MACHINE_EXAMPLES: how many runs (12), of MACHINE_STEPS steps (30) each. MACHINE_SEED: a number for other runs than the
+MACHINE_EXAMPLES: how many runs (8), of MACHINE_STEPS steps (30) each. MACHINE_SEED: a number for other runs than the
 usual ones, `new` for fresh ones; the seed is printed. MACHINE_SHRINK=1: a failure is made as short as it gets, which
 may take many minutes.
 """
@@ -63,7 +63,7 @@ from tseeder_jobs.usecases.set_drain import set_drain
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import Sample
 
-EXAMPLES: Final = int(os.environ.get("MACHINE_EXAMPLES", "12"))
+EXAMPLES: Final = int(os.environ.get("MACHINE_EXAMPLES", "8"))
 STEPS: Final = int(os.environ.get("MACHINE_STEPS", "30"))
 SEED: Final = os.environ.get("MACHINE_SEED", "")
 SHRINK: Final = bool(os.environ.get("MACHINE_SHRINK", ""))

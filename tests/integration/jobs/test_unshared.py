@@ -163,6 +163,7 @@ async def test_a_second_transfer_of_a_digest_waits_and_then_goes_on(
             assert (await user.job(job)).state == COMPLETED
 
 
+@pytest.mark.faults
 async def test_two_hashes_of_one_torrent_that_is_not_shared_never_run_on_one_agent(
     plain_world: World, s3_client: Any, sample: MakeSample
 ) -> None:
@@ -201,6 +202,7 @@ async def test_user_shares_among_one_users_jobs_only(plain_world: World, s3_clie
         assert (await jobs.user().submit(torrent=data)).state == QUEUED
 
 
+@pytest.mark.faults
 async def test_switching_the_setting_leaves_what_is_there(
     plain_world: World, s3_client: Any, sample: MakeSample
 ) -> None:

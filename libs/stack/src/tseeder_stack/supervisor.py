@@ -124,7 +124,8 @@ class Child:
             self._console.notice(f"{self.name} died ({reason}), restarting in {delay:g} s")
             self._on_change()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
             self.restarts += 1
 
     async def _live(self) -> int:

@@ -41,7 +41,8 @@ async def child(
     try:
         assert process.stdout is not None
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), ready_timeout)
+            async with asyncio.timeout(ready_timeout):
+                line = await process.stdout.readline()
         except TimeoutError:
             raise ChildError(f"{argv[0]}: not ready after {ready_timeout} s") from None
         if not line:
@@ -56,7 +57,8 @@ async def stop(process: asyncio.subprocess.Process, *, grace: float = 3.0) -> No
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), grace)
+            async with asyncio.timeout(grace):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -58,6 +58,7 @@ async def test_as_in_production_every_way_leads_to_the_public_and_none_inside(in
     assert {host for _, host, _ in seen if not is_public(host)} == {RESOLVER}
 
 
+@pytest.mark.faults
 async def test_where_all_is_admitted_every_way_leads_inside(internet: Internet) -> None:
     # The world's peers speak neither uTP nor encryption: without them they are not tried again and again.
     settings = {"admitted_networks": EVERYWHERE, "encryption": "off", "utp": False}

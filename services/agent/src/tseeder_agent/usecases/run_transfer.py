@@ -93,7 +93,8 @@ async def _watch_tenure(run: Run) -> None:
         run.check_tenure()
         wait = min(max(run.tenure.remaining(boottime()), 0.0), TENURE_LOOK_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(run.lost.wait(), wait)
+            async with asyncio.timeout(wait):
+                await run.lost.wait()
 
 
 async def _renewed_or_lost(run: Run) -> None:

@@ -42,7 +42,8 @@ async def heartbeat(ctx: Context) -> NoReturn:
         timing = ctx.fleet.timing
         pause = timing.heartbeat_seconds if timing else FIRST_PAUSE_SECONDS
         with suppress(TimeoutError):
-            await asyncio.wait_for(ctx.fleet.beat_now.wait(), pause)
+            async with asyncio.timeout(pause):
+                await ctx.fleet.beat_now.wait()
         await asyncio.sleep(began + min(LEAST_SECONDS, pause) - boottime())
 
 

@@ -243,7 +243,8 @@ class Torrent:
             self._handle.save_resume_data(lt.torrent_handle.save_info_dict)
         waiting = self._resume_data
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting), _LAYERS_SECONDS)
+            async with asyncio.timeout(_LAYERS_SECONDS):
+                return await asyncio.shield(waiting)
         except TimeoutError:
             if self._resume_data is waiting:  # its alert is lost: the next one who asks asks libtorrent again
                 self._resume_data = None
@@ -305,7 +306,8 @@ class Torrent:
 
     async def _settled(self, flushing: asyncio.Future[None]) -> None:
         try:
-            await asyncio.wait_for(asyncio.shield(flushing), self._flush_seconds)
+            async with asyncio.timeout(self._flush_seconds):
+                await asyncio.shield(flushing)
         except TimeoutError:
             _log.warning("flush_not_confirmed", folder=self.folder.name)
             if self._flushing is flushing:
@@ -373,7 +375,8 @@ class Torrent:
         try:
             # Shielded: a call that is cancelled while it waits for the thread would leave the torrent in the session.
             await asyncio.shield(self._blocking(lambda: self._drop(self, lt.session.delete_files if delete else 0)))
-            await asyncio.wait_for(self._gone, _DELETE_SECONDS)
+            async with asyncio.timeout(_DELETE_SECONDS):
+                await self._gone
         except TimeoutError:
             _log.warning("removal_not_confirmed", folder=self.folder.name)
         finally:
