@@ -145,6 +145,7 @@ def pytest_collection_finish() -> None:
     """All that was imported and collected stays to the end: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,7 +20,7 @@ from tseeder_kit.errors import Kind
 from tseeder_pg import connection, open_pool
 from tseeder_stack.s3 import S3Server
 
-BRIEF: dict[str, Any] = {"heartbeat_seconds": 0.3, "self_stop_seconds": 0.7, "lease_seconds": 0.9}
+BRIEF: dict[str, Any] = {"heartbeat_seconds": 0.4, "self_stop_seconds": 1.6, "lease_seconds": 2.0}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ async def brief_world(
 
 @pytest.fixture
 async def brief(brief_world: World, request: pytest.FixtureRequest) -> AsyncIterator[Service]:
-    """A service whose leases end in less than a second, if they are not renewed; how its agents write may be given."""
+    """A service whose leases end in two seconds, if they are not renewed; how its agents write may be given."""
     async with running(brief_world, **BRIEF, agent_writes=getattr(request, "param", "key")) as service:
         yield service
         try:
