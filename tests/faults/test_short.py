@@ -86,7 +86,6 @@ async def test_an_agent_that_dies_is_restarted(world: World, swarm: Swarm, sampl
 # --- row 2: an agent freezes past its lease
 
 
-@pytest.mark.faults
 async def test_an_agent_that_was_frozen_finds_its_lease_gone(world: World, swarm: Swarm, sample: MakeSample) -> None:
     """Another one has stored everything by then, and nothing of it changes."""
     made = await sample(files={"a.bin": 24 * MIB, "b.bin": 100_000})

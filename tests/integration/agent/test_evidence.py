@@ -109,6 +109,7 @@ async def test_a_refusal_beside_a_tracker_that_works_is_seen_and_no_verdict(
         assert states[other.url] == model.TRACKER_STATE_WORKING
 
 
+@pytest.mark.faults
 async def test_a_magnet_that_nobody_knows(jobs: Service, start: Start) -> None:
     user = jobs.user()
     async with tracking() as tracker, start(**TELLING):

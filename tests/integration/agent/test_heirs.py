@@ -47,7 +47,8 @@ async def sent_some(jobs: Service, user: Any, sample: Sample, url: str, past: in
     return job
 
 
-@pytest.mark.parametrize("how", ["stopped", pytest.param("killed", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("how", ["stopped", "killed"])
 async def test_a_successor_fetches_what_is_missing_and_what_straddles(
     jobs: Service, start: Start, tmp_path: Path, how: str
 ) -> None:

@@ -37,6 +37,7 @@ async def test_a_magnet_waits_for_the_disk_that_another_transfer_has_reserved(
         await assert_stored(user, late, second)
 
 
+@pytest.mark.faults
 async def test_a_wish_that_grew_keeps_more_of_the_disk(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample = await made(tmp_path, (FileSpec("a", 4 * MIB), FileSpec("b", 4 * MIB)))
     user = jobs.user()

@@ -78,6 +78,7 @@ async def is_connected(bus: Bus) -> bool:
     return bus.connected
 
 
+@pytest.mark.faults
 async def test_from_nothing_to_a_superadmin_by_the_verbs(database: Database, nats_url: str, tmp_path: Path) -> None:
     env = environment(database, nats_url, tmp_path)
     code, out, _ = await run(env, "generate-key", str(tmp_path))

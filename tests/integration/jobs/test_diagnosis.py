@@ -216,6 +216,28 @@ async def test_two_users_of_one_transfer_see_their_own_trackers(
     assert found.attempts[0].outcome == "failed"
 
 
+@pytest.mark.parametrize("end", ["deleted", "cancelled", "completed"])
+async def test_what_was_seen_goes_when_nobody_needs_it_any_more(
+    jobs: Service, s3_client: Any, sample: MakeSample, end: str
+) -> None:
+    """It names trackers with their passkeys. (What failed is still explained, until its last job goes.)"""
+    user, torrent = jobs.user(), await sample(10)
+    job = await user.submit(torrent=torrent.torrent_bytes(trackers=[ONE]))
+    agent = await joined(jobs, s3_client)
+    lease = await agent.claim_one()
+    await agent.report(lease, DOWNLOADING, REFUSE, seen(ONE))
+    assert await jobs.value("SELECT count(*) FROM sightings") == 1
+    if end == "completed":
+        await agent.run(lease, torrent)
+    elif end == "cancelled":
+        await user.cancel(job)
+    else:
+        await agent.fail(lease, "trackers_refuse", "Nobody has it.")
+        assert await jobs.value("SELECT count(*) FROM sightings") == 1
+        await user.delete(job)
+    assert await jobs.value("SELECT count(*) FROM sightings") == 0
+
+
 async def test_what_was_seen_stands_until_its_holder_sees_more(
     jobs: Service, s3_client: Any, sample: MakeSample
 ) -> None:

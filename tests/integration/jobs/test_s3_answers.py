@@ -29,7 +29,10 @@ class Ground:
     storage: Storage
 
 
-@pytest.fixture(scope="module", params=["rclone", pytest.param("radosgw", marks=pytest.mark.radosgw)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("rclone", marks=pytest.mark.faults), pytest.param("radosgw", marks=pytest.mark.radosgw)],
+)
 def each_server(request: pytest.FixtureRequest) -> S3Server:
     """Each S3 server in turn."""
     found = request.getfixturevalue(f"{request.param}_server")

@@ -110,8 +110,8 @@ async def carried(scene: Scene, files: int) -> None:
     ("fault", "times"),
     [
         pytest.param(Lost(), 1, id="nothing, once"),
-        pytest.param(Lost(), -1, id="nothing, ever"),
-        pytest.param(Cut(), -1, id="half of it"),
+        pytest.param(Lost(), -1, id="nothing, ever", marks=pytest.mark.faults),
+        pytest.param(Cut(), -1, id="half of it", marks=pytest.mark.faults),
         pytest.param(error(200, "InternalError", after=True), -1, id="200 with an error in it"),
     ],
 )
@@ -130,11 +130,11 @@ async def test_of_a_completion_that_s3_did_comes_back(scene: Scene, proxy: Fault
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(error(503, "SlowDown"), id="SlowDown"),
+        pytest.param(error(503, "SlowDown"), id="SlowDown", marks=pytest.mark.faults),
         pytest.param(error(200, "InternalError"), id="200 with an error in it"),
         pytest.param(Answer(200), id="200 and nothing"),
-        pytest.param(Answer(500), id="500"),
-        pytest.param(Reset(), id="a reset"),
+        pytest.param(Answer(500), id="500", marks=pytest.mark.faults),
+        pytest.param(Reset(), id="a reset", marks=pytest.mark.faults),
         pytest.param(Held(), id="nothing for long"),
     ],
 )

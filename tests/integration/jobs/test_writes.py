@@ -353,6 +353,7 @@ class WriteTests:
         await eventually(purged)  # the torrent's rows, too
 
 
+@pytest.mark.faults
 class TestOnRclone(WriteTests):
     """Which takes what AWS would not."""
 
