@@ -13,13 +13,12 @@ T = TypeVar("T")
 
 async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, *, timeout: float = 60.0) -> T:
     """What `look` answers as soon as it is truthy; AssertionError that names `what` after `timeout` seconds."""
-    seen: T | None = None
     try:
         async with asyncio.timeout(timeout):
             for pause in pauses():
                 if seen := await look():
-                    break
+                    return seen
                 await asyncio.sleep(pause)
     except TimeoutError:
-        raise AssertionError(f"not within {timeout:g} s: {what}") from None
-    return seen
+        pass
+    raise AssertionError(f"not within {timeout:g} s: {what}")

@@ -82,6 +82,8 @@ async def expire(service: Service, lease: pb.LeaseRef) -> None:
     )
 
     async def back() -> bool:
+        # A machine that stood still is an outage, after which nothing is reaped for a whole lease: ten minutes here.
+        await service.rows("UPDATE reaper_pulse SET reap_not_before = clock_timestamp()")
         return bool((await transfer(service, lease))["state"] == "queued")
 
     await eventually(back)

@@ -49,11 +49,13 @@ async def insert_all(tx: Tx, job_id: UUID, user_id: UUID, torrent_id: UUID, sele
 
 
 # A selection may name most of 200,000 files: IN (SELECT unnest) is looked up by hash, also in a generic plan, where
-# = ANY goes through all of it for each entry.
+# = ANY goes through all of it for each entry. And where most torrents have few files, the planner takes this one for
+# such a one, and would compare each of its entries with each charge: a subquery in the place of a value is looked up by
+# key, whatever the statistics say.
 PENDING_BYTES: Final = """
 SELECT COALESCE(sum(e.size_bytes), 0) FROM entries e
 WHERE e.torrent_id = $1 AND ($3::integer[] IS NULL OR e.file_index IN (SELECT unnest($3)))
-  AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.user_id = $2 AND c.entry_id = e.entry_id)
+  AND (SELECT true FROM charges c WHERE c.user_id = $2 AND c.entry_id = e.entry_id) IS NULL
 """
 
 
@@ -127,17 +129,16 @@ async def drop_pending(tx: Tx, job_id: UUID) -> None:
 REOPEN: Final = """
 UPDATE files f SET state = CASE WHEN f.selected AND s.stored THEN 'stored' ELSE 'pending' END,
     stored_at = CASE WHEN f.selected AND s.stored THEN clock_timestamp() END
-FROM (SELECT e.entry_id, (e.size_bytes = 0 OR EXISTS (
-          SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')) AS stored
-      FROM entries e WHERE e.torrent_id = $2) s
-WHERE f.job_id = $1 AND s.entry_id = f.entry_id
+FROM entries e CROSS JOIN LATERAL (SELECT (e.size_bytes = 0 OR
+    (SELECT true FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored') IS TRUE) AS stored) s
+WHERE f.job_id = $1 AND e.entry_id = f.entry_id
   AND (f.state = 'dropped' OR (f.state = 'pending' AND f.selected AND s.stored))
 """
 
 
-async def reopen(tx: Tx, job_id: UUID, torrent_id: UUID) -> None:
+async def reopen(tx: Tx, job_id: UUID) -> None:
     """Dropped files are wanted again; those stored meanwhile attach at once. The torrent's row is held."""
-    await tx.execute(REOPEN, job_id, torrent_id)
+    await tx.execute(REOPEN, job_id)
 
 
 ANY_PENDING: Final = "SELECT EXISTS (SELECT 1 FROM files WHERE job_id = $1 AND selected AND state = 'pending')"

@@ -16,7 +16,7 @@ async def attach(own: OwnJob, bell: Doorbell) -> None:
     tx, job = own.tx, own.job
     was_live = job.state in JOB_LIVE
     if own.torrent.verified:
-        await files.reopen(tx, job.job_id, job.torrent_id)
+        await files.reopen(tx, job.job_id)
         await jobs.count_files(tx, [job.job_id])
         await usage.recharge(tx, [job.user_id], job.torrent_id)
         await objects.collect(tx, await objects.entries_of_job(tx, job.job_id))

@@ -48,7 +48,7 @@ async def _follow(own: OwnJob, bell: Doorbell) -> None:
     if own.job.state is not JobState.PAUSED:
         await attach(own, bell)
         return
-    await files.reopen(own.tx, own.job.job_id, own.job.torrent_id)
+    await files.reopen(own.tx, own.job.job_id)
     await jobs.count_files(own.tx, [own.job.job_id])
     await usage.recharge(own.tx, [own.job.user_id], own.job.torrent_id)
     await objects.collect(own.tx, await objects.entries_of_job(own.tx, own.job.job_id))
