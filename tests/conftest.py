@@ -42,7 +42,7 @@ EMPTY, MIGRATED = "template_empty", "template_migrated"
 
 # Hundreds of S3 clients are made in a process, and each reads megabytes of AWS's descriptions anew; one session of
 # botocore shares them among its clients in the same way.
-JSONFileLoader.load_file = cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
+JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign,assignment]
 
 # marker (or fixture of that name) -> the programs that it needs, and how to install them
 NEEDS = {
@@ -84,7 +84,7 @@ use_memory()
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """Nothing of a run stays in memory."""
+    """Nothing of a run stays in memory. (To look at its files afterwards: TMPDIR=/tmp.)"""
     leave_memory()
 
 

@@ -6,8 +6,10 @@ half of the kernel's time in a whole run went there.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,35 +17,53 @@ from pathlib import Path
 ROOT = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PLENTY_BYTES = 8 << 30
 """A whole run holds less than half of that at once."""
+LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+
+_mine: list[tuple[Path, int]] = []
 
 
 def use_memory() -> None:
-    """Make a folder on tmpfs the one for temporary files, here and in all children. Called again, or where TMPDIR is
-    set, or where memory is short or may not hold programs, it changes nothing."""
+    """Make a folder on tmpfs the one for temporary files, here and in all children. Where TMPDIR is set (as in a
+    child), or memory is short or may not hold programs, it changes nothing."""
     if "TMPDIR" in os.environ or not _has_plenty():
         return
     home = ROOT / f"tseeder-tests-{os.getuid()}"
-    home.mkdir(mode=0o711, exist_ok=True)
-    for left in home.iterdir():  # by a run that was killed
-        if not Path("/proc", left.name).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    mine = home / str(os.getpid())
-    mine.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        home.mkdir(mode=0o711)
+    found = home.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return  # somebody else's
+    for left in home.glob("run-*.lock"):
+        _delete_if_over(left)
+    mine = Path(tempfile.mkdtemp(prefix="run-", dir=home))
+    lock = os.open(mine.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     mine.chmod(0o1777)  # servers that run as users of their own write here, too
+    _mine.append((mine, lock))
     os.environ["TMPDIR"] = tempfile.tempdir = str(mine)
 
 
 def leave_memory() -> None:
     """Delete the folder; by the process that made it."""
-    mine = ROOT / f"tseeder-tests-{os.getuid()}" / str(os.getpid())
-    if mine.exists():
-        shutil.rmtree(mine, ignore_errors=True)
+    while _mine:
+        folder, lock = _mine.pop()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_suffix(".lock").unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _delete_if_over(lock: Path) -> None:
+    """What a run left that was killed: nobody holds its lock any more."""
+    with suppress(OSError), lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+        lock.unlink(missing_ok=True)
 
 
 def _has_plenty() -> bool:
     with suppress(OSError):
         found = os.statvfs(ROOT)
-        free = min(found.f_bavail * found.f_frsize, _available_bytes())
+        free = min(found.f_bavail * found.f_frsize, _available_bytes(), *_left_to_us())
         return free >= PLENTY_BYTES and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
     return False
 
@@ -53,3 +73,13 @@ def _available_bytes() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     return 0
+
+
+def _left_to_us() -> list[int]:
+    """What a container's limit leaves: files in memory count against it."""
+    left = []
+    for limit, used in LIMITS:
+        with suppress(OSError, ValueError):  # no such limit, or "max"
+            top = Path("/sys/fs/cgroup")
+            left.append(int((top / limit).read_text()) - int((top / used).read_text()))
+    return left

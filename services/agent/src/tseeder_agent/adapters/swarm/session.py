@@ -150,7 +150,11 @@ class Swarm:
             forget=self._forget,
         )
         self._torrents[handle] = torrent
-        handle.resume()  # only now: what a tracker answers is told once, and may be told at once
+        try:
+            handle.resume()  # only now: what a tracker answers is told once, and may be told at once
+        except RuntimeError as exc:  # the session was closed meanwhile
+            self._forget(torrent)
+            raise unavailable("swarm_error", "The session was closed while a torrent was added.") from exc
         torrent.refresh()  # what it was added with is not announced
         return torrent
 
