@@ -42,7 +42,7 @@ EMPTY, MIGRATED = "template_empty", "template_migrated"
 
 # Hundreds of S3 clients are made in a process, and each reads megabytes of AWS's descriptions anew; one session of
 # botocore shares them among its clients in the same way.
-JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign,assignment]
+JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]
 
 # marker (or fixture of that name) -> the programs that it needs, and how to install them
 NEEDS = {
