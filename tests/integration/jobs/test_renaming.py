@@ -36,7 +36,7 @@ async def test_what_changes_nothing_is_told_to_nobody(jobs: Service, sample: Mak
     await refused("bad_name", user.rename(job, "a" * 256))
     await refused("scope_missing", user.with_scopes("jobs:read").rename(job, "x"))
     assert await user.job(job) == job
-    assert await told(jobs, job) == before
+    assert set(await told(jobs, job)) <= set(before)  # what every reader has seen is trimmed at any time
 
 
 async def test_an_ended_job_is_renamed_too(jobs: Service, sample: MakeSample) -> None:
