@@ -130,7 +130,7 @@ def _rank(nodeid: str) -> tuple[int, str]:
     """Where a test stands in the order, and the name of what it runs together with."""
     path = nodeid.split("::", 1)[0].removeprefix("tests/")
     if path.startswith(tuple(f"{folder}/" for folder in EARLY)):
-        return 2, path
+        return TOGETHER.index("faults"), path
     nearest = max((name for name in TOGETHER if _is_in(path, name)), key=len, default=None)
     return (len(TOGETHER), path) if nearest is None else (TOGETHER.index(nearest), nearest)
 

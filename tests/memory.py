@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,8 @@ ROOT = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PLENTY_BYTES = 8 << 30
 """A whole run holds less than half of that at once."""
 LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _mine: list[tuple[Path, int]] = []
 
@@ -30,13 +31,23 @@ def use_memory() -> None:
     home = ROOT / f"tseeder-tests-{os.getuid()}"
     with suppress(FileExistsError):
         home.mkdir(mode=0o711)
-    found = home.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        return  # somebody else's
-    for left in home.glob("run-*.lock"):
+    try:
+        gate = os.open(home, FOLDER | os.O_NOFOLLOW)
+    except OSError:
+        return  # a link, or no folder: not ours
+    try:
+        if os.fstat(gate).st_uid == os.getuid():
+            fcntl.flock(gate, fcntl.LOCK_EX)  # one run at a time comes in, so that none sees another's half made
+            _come_in(home)
+    finally:
+        os.close(gate)
+
+
+def _come_in(home: Path) -> None:
+    for left in home.glob("run-*"):
         _delete_if_over(left)
     mine = Path(tempfile.mkdtemp(prefix="run-", dir=home))
-    lock = os.open(mine.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = os.open(mine, FOLDER)
     fcntl.flock(lock, fcntl.LOCK_EX)
     mine.chmod(0o1777)  # servers that run as users of their own write here, too
     _mine.append((mine, lock))
@@ -48,16 +59,20 @@ def leave_memory() -> None:
     while _mine:
         folder, lock = _mine.pop()
         shutil.rmtree(folder, ignore_errors=True)
-        folder.with_suffix(".lock").unlink(missing_ok=True)
         os.close(lock)
 
 
-def _delete_if_over(lock: Path) -> None:
+def _delete_if_over(folder: Path) -> None:
     """What a run left that was killed: nobody holds its lock any more."""
-    with suppress(OSError), lock.open("r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-        lock.unlink(missing_ok=True)
+    lock = os.open(folder, FOLDER)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
 
 
 def _has_plenty() -> bool:

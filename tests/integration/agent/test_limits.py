@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.agent.fetching import LOOPBACK, PATIENCE
+from tests.integration.agent.test_transfers import has
+from tests.integration.jobs.running import eventually
 from tseeder_agent.adapters.swarm import MetadataWish, Swarm, TorrentWish, open_swarm
 from tseeder_agent.adapters.swarm.settings import MAX_DEPTH, MAX_METADATA_BYTES, MAX_PIECES, MAX_TOKENS
 from tseeder_kit.errors import AppError
@@ -118,12 +120,9 @@ async def test_metadata_that_peers_claim(tmp_path: Path) -> None:
         open_swarm(replace(LOOPBACK, encryption="off")) as swarm,
     ):
         await swarm.add_magnet(MetadataWish(tmp_path, "2" * 40, peers=[f"127.0.0.1:{above}"]))
-        async with asyncio.timeout(PATIENCE):
-            while not refused:  # noqa: ASYNC110 - the peers' books are lists, not events
-                await asyncio.sleep(0.05)
-            await swarm.add_magnet(MetadataWish(tmp_path, "1" * 40, peers=[f"127.0.0.1:{at}"]))
-            while max(asked, default=0) < 20:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await eventually(lambda: has(bool(refused)), PATIENCE)
+        await swarm.add_magnet(MetadataWish(tmp_path, "1" * 40, peers=[f"127.0.0.1:{at}"]))
+        await eventually(lambda: has(max(asked, default=0) >= 20), PATIENCE)
         assert set(refused) == {0}
 
 

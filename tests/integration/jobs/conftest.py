@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ SERIAL = itertools.count(1)
 
 MakeSample = Callable[..., Awaitable[Sample]]
 MakeAgent = Callable[[], Awaitable[Agent]]
+NewWorld = Callable[[str], AbstractAsyncContextManager[World]]
 
 
 @asynccontextmanager
@@ -42,16 +43,25 @@ async def own_world(
 
 
 @pytest.fixture(scope="session")
-async def jobs_world(
+def new_world(
     postgres: Any,
     migrated_template: str,
     nats_url: str,
     rclone_server: S3Server,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+) -> NewWorld:
+    """`async with new_world("jobs_races") as world`: one more, of that name, on rclone."""
+
+    def make(name: str) -> AbstractAsyncContextManager[World]:
+        return own_world(postgres, migrated_template, nats_url, rclone_server, tmp_path_factory.mktemp(name), name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def jobs_world(new_world: NewWorld) -> AsyncIterator[World]:
     """What the session's service stands on."""
-    folder = tmp_path_factory.mktemp("jobs")
-    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_tests") as made:
+    async with new_world("jobs_tests") as made:
         yield made
 
 

@@ -12,13 +12,12 @@ import pytest
 
 from tests.e2e.unchanged import RESTLESS, differences, events, rows
 from tests.faults.invariants import object_keys, open_uploads
-from tests.integration.jobs.conftest import KIB, SERIAL, own_world
+from tests.integration.jobs.conftest import KIB, SERIAL, NewWorld
 from tests.integration.jobs.playing import Agent, Piece, intent, pieces
 from tests.integration.jobs.running import MIB, Service, User, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as ops
-from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
 
 WRONG_ETAG: Final = '"0123456789abcdef0123456789abcdef"'
@@ -137,17 +136,10 @@ PASSED_OVER: Final[dict[str, Call]] = {
 
 
 @pytest.fixture(scope="module")
-async def scene(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    s3_client: Any,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Scene]:
+async def scene(new_world: NewWorld, s3_client: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     """A service of its own, so that nothing else writes to its tables; set up once: nothing may change it."""
     folder = tmp_path_factory.mktemp("bad-agents")
-    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_bad_agents") as world:
+    async with new_world("jobs_bad_agents") as world:
         async with running(world, lease_seconds=600, self_stop_seconds=400) as service:
             yield await _set_up(service, s3_client, folder)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeSample, clear, own_world, settled
+from tests.integration.jobs.conftest import MakeSample, NewWorld, clear, settled
 from tests.integration.jobs.playing import GIB, Agent
 from tests.integration.jobs.running import Service, User, World, refused, running
 from tests.integration.jobs.test_quota import on_plan
@@ -16,7 +15,6 @@ from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import jobs_pb2 as jobs_pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as ops
-from tseeder_stack.s3 import S3Server
 
 DOWNLOADING = model.TRANSFER_STATE_DOWNLOADING
 ONE, TWO = "http://127.0.0.1:1/announce/passkey-of-one", "http://127.0.0.1:1/announce/passkey-of-two"
@@ -24,17 +22,9 @@ SHARED = "http://127.0.0.1:2/announce"
 
 
 @pytest.fixture(scope="module")
-async def diagnosed_world(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+async def diagnosed_world(new_world: NewWorld) -> AsyncIterator[World]:
     """A database of their own: what agents there are is what these tests are about."""
-    bucket = replace(rclone_server, bucket="jobs-diagnosis")
-    folder = tmp_path_factory.mktemp("diagnosis")
-    async with own_world(postgres, migrated_template, nats_url, bucket, folder, "jobs_diagnosis") as made:
+    async with new_world("jobs_diagnosis") as made:
         yield made
 
 
@@ -235,6 +225,22 @@ async def test_what_was_seen_goes_when_nobody_needs_it_any_more(
         await agent.fail(lease, "trackers_refuse", "Nobody has it.")
         assert await jobs.value("SELECT count(*) FROM sightings") == 1
         await user.delete(job)
+    assert await jobs.value("SELECT count(*) FROM sightings") == 0
+
+
+async def test_a_job_that_is_deleted_takes_nobody_elses_explanation_with_it(
+    jobs: Service, s3_client: Any, sample: MakeSample
+) -> None:
+    first, second, torrent = jobs.user(), jobs.user(), await sample(10)
+    one = await first.submit(torrent=torrent.torrent_bytes(trackers=[ONE]))
+    two = await second.submit(torrent=torrent.torrent_bytes(trackers=[TWO]))
+    agent = await joined(jobs, s3_client)
+    lease = await agent.claim_one()
+    await agent.report(lease, DOWNLOADING, REFUSE, seen(ONE, TWO))
+    await agent.fail(lease, "trackers_refuse", "Nobody has it.")
+    await first.delete(one)
+    assert [tracker.url for tracker in (await second.diagnosis(two)).swarm.trackers] == [TWO]
+    await second.delete(two)
     assert await jobs.value("SELECT count(*) FROM sightings") == 0
 
 

@@ -8,27 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeAgent, MakeSample, clear, own_world, settled
+from tests.integration.jobs.conftest import MakeAgent, MakeSample, NewWorld, clear, settled
 from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, running
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_pg import connection
 from tseeder_stack.ports import Ports
-from tseeder_stack.s3 import S3Server
 
 
 @pytest.fixture(scope="module")
-async def slow_world(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+async def slow_world(new_world: NewWorld) -> AsyncIterator[World]:
     """Of its own: the reaper of a service beside it would give leases back by its own patience."""
-    folder = tmp_path_factory.mktemp("slow")
-    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_slow") as made:
+    async with new_world("jobs_slow") as made:
         yield made
 
 

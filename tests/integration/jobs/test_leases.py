@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeAgent, MakeSample, clear, own_world, settled
+from tests.integration.jobs.conftest import MakeAgent, MakeSample, NewWorld, clear, settled
 from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, refused, running
 from tseeder.jobs.v1 import agents_pb2 as pb
@@ -18,23 +17,14 @@ from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.store import lanes
 from tseeder_kit.errors import Kind
 from tseeder_pg import connection, open_pool
-from tseeder_stack.s3 import S3Server
 
 BRIEF: dict[str, Any] = {"heartbeat_seconds": 0.4, "self_stop_seconds": 1.6, "lease_seconds": 2.0}
 
 
 @pytest.fixture(scope="module")
-async def brief_world(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+async def brief_world(new_world: NewWorld) -> AsyncIterator[World]:
     """A database of their own: a replica with longer leases would judge outages differently."""
-    bucket = replace(rclone_server, bucket="jobs-leases")
-    folder = tmp_path_factory.mktemp("leases")
-    async with own_world(postgres, migrated_template, nats_url, bucket, folder, "jobs_leases") as made:
+    async with new_world("jobs_leases") as made:
         yield made
 
 

@@ -15,13 +15,12 @@ import pytest
 
 from tests.faults.invariants import violations
 from tests.integration.jobs.barriers import Call, barrier, meet
-from tests.integration.jobs.conftest import MakeSample, own_world
+from tests.integration.jobs.conftest import MakeSample, NewWorld
 from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import Service, User, World, eventually, running
 from tseeder.jobs.v1 import agents_pb2
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.errors import AppError
-from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import Sample
 
 QUEUED, COMPLETED = model.JOB_STATE_QUEUED, model.JOB_STATE_COMPLETED
@@ -93,15 +92,8 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-async def still_world(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
-    folder = tmp_path_factory.mktemp("races")
-    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_races") as made:
+async def still_world(new_world: NewWorld) -> AsyncIterator[World]:
+    async with new_world("jobs_races") as made:
         yield made
 
 

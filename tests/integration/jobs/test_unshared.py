@@ -10,27 +10,19 @@ from typing import Any
 
 import pytest
 
-from tests.integration.jobs.conftest import MakeSample, clear, own_world, settled
+from tests.integration.jobs.conftest import MakeSample, NewWorld, clear, settled
 from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import Service, User, World, eventually, running
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import Sample
 
 COMPLETED, QUEUED = model.JOB_STATE_COMPLETED, model.JOB_STATE_QUEUED
 
 
 @pytest.fixture(scope="module")
-async def plain_world(
-    postgres: Any,
-    migrated_template: str,
-    nats_url: str,
-    rclone_server: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+async def plain_world(new_world: NewWorld) -> AsyncIterator[World]:
     """A database whose services come and go with another setting each."""
-    folder = tmp_path_factory.mktemp("unshared")
-    async with own_world(postgres, migrated_template, nats_url, rclone_server, folder, "jobs_unshared") as made:
+    async with new_world("jobs_unshared") as made:
         yield made
 
 

@@ -46,8 +46,18 @@ FORGET_SIGHTING: Final = "DELETE FROM sightings WHERE transfer_id = $1"
 
 
 async def forget_sighting(tx: Tx, transfer_id: UUID) -> None:
-    """It names trackers with the passkeys of a job that is gone, or of a transfer that nobody asks about any more."""
+    """Nobody asks about this transfer any more, and what was seen names trackers with their passkeys."""
     await tx.execute(FORGET_SIGHTING, transfer_id)
+
+
+FORGET_UNWANTED: Final = """
+DELETE FROM sightings WHERE transfer_id = $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE transfer_id = $1)
+"""
+
+
+async def forget_unwanted_sighting(tx: Tx, transfer_id: UUID) -> None:
+    """The same, once the last job of the transfer is deleted: until then the others are told why they failed."""
+    await tx.execute(FORGET_UNWANTED, transfer_id)
 
 
 @dataclass(frozen=True, slots=True)

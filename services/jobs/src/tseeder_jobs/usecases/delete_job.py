@@ -22,7 +22,7 @@ async def delete_job(ctx: Context, user_id: UUID, job_id: UUID) -> None:
             entries = await objects.entries_of_job(own.tx, job_id)
             await jobs.delete(own.tx, job_id)
             if own.job.transfer_id is not None:
-                await diagnosis.forget_sighting(own.tx, own.job.transfer_id)
+                await diagnosis.forget_unwanted_sighting(own.tx, own.job.transfer_id)
             await usage.recharge(own.tx, [user_id], own.job.torrent_id)
             await objects.collect(own.tx, entries)
             await torrents.mark_unused(own.tx, own.job.torrent_id)
