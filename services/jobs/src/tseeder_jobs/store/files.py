@@ -49,13 +49,13 @@ async def insert_all(tx: Tx, job_id: UUID, user_id: UUID, torrent_id: UUID, sele
 
 
 # A selection may name most of 200,000 files: IN (SELECT unnest) is looked up by hash, also in a generic plan, where
-# = ANY goes through all of it for each entry. And where most torrents have few files, the planner takes this one for
-# such a one, and would compare each of its entries with each charge: a subquery in the place of a value is looked up by
-# key, whatever the statistics say.
+# = ANY goes through all of it for each entry. The charges likewise: NOT IN over a subquery that names nothing outside
+# itself is hashed once. Anything that leaves the planner a choice (EXISTS, a scalar subquery) is compared row by row
+# where its statistics know small torrents only: 7 s at 20,000 files.
 PENDING_BYTES: Final = """
 SELECT COALESCE(sum(e.size_bytes), 0) FROM entries e
 WHERE e.torrent_id = $1 AND ($3::integer[] IS NULL OR e.file_index IN (SELECT unnest($3)))
-  AND (SELECT true FROM charges c WHERE c.user_id = $2 AND c.entry_id = e.entry_id) IS NULL
+  AND e.entry_id NOT IN (SELECT c.entry_id FROM charges c WHERE c.user_id = $2 AND c.torrent_id = $1)
 """
 
 

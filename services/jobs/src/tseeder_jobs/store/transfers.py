@@ -360,9 +360,9 @@ class WantedEntry:
 
 WANTED_ENTRIES: Final = """
 SELECT e.entry_id, e.file_index, e.piece_offset, e.size_bytes,
-       EXISTS (SELECT 1 FROM files f JOIN jobs j USING (job_id)
-               WHERE f.entry_id = e.entry_id AND f.selected AND f.state = 'pending' AND j.transfer_id = $1
-                 AND j.state IN ('queued', 'resolving', 'downloading', 'storing')) AS wanted,
+       (e.entry_id IN (SELECT f.entry_id FROM files f JOIN jobs j USING (job_id)
+                       WHERE f.selected AND f.state = 'pending' AND j.transfer_id = $1
+                         AND j.state IN ('queued', 'resolving', 'downloading', 'storing'))) IS TRUE AS wanted,
        (e.size_bytes = 0 OR EXISTS (
            SELECT 1 FROM objects o WHERE o.entry_id = e.entry_id AND o.state = 'stored')) AS stored,
        u.upload_id, u.part_size_bytes
