@@ -18,7 +18,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore import loaders as aws_models
+from httpx import create_ssl_context
+from httpx._transports import default as http_transports
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.memory import leave_memory, use_memory
@@ -40,9 +42,10 @@ from tseeder_stack.site import Site
 
 EMPTY, MIGRATED = "template_empty", "template_migrated"
 
-# Hundreds of S3 clients are made in a process, and each reads megabytes of AWS's descriptions anew; one session of
-# botocore shares them among its clients in the same way.
-JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]
+# Hundreds of clients are made in a process, and each reads anew megabytes of AWS's descriptions, or the world's
+# certificates. One session of botocore, and one client of httpx, shares them in the same way.
+aws_models.create_loader = cache(aws_models.create_loader)
+setattr(http_transports, "create_ssl_context", cache(create_ssl_context))  # noqa: B010 (its module does not export it)
 
 # marker (or fixture of that name) -> the programs that it needs, and how to install them
 NEEDS = {

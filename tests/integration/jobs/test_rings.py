@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections import Counter
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -22,9 +24,15 @@ from tseeder_pg import connection
 
 async def heard(messages: Messages, subject: str) -> None:
     """Waits for a ring of this subject."""
-    async for message in messages:
-        if message.subject == subject:
-            return
+    others: Counter[str] = Counter()
+    try:
+        async with asyncio.timeout(60):
+            async for message in messages:
+                if message.subject == subject:
+                    return
+                others[message.subject] += 1
+    except TimeoutError:
+        raise AssertionError(f"{subject} was not rung, but {dict(others)}") from None
 
 
 async def connected(bus: Bus) -> None:

@@ -462,15 +462,15 @@ WITH old AS (
     WHERE state = 'gone' AND delete_after IS NULL AND deleted_at < clock_timestamp() - $1::interval
       AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object_id = objects.object_id AND u.state <> 'aborted'
                       AND u.state <> 'completed')
-    LIMIT 1000
+    LIMIT $2
 ), u AS (DELETE FROM uploads USING old WHERE uploads.object_id = old.object_id)
 SELECT object_id FROM old
 """
 FORGET_OBJECTS: Final = "DELETE FROM objects WHERE object_id = ANY($1::uuid[])"
 
 
-async def forget(tx: Tx, kept: timedelta) -> int:
+async def forget(tx: Tx, kept: timedelta, limit: int) -> int:
     """Remove tombstones that served their time."""
-    ids = [row["object_id"] for row in await tx.fetch(FORGET, kept)]
+    ids = [row["object_id"] for row in await tx.fetch(FORGET, kept, limit)]
     await tx.execute(FORGET_OBJECTS, ids)
     return len(ids)

@@ -20,7 +20,7 @@ from tseeder_jobs.usecases.wish import (
     refresh_wish,
     start_transfer,
 )
-from tseeder_pg import Tx, retrying, transaction
+from tseeder_pg import Tx, connection, retrying, transaction
 
 BATCH = 50
 
@@ -35,7 +35,7 @@ async def absorb_magnets(ctx: Context) -> int:
         return 0
     moved = 0
     while True:
-        async with transaction(ctx.pool) as tx:
+        async with connection(ctx.pool) as tx:
             pairs = await torrents.unmerged(tx, BATCH, with_all=ctx.settings.dedupe == "global")
         now = sum([await _absorb_one(ctx, verified, magnet) for verified, magnet in pairs])
         moved += now

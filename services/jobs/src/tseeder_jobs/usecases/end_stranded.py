@@ -10,7 +10,7 @@ from tseeder_jobs.store import jobs, transfers, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.wish import changed_meanwhile, end_job, lock_torrent
-from tseeder_pg import retrying, transaction
+from tseeder_pg import connection, retrying, transaction
 
 BATCH = 100
 
@@ -49,6 +49,6 @@ async def _end_batch(ctx: Context, transfer_id: UUID) -> int:
 
 async def end_stranded(ctx: Context) -> int:
     """The sweep: whatever a crash left."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         ended = await jobs.stranded(tx)
     return sum([await end_jobs_of(ctx, transfer_id) for transfer_id in ended])

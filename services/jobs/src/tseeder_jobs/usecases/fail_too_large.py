@@ -13,7 +13,7 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.end_stranded import end_jobs_of
 from tseeder_jobs.usecases.wish import changed_meanwhile, end_transfer
-from tseeder_pg import retrying, transaction
+from tseeder_pg import connection, retrying, transaction
 
 SEEN_WITHIN: Final = timedelta(days=1)
 """An agent that was away for less still counts: a fleet that restarts fails nobody's job."""
@@ -23,7 +23,7 @@ TOO_LARGE: Final = Reason("too_large_for_agents", "No agent's scratch disk is la
 
 async def fail_too_large(ctx: Context) -> int:
     """The sweep. Answers how many failed."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         found = await transfers.too_large(tx, SEEN_WITHIN)
     return sum([await _fail(ctx, transfer_id) for transfer_id in found])
 

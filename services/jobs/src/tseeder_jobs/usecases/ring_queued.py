@@ -5,12 +5,12 @@ from __future__ import annotations
 from tseeder import subjects
 from tseeder_jobs.store import lanes
 from tseeder_jobs.usecases.context import Context
-from tseeder_pg import transaction
+from tseeder_pg import connection
 
 
 async def ring_queued(ctx: Context) -> int:
     """Rings `jobs.available` if somebody waits who may run more. Answers 0: it is nothing out of the ordinary."""
-    async with transaction(ctx.pool, readonly=True) as tx:
+    async with connection(ctx.pool) as tx:
         waiting = await lanes.any_open(tx)
     if waiting:
         await ctx.bus.ring(subjects.JOBS_AVAILABLE)

@@ -14,7 +14,7 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.wish import complete_jobs
 from tseeder_kit.telemetry import LONG_BUCKETS, histogram
-from tseeder_pg import Tx, retrying, transaction
+from tseeder_pg import Tx, connection, retrying, transaction
 
 USERS_A_BATCH = 50
 
@@ -29,7 +29,7 @@ async def settle(ctx: Context, torrent_id: UUID) -> int:
     """Mark stored what is stored, charge it, complete jobs that have all they wanted. Answers how many files."""
     marked = 0
     while True:
-        async with transaction(ctx.pool) as tx:
+        async with connection(ctx.pool) as tx:
             users = await files.users_to_settle(tx, torrent_id, USERS_A_BATCH)
         if not users:
             return marked
@@ -81,6 +81,6 @@ async def _set_payer(tx: Tx, transfer_id: UUID, payer: UUID) -> None:
 
 async def settle_leftovers(ctx: Context) -> int:
     """The sweep: whatever a crash left unsaid."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         torrent_ids = await files.torrents_to_settle(tx)
     return sum([await settle(ctx, torrent_id) for torrent_id in torrent_ids])

@@ -8,9 +8,10 @@ from tseeder_jobs.domain.storage import StorageRefused, StorageUnavailable
 from tseeder_jobs.store import objects, torrents
 from tseeder_jobs.usecases.context import Context
 from tseeder_kit.logging import get_logger
-from tseeder_pg import transaction
+from tseeder_pg import connection, transaction
 
 BATCH = 500
+FORGET_BATCH = 1000
 TOMBSTONES_KEPT = timedelta(days=1)
 PURGE_AFTER = timedelta(seconds=1)
 _log = get_logger(__name__)
@@ -21,14 +22,20 @@ async def delete_objects(ctx: Context) -> int:
     done = 0
     while (count := await _delete_batch(ctx)) is not None:
         done += count
-    async with transaction(ctx.pool) as tx:
-        await objects.forget(tx, TOMBSTONES_KEPT)
     return done
+
+
+async def forget_tombstones(ctx: Context) -> int:
+    """Rows of objects that are long gone. Answers 0: deleting them was counted when it was done."""
+    while True:
+        async with transaction(ctx.pool) as tx:
+            if await objects.forget(tx, TOMBSTONES_KEPT, FORGET_BATCH) < FORGET_BATCH:
+                return 0
 
 
 async def _delete_batch(ctx: Context) -> int | None:
     """How many are gone; None: nothing is left to do, or S3 does nothing now."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         rows = await objects.to_delete(tx, BATCH)
     if not rows:
         return None
@@ -47,7 +54,7 @@ async def _delete_batch(ctx: Context) -> int | None:
 
 async def purge_torrents(ctx: Context) -> int:
     """Rows of torrents without jobs go once their objects are gone."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         unused = await torrents.find_unused(tx, PURGE_AFTER)
     purged = 0
     for torrent_id in unused:

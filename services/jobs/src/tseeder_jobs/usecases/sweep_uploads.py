@@ -11,7 +11,7 @@ from tseeder_jobs.usecases.complete_files import Intent, carry_through
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.settle import settle
 from tseeder_kit.logging import get_logger
-from tseeder_pg import Record, transaction
+from tseeder_pg import Record, connection, transaction
 
 BATCH = 500
 _log = get_logger(__name__)
@@ -19,7 +19,7 @@ _log = get_logger(__name__)
 
 async def carry_completions(ctx: Context) -> int:
     """The sweep: completions that nobody carries on any more. Answers how many were stored."""
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         old = await objects.find_completing(tx, timedelta(seconds=ctx.settings.completing_seconds), 100)
     done = 0
     for live in old:
@@ -41,7 +41,6 @@ async def abort_unwanted(ctx: Context) -> int:
     """Uploads that nobody has wanted for the grace period are aborted at S3. Answers how many."""
     async with transaction(ctx.pool) as tx:
         await objects.intend_abort(tx, timedelta(seconds=ctx.settings.upload_grace_seconds), BATCH)
-    async with transaction(ctx.pool) as tx:
         rows = await objects.to_abort(tx, BATCH)
     return sum([await _abort(ctx, row) for row in rows])
 
@@ -55,10 +54,10 @@ async def _abort(ctx: Context, row: Record) -> bool:
             await ctx.storage.abort_upload(key, s3_upload_id)
     except (StorageUnavailable, StorageRefused) as exc:
         _log.warning("abort_later", cause=type(exc).__name__)
-        async with transaction(ctx.pool) as tx:
+        async with connection(ctx.pool) as tx:
             await objects.abort_later(tx, row["upload_id"], timedelta(seconds=ctx.settings.sweep_seconds))
         return False
-    async with transaction(ctx.pool) as tx:
+    async with connection(ctx.pool) as tx:
         await objects.aborted(tx, row["upload_id"])
     return True
 
@@ -69,7 +68,7 @@ async def abort_strays(ctx: Context) -> int:
     listed = [(upload.key, upload.upload_id) async for upload in ctx.storage.list_uploads()]
     aborted = 0
     for at in range(0, len(listed), BATCH):
-        async with transaction(ctx.pool) as tx:
+        async with connection(ctx.pool) as tx:
             strays = await objects.strays(tx, listed[at : at + BATCH])
         for key, s3_upload_id in strays:
             await ctx.storage.abort_upload(key, s3_upload_id)

@@ -11,7 +11,7 @@ from tseeder_jobs.store import events
 from tseeder_jobs.usecases.context import Context
 from tseeder_kit.clock import boottime
 from tseeder_kit.lifecycle import every
-from tseeder_pg import feed, transaction
+from tseeder_pg import connection, feed
 
 PAGE: Final = 1000
 
@@ -45,7 +45,7 @@ async def stamp_and_ring(ctx: Context) -> None:
     What another replica stamps at the same moment may be rung twice; what one stamped and died before it rang is not
     rung at all, and shows when its watchers read again.
     """
-    async with transaction(ctx.pool, readonly=True) as tx:
+    async with connection(ctx.pool) as tx:
         rung = await events.head(tx)
     stamped = feed.STAMP_BATCH
     while stamped == feed.STAMP_BATCH:
@@ -58,7 +58,7 @@ async def _ring(ctx: Context, after_seq: int) -> int:
     """For all that is stamped after `after_seq`; answers up to where."""
     await ctx.bus.ring(subjects.JOBS_FEED)
     while True:
-        async with transaction(ctx.pool, readonly=True) as tx:
+        async with connection(ctx.pool) as tx:
             told = await events.stamped_jobs(tx, after_seq, PAGE)
         for job_id in dict.fromkeys(job_id for _, job_id in told):
             await ctx.bus.ring(subjects.job_changed(job_id))

@@ -17,7 +17,7 @@ from tseeder_jobs.usecases.fail_too_large import fail_too_large
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
-from tseeder_jobs.usecases.sweep_objects import delete_objects, purge_torrents
+from tseeder_jobs.usecases.sweep_objects import delete_objects, forget_tombstones, purge_torrents
 from tseeder_jobs.usecases.sweep_orphans import delete_orphans
 from tseeder_jobs.usecases.sweep_uploads import abort_strays, abort_unwanted, carry_completions
 from tseeder_jobs.usecases.take_measure import check_storage, count_rows
@@ -30,6 +30,8 @@ Work: TypeAlias = Callable[[Context], Awaitable[int]]
 
 RARELY: Final = 30
 """Rounds of the others for one round of what is in no hurry."""
+OFTEN_ENOUGH: Final = 3
+"""The same for a gauge that a scrape reads no more often."""
 REST: Final = 100
 """How much longer than it took a thrifty sweep rests: it takes 1 % of the time, or comes as rarely as the rare ones (a
 machine that stood still for ten seconds in a round must not put the next one off by a quarter of an hour)."""
@@ -57,6 +59,7 @@ SWEEPS: Final = (
     Sweep("unwanted_uploads", abort_unwanted),
     Sweep("stray_uploads", abort_strays, RARELY),
     Sweep("deleted_objects", delete_objects),
+    Sweep("tombstones", forget_tombstones, RARELY),
     Sweep("orphans", delete_orphans, RARELY),
     Sweep("abort_rule", keep_abort_rule, RARELY),
     Sweep("unused_torrents", purge_torrents),
@@ -65,7 +68,7 @@ SWEEPS: Final = (
     Sweep("too_large", fail_too_large),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
     Sweep("counts", count_rows, thrifty=True),
-    Sweep("storage", check_storage),
+    Sweep("storage", check_storage, OFTEN_ENOUGH),
     Sweep("records", trim_records, RARELY),
 )
 
