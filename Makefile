@@ -8,6 +8,13 @@ space := $(empty) $(empty)
 SOURCES := $(subst $(space),:,$(wildcard libs/*/src services/*/src))
 MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
+# What only looks runs side by side, one for each core; the tests have the machine for themselves, and begin when it is
+# through.
+LOOKS := lint types verify
+ifneq ($(filter $(LOOKS),$(MAKECMDGOALS)),)
+MAKEFLAGS += -j2 --output-sync=target
+endif
+
 # Where it is set, each of the hundreds of processes of a stack or a test run would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -26,7 +33,7 @@ up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents, S3=
 demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORRENT=file, MAGNET=uri, AGENTS=n)
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
 
-test: setup ## Run all tests, on real Postgres, NATS, S3 and torrent peers
+test: setup $(filter $(LOOKS),$(MAKECMDGOALS)) ## Run all tests, on real Postgres, NATS, S3 and torrent peers
 	@$(BIN)/python -m pytest tests -n 4 -m "not images and not faults"
 
 faults: setup ## Kill, freeze, cut off and fill what runs, and prove that nothing is lost (ROWS="1 3" of the matrix, SEED=n, MIB=n)

@@ -330,8 +330,9 @@ def _full_name(call: Call) -> str:
 
 
 @cache
+@cache
 def sources() -> list[Module]:
-    """All modules of services and libs."""
+    """All modules of services and libs, read once."""
     paths = [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]
     skipped = ("libs/proto/", "libs/testkit/")
     files = sorted(str(path.relative_to(ROOT)) for path in paths)
@@ -379,6 +380,7 @@ def bare_codes() -> dict[str, Code]:
     }
 
 
+@cache
 @cache
 def all_codes() -> dict[str, Code]:
     """Every problem code that a service can answer, by name."""
