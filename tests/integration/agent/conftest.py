@@ -16,10 +16,10 @@ from tests.integration.agent.fetching import LOOPBACK
 from tests.integration.agent.working import Working, working
 from tests.integration.jobs.conftest import own_world, settled
 from tests.integration.jobs.running import Service, World, running
+from tests.ports import PORTS
 from tseeder_agent.adapters.swarm import Swarm, open_swarm
 from tseeder_stack import backing
 from tseeder_stack.options import StackOptions
-from tseeder_stack.ports import Ports
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
@@ -72,7 +72,7 @@ async def agent_world(
 @pytest.fixture(scope="module")
 async def module_jobs(agent_world: World) -> AsyncIterator[Service]:
     """One jobs service for each file of tests."""
-    async with running(agent_world, rpc_port=Ports().pick("jobs"), **BRISK) as service:
+    async with running(agent_world, rpc_port=PORTS.pick("jobs"), **BRISK) as service:
         yield service
 
 

@@ -17,10 +17,10 @@ from tests.integration.agent.test_transfers import made
 from tests.integration.agent.working import Working, assert_stored, completed, working
 from tests.integration.jobs.conftest import own_world, settled
 from tests.integration.jobs.running import Service, running
+from tests.ports import PORTS
 from tseeder_agent.adapters.s3 import Endpoint, open_part_store
 from tseeder_agent.domain.storage import PartBytes, StorageUnavailable, WriteTarget
 from tseeder_kit.settings import SecretStr
-from tseeder_stack.ports import Ports
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.s3_checksums import HEADER, Crc32Guard
 from tseeder_testkit.s3_faults import FaultyS3, Telling, faulty_s3
@@ -60,7 +60,7 @@ async def ground(
         own_world(postgres, migrated_template, nats_url, rclone_server, tmp_path, name) as world,
         running(
             world,
-            rpc_port=Ports().pick("jobs"),
+            rpc_port=PORTS.pick("jobs"),
             s3_endpoint=proxy.url,
             s3_agent_endpoint=proxy.url,
             s3_part_checksums=True,

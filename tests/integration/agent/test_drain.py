@@ -20,9 +20,9 @@ from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import Working, assert_stored, completed, listening, reason_code
 from tests.integration.jobs.running import Service, World, eventually, running
 from tests.integration.jobs.test_drain import drain
+from tests.ports import PORTS
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.clock import boottime
-from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import MIB, FileSpec
 
@@ -36,7 +36,7 @@ IN_FLIGHT = 4 * 5 * MIB
 @pytest.fixture(scope="module")
 async def module_jobs(agent_world: World) -> AsyncIterator[Service]:
     """With leases that no agent loses because the machine is busy."""
-    async with running(agent_world, rpc_port=Ports().pick("jobs"), **CALM) as service:
+    async with running(agent_world, rpc_port=PORTS.pick("jobs"), **CALM) as service:
         yield service
 
 

@@ -26,6 +26,7 @@ from tests.integration.agent.working import (
     working,
 )
 from tests.integration.jobs.running import Service, World, eventually, running
+from tests.ports import PORTS
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_agent.main import build
 from tseeder_agent.usecases.claim_transfers import CLAIM
@@ -33,7 +34,6 @@ from tseeder_agent.workers.heartbeat import LEAST_SECONDS
 from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError
 from tseeder_kit.telemetry import exposition
-from tseeder_stack.ports import Ports
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import MIB, FileSpec
 
@@ -120,7 +120,7 @@ async def test_what_s3_took_while_jobs_was_away_does_not_go_up_again(
     sample = await made(tmp_path, (FileSpec("one", 4 * MIB),))
     endpoint = urlsplit(jobs.world.s3.endpoint)
     patient: dict[str, Any] = {"heartbeat_seconds": 2.0, "self_stop_seconds": 12.0, "lease_seconds": 13.0}
-    port = Ports().pick("jobs")
+    port = PORTS.pick("jobs")
     async with (
         running(agent_world, rpc_port=port, **patient) as service,
         proxy("127.0.0.1", port) as to_jobs,
@@ -249,7 +249,7 @@ async def test_without_nats_work_is_found_too(jobs: Service, start: Start, tmp_p
 
 
 async def test_a_magnet_that_nobody_knows_fails_in_the_end(agent_world: World, jobs: Service, tmp_path: Path) -> None:
-    port = Ports().pick("jobs")
+    port = PORTS.pick("jobs")
     async with (
         running(agent_world, rpc_port=port, metadata_timeout_seconds=0.4, max_attempts=2, **BRISK) as impatient,
         working(impatient, tmp_path / "scratch") as agent,

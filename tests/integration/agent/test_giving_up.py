@@ -16,8 +16,8 @@ from tests.integration.agent.test_transfers import made
 from tests.integration.agent.working import working
 from tests.integration.jobs.conftest import settled
 from tests.integration.jobs.running import Service, World, running
+from tests.ports import PORTS
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_stack.ports import Ports
 from tseeder_testkit.hostile import Malice, hostile_peer
 from tseeder_testkit.swarm import seeding
 from tseeder_testkit.torrents import MIB, FileSpec, Sample
@@ -30,7 +30,7 @@ FAILED = model.JOB_STATE_FAILED
 async def impatient(agent_world: World) -> AsyncIterator[Service]:
     """A jobs service that lets an attempt go without a byte for a second and a half, twice."""
     changes: dict[str, Any] = {**BRISK, "stall_timeout_seconds": 1.5, "max_attempts": 2}
-    async with running(agent_world, rpc_port=Ports().pick("jobs"), **changes) as service:
+    async with running(agent_world, rpc_port=PORTS.pick("jobs"), **changes) as service:
         yield service
         await settled(service)
 

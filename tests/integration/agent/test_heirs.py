@@ -20,7 +20,7 @@ from tests.integration.agent.test_s3 import as_jobs
 from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import agent_process, assert_stored, completed, listening
 from tests.integration.jobs.running import Service, World, eventually, running
-from tseeder_stack.ports import Ports
+from tests.ports import PORTS
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample
 
@@ -35,7 +35,7 @@ SLACK = 4 * MIB  # pieces that were not whole yet, and blocks that were not writ
 @pytest.fixture(scope="module")
 async def module_jobs(agent_world: World) -> AsyncIterator[Service]:
     """With leases that no agent loses because the machine is busy."""
-    async with running(agent_world, rpc_port=Ports().pick("jobs"), **CALM) as service:
+    async with running(agent_world, rpc_port=PORTS.pick("jobs"), **CALM) as service:
         yield service
 
 

@@ -18,10 +18,10 @@ from tests.integration.agent.test_transfers import has, made
 from tests.integration.agent.working import Working, assert_stored, completed, listening, reason_code, working
 from tests.integration.jobs.conftest import own_world, settled
 from tests.integration.jobs.running import Service, User, eventually, running
+from tests.ports import PORTS
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.clock import now
 from tseeder_kit.settings import SecretStr
-from tseeder_stack.ports import Ports
 from tseeder_stack.s3 import S3Server
 from tseeder_testkit.s3_faults import Answer, Fault, FaultyS3, Held, Lost, Reset, error, faulty_s3
 from tseeder_testkit.swarm import swarming
@@ -75,10 +75,10 @@ async def services(
         faulty_s3(radosgw_server.endpoint) as proxy,
         own_world(postgres, migrated_template, nats_url, radosgw_server, folder, "agents_key") as first,
         own_world(postgres, migrated_template, nats_url, radosgw_server, folder / "keyless", "agents_no_key") as second,
-        running(first, rpc_port=Ports().pick("keyed"), s3_endpoint=proxy.url, **PATIENT) as keyed,
+        running(first, rpc_port=PORTS.pick("keyed"), s3_endpoint=proxy.url, **PATIENT) as keyed,
         running(
             second,
-            rpc_port=Ports().pick("keyless"),
+            rpc_port=PORTS.pick("keyless"),
             agent_writes="presigned",
             s3_agent_endpoint=proxy.url,
             presign_write_seconds=URL_SECONDS,

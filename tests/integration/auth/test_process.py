@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from tests.integration.auth.running import PASSWORD, Auth, eventually, running_auth
+from tests.ports import PORTS
 from tseeder import subjects
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.identity_key import generate_pair
@@ -24,7 +25,6 @@ from tseeder_bus import Bus, connect
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.settings import SettingsError
 from tseeder_rpc import Caller, open_channel
-from tseeder_stack.ports import Ports
 from tseeder_stack.provision import Database
 
 
@@ -89,8 +89,7 @@ async def test_from_nothing_to_a_superadmin_by_the_verbs(database: Database, nat
     assert "File exists" in err
     assert (await run(env, "migrate"))[:2] == (0, "0001_auth\n")
 
-    ports = Ports()
-    rpc_port, ops_port = ports.pick("rpc"), ports.pick("ops")
+    rpc_port, ops_port = PORTS.pick("rpc"), PORTS.pick("ops")
     async with serving(env | listening(rpc_port, ops_port), ops_port) as process:
         assert (await run(env, "has-admin"))[:2] == (0, "no\n")
         assert (await run(env, "add-user", "user@example.org", stdin=PASSWORD))[0] == 0
@@ -142,7 +141,7 @@ async def test_health_and_metrics(auth: Auth) -> None:
 
 
 async def test_without_a_database_it_starts_and_says_so(auth: Auth, nats_url: str, tmp_path: Path) -> None:
-    nowhere = f"postgresql://nobody@127.0.0.1:{Ports().pick('none')}/none"
+    nowhere = f"postgresql://nobody@127.0.0.1:{PORTS.pick('none')}/none"
     async with running_auth(nowhere, nats_url, tmp_path) as alone:
         assert await http_status(alone.ops_port, "/healthz") == 200
         assert await http_status(alone.ops_port, "/readyz") == 503

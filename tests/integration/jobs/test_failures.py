@@ -11,10 +11,10 @@ import pytest
 from tests.integration.jobs.conftest import MakeAgent, MakeSample, NewWorld, clear, settled
 from tests.integration.jobs.playing import Agent, Piece, content_of, intent
 from tests.integration.jobs.running import Service, User, World, eventually, running
+from tests.ports import PORTS
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_pg import connection
-from tseeder_stack.ports import Ports
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ async def slow_world(new_world: NewWorld) -> AsyncIterator[World]:
 async def slow(slow_world: World) -> AsyncIterator[Service]:
     """A service that waits long after each failure."""
     changes: dict[str, Any] = {"lease_seconds": 600, "self_stop_seconds": 400, "backoff_seconds": 100}
-    async with running(slow_world, rpc_port=Ports().pick("jobs"), **changes) as service:
+    async with running(slow_world, rpc_port=PORTS.pick("jobs"), **changes) as service:
         yield service
         try:
             await settled(service)

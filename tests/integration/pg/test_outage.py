@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from asyncpg import exceptions as pg
 
+from tests.ports import PORTS
 from tseeder_kit.errors import AppError
 from tseeder_pg import Connection, Pool, connection, migrate, open_pool, ping, transaction
 from tseeder_pg import pool as pool_module
 from tseeder_pg.failures import translated
 from tseeder_stack import backing
 from tseeder_stack.options import StackOptions
-from tseeder_stack.ports import Ports
 from tseeder_stack.provision import Database
 from tseeder_stack.site import Site
 
@@ -147,7 +147,7 @@ async def test_a_pool_opens_while_postgres_is_away_and_works_once_it_is_there(ow
 
 
 async def test_migrate_waits_for_postgres_and_gives_up_in_the_end(tmp_path: Path) -> None:
-    dsn = f"postgresql://nobody:x@127.0.0.1:{Ports().pick('none')}/none"
+    dsn = f"postgresql://nobody:x@127.0.0.1:{PORTS.pick('none')}/none"
     with pytest.raises(AppError) as caught:
         await migrate(dsn, "jobs", tmp_path, wait_seconds=0.3)
     assert caught.value.code == "database_unavailable"

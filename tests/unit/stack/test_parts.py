@@ -61,7 +61,9 @@ def test_a_quiet_console_shows_what_the_launcher_says_only() -> None:
 def test_ports_of_the_last_run_are_taken_again_unless_somebody_has_them() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
-        first = Ports().pick("gateway")
+        before = Ports()
+        first = before.pick("gateway")
+        before.close()
         ports = Ports({"gateway": first, "nats": taken, "jobs": first})
         assert ports.pick("gateway") == first
         assert ports.pick("nats") != taken
@@ -71,6 +73,19 @@ def test_ports_of_the_last_run_are_taken_again_unless_somebody_has_them() -> Non
         with pytest.raises(StackError, match=f"port {taken}, wanted for admin, is taken"):
             ports.pick("admin", wanted=taken)
         assert not is_free(taken)
+
+
+def test_a_port_that_another_launcher_chose_is_not_chosen_before_its_server_listens() -> None:
+    one = Ports()
+    port = one.pick("billing")
+    assert is_free(port)
+    other = Ports({"billing": port})
+    assert other.pick("billing") != port
+    with pytest.raises(StackError, match=f"port {port}, wanted for jobs, is taken"):
+        other.pick("jobs", wanted=port)
+    one.close()
+    assert other.pick("auth", wanted=port) == port
+    other.close()
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class Site:
         sweep_system_folders()
         self.secrets = Secrets(self.state / "secrets")
         self.ports = Ports(before.get("ports"))
+        self._held.callback(self.ports.close)
         self.write()
 
     async def start(self, program: Program, *, wave: int, wait: bool = True) -> None:
