@@ -73,6 +73,7 @@ def test_ports_of_the_last_run_are_taken_again_unless_somebody_has_them() -> Non
         with pytest.raises(StackError, match=f"port {taken}, wanted for admin, is taken"):
             ports.pick("admin", wanted=taken)
         assert not is_free(taken)
+        ports.close()
 
 
 def test_a_port_that_another_launcher_chose_is_not_chosen_before_its_server_listens() -> None:
