@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from botocore import loaders as aws_models
 from httpx import create_ssl_context
@@ -83,6 +84,9 @@ TOGETHER = (
 
 
 use_memory()
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("tseeder", deadline=None)
+hypothesis.settings.load_profile("tseeder")
 
 
 @pytest.hookimpl(trylast=True)

@@ -57,6 +57,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "headers_too_large": "Send fewer or shorter headers.",
     "idempotency_in_flight": "Repeat it in a moment, with the same key.",
     "idempotency_key_reused": "Use a new key for a new request.",
+    "content_late": "Repeat it after `Retry-After`; `GET /v1/jobs/{id}/diagnosis` says what the swarm has.",
     "job_ended": "Retry the job instead.",
     "job_not_retryable": "Only a failed or cancelled job can be retried.",
     "live_jobs_limit": "Wait for a job to end, cancel one, or change the plan.",

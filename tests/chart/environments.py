@@ -28,6 +28,10 @@ def environment(template: Manifest, folder: Path) -> dict[str, str]:
     return found
 
 
+# What a pod learns of itself.
+FIELDS = {"metadata.name": "tseeder-agent-0", "status.podIP": "10.0.0.7"}
+
+
 def mounted_files(template: Manifest) -> dict[str, tuple[str, str]]:
     """path in the container -> (Secret, key)."""
     volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
@@ -41,7 +45,6 @@ def mounted_files(template: Manifest) -> dict[str, tuple[str, str]]:
 
 def _value(variable: Manifest, moved: dict[str, str]) -> str:
     if "valueFrom" in variable:
-        assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
-        return "tseeder-agent-0"
+        return FIELDS[variable["valueFrom"]["fieldRef"]["fieldPath"]]
     value: str = variable["value"]
     return moved.get(value, value)

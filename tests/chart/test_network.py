@@ -41,6 +41,10 @@ def selected(case: str, peers: list[dict[str, Any]] | None) -> set[str]:
     return found
 
 
+READS = {"gateway": {"agent"}}
+"""Whose bytes a service reads, over HTTP."""
+
+
 def calls(service: str) -> set[str]:
     """Whose servers a service calls: those that it has a target of."""
     fields = settings_class(service).model_fields
@@ -68,10 +72,11 @@ def test_a_service_reaches_those_that_it_calls_and_no_other(case: str, service: 
     reached = [
         (selected(case, peers), ports) for peers, ports in rules(case, service, "egress") if selected(case, peers)
     ]
-    assert set().union(*(names for names, _ in reached)) == calls(service)
-    assert all(ports == {50051} for _, ports in reached)
+    assert {name for names, ports in reached if ports == {50051} for name in names} == calls(service)
+    assert {name for names, ports in reached if ports == {8090} for name in names} == READS.get(service, set())
+    assert all(ports in ({50051}, {8090}) for _, ports in reached)
     let_in = [names for peers, ports in rules(case, service, "ingress") if (names := selected(case, peers))]
-    assert set().union(*let_in) == {other for other in NAMES if service in calls(other)}
+    assert set().union(*let_in) == {other for other in NAMES if service in calls(other) | READS.get(other, set())}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -139,8 +144,8 @@ def test_with_a_proxy_agents_reach_it_instead_of_the_internet() -> None:
 
 
 def test_peers_come_in_only_where_a_port_is_set() -> None:
-    assert list(rules("least", "agent", "ingress")) == []
-    ((peers, ports),) = rules("long", "agent", "ingress")
+    assert [ports for _, ports in rules("least", "agent", "ingress")] == [{8090}]
+    _, (peers, ports) = rules("long", "agent", "ingress")
     assert ports == {6881}
     assert peers
     assert all(peer["ipBlock"]["except"] for peer in peers)

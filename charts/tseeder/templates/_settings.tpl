@@ -98,6 +98,8 @@ PROXY_URL: { secret: swarmProxy, key: url }
 {{- if eq .name "agent" }}
 - name: {{ $prefix }}AGENT_ID
   valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- name: {{ $prefix }}READ_ADDRESS
+  valueFrom: { fieldRef: { fieldPath: status.podIP } }
 {{- end }}
 {{- end }}
 

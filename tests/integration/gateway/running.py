@@ -33,6 +33,7 @@ QUICK: dict[str, Any] = {
     "rate_burst": 1_000_000,
     "anonymous_rate_burst": 1_000_000,
     "shutdown_seconds": 1,
+    "content_wait_seconds": 1,
 }
 
 

@@ -120,10 +120,11 @@ async def test_a_reader_that_leaves_ends_the_read_from_s3(door: Door, begun: str
 async def test_what_is_not_stored_is_waited_for(door: Door, user: Caller, sample: MakeSample) -> None:
     job_id = await submitted(door, user, await sample({"a.bin": 100}))
     files = (await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)).json["items"]
-    for method in ("GET", "HEAD"):
-        answer = await door.call(method, f"/v1/files/{files[0]['file_id']}/content", user=user)
-        assert (answer.status, answer.headers["Retry-After"]) == (409, "5")
-    answer = await door.call("GET", f"/v1/files/{files[0]['file_id']}/content", user=user)
+    path = f"/v1/files/{files[0]['file_id']}/content"
+    head = await door.call("HEAD", path, user=user)  # what it will be is known
+    assert (head.status, head.headers["Content-Length"]) == (200, "100")
+    answer = await door.call("GET", path, user=user)  # no agent has it
+    assert (answer.status, answer.headers["Retry-After"]) == (409, "5")
     assert answer.code == "not_stored_yet"
     assert answer.json["details"]["reason"] == "file_not_stored"
     await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)

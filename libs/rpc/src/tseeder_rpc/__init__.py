@@ -19,6 +19,7 @@ from tseeder_rpc.identity import (
     load_public_keys,
     user_authenticator,
 )
+from tseeder_rpc.read_tokens import sign_read, verify_read
 from tseeder_rpc.server import RpcServer, Servicer, serve
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "open_channel",
     "remaining_seconds",
     "serve",
+    "sign_read",
     "use_identity",
     "user_authenticator",
+    "verify_read",
 ]

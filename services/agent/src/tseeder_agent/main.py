@@ -14,6 +14,7 @@ from tseeder_agent.adapters.scratch import Scratch
 from tseeder_agent.adapters.scratch_reader import ScratchReader
 from tseeder_agent.adapters.swarm import SwarmSettings, open_swarm
 from tseeder_agent.api.doorbell import order_bell, work_bell
+from tseeder_agent.api.reads import ReadServer
 from tseeder_agent.settings import Settings
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.drain_agent import drain_agent
@@ -55,6 +56,8 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         # First, so that the process is seen to live while it waits for jobs.
         ops = await stack.enter_async_context(OpsServer(settings.host, settings.ops_port, {"jobs": fleet.check}))
         ctx = await _context(stack, settings, fleet)
+        reads = await stack.enter_async_context(ReadServer(ctx))
+        fleet.read_url = reads.url
         # In this order: leases are renewed until the last transfer has given its own back.
         await stack.enter_async_context(supervise(partial(heartbeat, ctx)))
         stack.push_async_callback(drain_agent, ctx)

@@ -55,6 +55,13 @@ class Settings(kit.Settings):
         ge=0,
         description="how long what an earlier boot staged is kept, if its transfer may come back; 0: not at all",
     )
+    read_port: int = Field(
+        0, ge=0, le=65535, description="port on which the gateway reads what is not stored yet; 0 takes a free one"
+    )
+    read_address: str | None = Field(None, description="address by which the gateway reaches READ_PORT; unset: HOST")
+    read_wait_seconds: float = Field(30, gt=0, description="how long a reader waits for a piece of the swarm")
+    readers: int = Field(256, ge=1, description="readers at once, of all transfers")
+
     transfers: int = Field(4, ge=1, le=1000, description="transfers at once")
     buffer_bytes: int = Field(40 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
     reader_threads: int = Field(2, ge=1, le=32, description="threads that read and hash parts")

@@ -11,6 +11,7 @@ from typing import Final
 
 from tseeder_bus import connect
 from tseeder_gateway.adapters.admin import Admin
+from tseeder_gateway.adapters.agent_reader import open_agent_reader
 from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
@@ -25,11 +26,14 @@ from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.open_content import Patience, Readers
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
 from tseeder_kit.telemetry import Check, OpsServer
 from tseeder_rpc import Caller, open_channel
 
+BEYOND_AGENT_SECONDS: Final = 5.0
+"""An agent that says that pieces are late says more than a time-out."""
 OTHER_FILES: Final = 1024
 """Beside clients' connections: S3, the services, NATS, metrics."""
 
@@ -71,7 +75,12 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         callers = await _connect(stack, settings)
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="gateway"))
-        reader = await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds))
+        wait, resume = settings.content_wait_seconds, settings.content_resume_seconds
+        readers = Readers(
+            await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds)),
+            await stack.enter_async_context(open_agent_reader(wait_seconds=wait + BEYOND_AGENT_SECONDS)),
+            Patience(wait, resume),
+        )
         checks: dict[str, Check] = {name: partial(_ready, callers[name]) for name in ("auth", "jobs")}
         ops = await stack.enter_async_context(_Ops(settings.host, settings.ops_port, checks))
         auth = Auth(callers["auth"], seconds=settings.call_seconds)
@@ -82,7 +91,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             jobs=Jobs(callers["jobs"], seconds=settings.call_seconds, submit_seconds=settings.submit_seconds),
             billing=Billing(callers["billing"], seconds=settings.call_seconds),
             admin=Admin(callers["admin"], seconds=settings.call_seconds),
-            reader=reader,
+            readers=readers,
             topics=JobTopics(bus),
             authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),

@@ -99,6 +99,12 @@ class Settings(kit.Settings):
 
     content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
     content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")
+    content_wait_seconds: float = Field(
+        30.0, gt=0, description="how long a request for what is not stored yet waits for its first bytes"
+    )
+    content_resume_seconds: float = Field(
+        90.0, gt=0, description="how long an answer that has begun waits for its next bytes: an agent may have died"
+    )
     stalled_reader_seconds: float = Field(60.0, gt=0, description="a client that reads nothing for so long is dropped")
     shutdown_seconds: float = Field(20.0, ge=0, description="how long running answers may take after SIGTERM")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from hashlib import sha256
 from typing import Final
 
 from tseeder.jobs.v1 import agents_pb2 as pb
@@ -49,11 +51,21 @@ class JobsClient:
         self.boot_id: Final = boot_id
         self._join_secret = join_secret
         self._credential: str | None = None
+        self._credential_hashes: deque[bytes] = deque(maxlen=2)
         caller = Caller(channel, service="jobs", deadline=call_seconds, credential=lambda: self._credential)
         self._stub = agents_pb2_grpc.AgentsStub(caller.channel)
 
+    @property
+    def credential_hashes(self) -> tuple[bytes, ...]:
+        """What jobs keeps of this boot's credential, and of the one before: tokens that it signed are on their way."""
+        return tuple(self._credential_hashes)
+
+    def _show(self, credential: str) -> None:
+        self._credential = credential
+        self._credential_hashes.append(sha256(credential.encode()).digest())
+
     async def register(
-        self, *, transfers: int, disk_bytes: int, leftovers: Iterable[LeaseId], version: str
+        self, *, transfers: int, disk_bytes: int, read_url: str, leftovers: Iterable[LeaseId], version: str
     ) -> tuple[Timing, frozenset[LeaseId]]:
         """Join; gives jobs' timers, and the leftovers that are worth keeping."""
         answer = await self._stub.Register(
@@ -62,11 +74,12 @@ class JobsClient:
                 boot_id=self.boot_id,
                 join_secret=self._join_secret,
                 capacity=pb.Capacity(transfers=transfers, disk_bytes=disk_bytes),
+                read_url=read_url,
                 leftovers=[lease_to_wire(lease) for lease in leftovers],
                 software_version=version,
             )
         )
-        self._credential = answer.credential
+        self._show(answer.credential)
         timing = Timing(answer.timing.heartbeat_seconds, answer.timing.lease_seconds, answer.timing.self_stop_seconds)
         return timing, frozenset(lease_of(ref) for ref in answer.keep)
 
@@ -78,7 +91,7 @@ class JobsClient:
         request = pb.HeartbeatRequest(leases=leases, disk_free_bytes=disk_free, draining=draining)
         answer = await self._stub.Heartbeat(request, timeout=timeout)
         if answer.credential:
-            self._credential = answer.credential
+            self._show(answer.credential)
         return Beat(
             renewed=frozenset(lease_of(ref) for ref in answer.renewed),
             lost=frozenset(lease_of(ref) for ref in answer.lost),

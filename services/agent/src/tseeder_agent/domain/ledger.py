@@ -173,6 +173,14 @@ class Ledger:
         """Whether some wanted part is not in S3."""
         return any(row.state < PartState.HELD for row in self._rows)
 
+    def holds(self, piece: int) -> bool:
+        """Whether this piece is here, and verified."""
+        return bool(self._have[piece])
+
+    def needs(self, piece: int) -> bool:
+        """Whether some part that is not in S3 lies on this piece."""
+        return any(self._rows[index].state < PartState.HELD for index in self._overlapping(piece))
+
     def lacks(self, piece: int) -> bool:
         """Whether some part waits for this piece."""
         return not self._have[piece] and any(

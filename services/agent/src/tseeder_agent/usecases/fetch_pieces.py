@@ -7,7 +7,7 @@ import math
 from typing import NoReturn
 
 from tseeder_agent.adapters.swarm import Changes, Torrent
-from tseeder_agent.domain.ledger import Ledger
+from tseeder_agent.domain.ledger import PRIORITY, Ledger
 from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL
 from tseeder_agent.domain.quiet import Quiet
 from tseeder_agent.domain.transfer import Stage
@@ -33,6 +33,7 @@ class Fetching:
         self._ledger = ledger
         self._torrent = torrent
         self._aimed: set[int] = set()
+        self._reading: dict[int, int] = {}  # pieces that readers wait for, and the slots that they were given
         self._in_order = True
         self._progress = ProgressWatch(ctx, run, ledger, torrent)
         # A torrent that is added anew is as quiet as it was.
@@ -40,8 +41,15 @@ class Fetching:
 
     async def work(self) -> NoReturn:
         """Take in what libtorrent tells, until it is cancelled."""
+        try:
+            await self._take_in_all()
+        finally:
+            self._run.re_aim = None
+
+    async def _take_in_all(self) -> NoReturn:
         self._torrent.go_in_order(True)
         self.aim()
+        self._run.re_aim = self._aim_again
         if not self._ledger.fetched:
             self._run.spans.swarm.begin()
         while True:
@@ -51,6 +59,8 @@ class Fetching:
             if self._take_in(changes):
                 self._run.parts_changed()
                 self.aim()
+            if changes.arrived or changes.have is not None:
+                self._run.tell_readers()
             if changes.arrived:
                 self._run.last_arrival = boottime()
                 self._run.spans.swarm.arrived()
@@ -77,17 +87,50 @@ class Fetching:
         return sum([self._ledger.arrived(piece) for piece in changes.arrived]) > 0 or changes.have is not None
 
     def aim(self) -> None:
-        """Give the pieces of the next parts a deadline, each piece once.
+        """Give the pieces of the next parts a deadline, each piece once; what readers wait for comes before them.
 
         libtorrent takes pieces with a deadline in no order: where all peers together are slow, the first part is whole
         late, but the last one early (measured: docs/decisions).
         """
-        if not self._in_order:
+        self.aim_for_readers()
+        if self._reading or not self._in_order:
             return
         window = self._ledger.window(self._ctx.settings.window_parts, SLOT_BYTES)
         fresh = [(piece, slot) for piece, slot in window if piece not in self._aimed]
         self._aimed.update(piece for piece, _ in fresh)
         self._torrent.aim(fresh)
+
+    def aim_for_readers(self) -> None:
+        """Deadlines for what readers wait for, and none for what they left behind.
+
+        While anybody waits nothing else has one: libtorrent serves the oldest deadline first, whoever set it, and
+        cancels what it has asked of peers (so that a seek is felt at once) only for the first one that it is given.
+        """
+        readers = self._run.readers
+        slots = readers.slots() if readers is not None else {}
+        wanted = {piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece)}
+        began = any(slot == 0 and piece not in self._reading for piece, slot in wanted.items())
+        left = {*self._reading, *self._aimed} if began else self._reading.keys() - wanted.keys()
+        self._torrent.aim_no_more((piece, self._priority(piece)) for piece in left if not self._ledger.holds(piece))
+        self._aimed.difference_update(left)
+        for piece, slot in wanted.items():
+            if began or piece not in self._reading:
+                self._torrent.aim_now(piece, slot)
+        self._reading = wanted
+
+    def _priority(self, piece: int) -> int:
+        return PRIORITY if self._ledger.needs(piece) else 0
+
+    def _aim_again(self, *, anew: bool = False) -> None:
+        """For whoever changed what is needed first, or (`anew`) the priorities under it."""
+        if anew:
+            self._forget_order()
+        self.aim()
+
+    def _forget_order(self) -> None:
+        """libtorrent has no deadlines any more."""
+        self._aimed.clear()
+        self._reading.clear()
 
     def _disk_failed(self, *, full: bool, message: str) -> None:
         _log.warning("disk_failed", full=full, message=message)
@@ -113,7 +156,7 @@ class Fetching:
             self._judge()
             self._give_up_if_quiet()
             if await self._progress.look():
-                self._aimed.clear()
+                self._forget_order()
                 self.aim()
 
     def _order(self, *, in_order: bool) -> None:
@@ -122,7 +165,7 @@ class Fetching:
         _log.info("order_changed", in_order=in_order)
         self._run.spans.swarm.event("order_changed", {"tseeder.swarm.in_order": in_order})
         self._in_order = in_order
-        self._aimed.clear()
+        self._forget_order()
         self._torrent.go_in_order(in_order)
         self.aim()
 

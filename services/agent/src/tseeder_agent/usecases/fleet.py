@@ -32,6 +32,7 @@ class Fleet:
     """`claim_now` and `beat_now` are rung by the doorbell; `timing` is jobs' since the last Register."""
 
     slots: int
+    read_url: str = ""  # where this agent serves what is not stored yet
     timing: Timing | None = None
     cordoned: bool = False  # by an operator: what runs goes on
     drained: bool = False  # by an operator: what runs is given back

@@ -22,7 +22,7 @@ _again = counter("agent_reads_again", "Parts that were read again, and why", ("r
 _log = get_logger(__name__)
 
 
-async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview) -> PartBytes | None:
+async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview, *, with_sha256: bool) -> PartBytes | None:
     """Flush, read into `buffer`, compare with the pieces' hashes; read again on a mismatch.
 
     A finished piece is not readable at once, and the alert that says so after a flush has no id: the hash decides.
@@ -36,7 +36,7 @@ async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview) -> P
         if not staged.proved.issuperset(pieces):
             await torrent.flush()
         try:
-            outcome = await ctx.reader.read(staged, part, buffer, with_sha256=ctx.store.wants_sha256)
+            outcome = await ctx.reader.read(staged, part, buffer, with_sha256=with_sha256)
         except FileNotFoundError:
             outcome = ReadOutcome(None, wrong=tuple(pieces))
         if outcome.part is not None:

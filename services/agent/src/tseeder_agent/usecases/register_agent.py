@@ -19,6 +19,7 @@ async def register_agent(ctx: Context) -> None:
     timing, keep = await ctx.jobs.register(
         transfers=ctx.settings.transfers,
         disk_bytes=await asyncio.to_thread(ctx.scratch.capacity_bytes),
+        read_url=ctx.fleet.read_url,
         leftovers=leftovers,
         version=VERSION,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from tseeder_agent.adapters.scratch_reader import Staged
 from tseeder_agent.adapters.swarm import Torrent
@@ -12,6 +12,7 @@ from tseeder_agent.domain.ledger import Ledger
 from tseeder_agent.domain.parts import PartKey
 from tseeder_agent.domain.problems import Problems
 from tseeder_agent.domain.progress import Meter
+from tseeder_agent.domain.read_windows import ReadWindows
 from tseeder_agent.domain.standstill import LONGEST_PAUSE_SECONDS
 from tseeder_agent.domain.tenure import Tenure
 from tseeder_agent.domain.transfer import Description, LeaseId, Problem, Stage
@@ -53,6 +54,12 @@ class HandOver:
     unless_stored: bool = False
 
 
+class ReAim(Protocol):
+    """`anew`: libtorrent was given other priorities, and forgot the order."""
+
+    def __call__(self, *, anew: bool = False) -> None: ...
+
+
 @dataclass(slots=True)
 class Run:
     """Kept on the event loop. Each event wakes one loop, which looks at the whole again."""
@@ -88,6 +95,10 @@ class Run:
     parts_stored: int = 0  # under this lease: in S3, and jobs knows
     unconfirmed: dict[PartKey, Result] = field(default_factory=dict)  # in S3, and jobs has not been told
     refusals: int = 0  # parts whose bytes on disk stayed wrong
+    readers: ReadWindows | None = None  # once its metadata is known
+    re_aim: ReAim | None = None  # while it is fetched: what is needed first is something else now
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # a new one after each arrival
+    over: bool = False  # its end has begun: nothing is read any more
     parts_ready: asyncio.Event = field(default_factory=asyncio.Event)
     entries_whole: asyncio.Event = field(default_factory=asyncio.Event)
     look_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -142,6 +153,11 @@ class Run:
             self.look_again.set()
 
     # --- told by the transfer's own loops
+
+    def tell_readers(self) -> None:
+        """Pieces came, or were lost, or it is over."""
+        self.arrived.set()
+        self.arrived = asyncio.Event()
 
     def check_tenure(self) -> None:
         """Right before anything is written or said: LeaseLapsed, LeaseLost."""

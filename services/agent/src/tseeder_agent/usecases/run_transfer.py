@@ -214,6 +214,8 @@ async def _fail(ctx: Context, run: Run, exc: AppError) -> str:
 
 
 async def _clean_up(ctx: Context, run: Run) -> None:
+    run.over = True
+    run.tell_readers()
     if run.torrent is not None:
         await run.torrent.remove()
         run.torrent = None

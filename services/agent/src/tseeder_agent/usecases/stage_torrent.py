@@ -24,6 +24,8 @@ async def stage_torrent(ctx: Context, run: Run, description: Description, ledger
         run.torrent.add_trackers(description.trackers)
         if await _reserved(ctx, run, ledger):
             run.torrent.prioritize(ledger.priorities())
+            if run.re_aim is not None:
+                run.re_aim(anew=True)
         else:
             run.ask_back(_too_large(ctx))
     elif ledger.unsent:

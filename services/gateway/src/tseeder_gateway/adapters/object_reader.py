@@ -27,7 +27,7 @@ class ObjectGoneError(Exception):
 
 
 class BodyBrokenError(Exception):
-    """S3 broke off in the middle of a body."""
+    """S3, or an agent, broke off in the middle of a body."""
 
 
 class ObjectReader:
@@ -52,7 +52,7 @@ class ObjectReader:
             raise _unavailable(type(exc).__name__) from exc
         try:
             _check(response, part, size)
-            yield _chunks(response, part.length)
+            yield chunks_of(response, part.length)
         finally:
             response.close()
 
@@ -81,7 +81,8 @@ def _check(response: ClientResponse, part: ByteRange, size: int) -> None:
         raise _unavailable("other_bytes")
 
 
-async def _chunks(response: ClientResponse, length: int) -> AsyncIterator[bytes]:
+async def chunks_of(response: ClientResponse, length: int) -> AsyncIterator[bytes]:
+    """The body of an answer that promised `length` bytes; BodyBrokenError if fewer come."""
     left = length
     try:
         while chunk := await response.content.readany():

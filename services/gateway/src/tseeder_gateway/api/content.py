@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tseeder_gateway.adapters.object_reader import BodyBrokenError
-from tseeder_gateway.api.server import ClientGoneError, cut, drop, is_gone
+from tseeder_gateway.api.server import ClientGoneError, cut, drop, is_gone, on_gone
 from tseeder_gateway.domain.content_plan import Plan
 from tseeder_gateway.domain.ranges import ByteRange
 from tseeder_kit.errors import AppError, unavailable
@@ -40,8 +40,13 @@ class ContentResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._send_parts(scope, send)
+            # Bytes that are not stored yet may be long in coming, and who has left waits for none.
+            async with asyncio.timeout(None) as while_there:
+                with on_gone(scope, lambda: while_there.reschedule(0)):
+                    await self._send_parts(scope, send)
         except TimeoutError:
+            if is_gone(scope):
+                raise ClientGoneError("client_left") from None
             await drop(scope)
             raise ClientGoneError("reader_stalled") from None
         except (AppError, BodyBrokenError) as exc:

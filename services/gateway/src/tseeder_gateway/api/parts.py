@@ -12,11 +12,11 @@ from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
-from tseeder_gateway.adapters.object_reader import ObjectReader
 from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.open_content import Readers
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.telemetry import Check
 
@@ -30,7 +30,7 @@ class Parts:
     jobs: Jobs
     billing: Billing
     admin: Admin
-    reader: ObjectReader
+    readers: Readers
     topics: JobTopics
     authenticate: Authenticate
     callers: RateLimit

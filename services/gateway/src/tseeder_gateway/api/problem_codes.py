@@ -65,7 +65,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.INTERNAL: "internal key_missing ciphertext_unreadable key_changed_meanwhile",
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
-        "storage_unavailable storage_refused uploads_busy too_many_connections"
+        "storage_unavailable storage_refused content_late uploads_busy too_many_connections"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }

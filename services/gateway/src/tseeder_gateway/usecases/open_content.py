@@ -1,48 +1,83 @@
-"""Where a file's bytes come from, for one request."""
+"""Where a file's bytes come from, for one request: S3 once it is stored, before that the agent that fetches it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder_gateway.adapters.agent_reader import AgentReader, NotServedError
 from tseeder_gateway.adapters.jobs import Jobs
-from tseeder_gateway.adapters.object_reader import ObjectGoneError, ObjectReader
+from tseeder_gateway.adapters.object_reader import BodyBrokenError, ObjectGoneError, ObjectReader
 from tseeder_gateway.domain.conditions import strong_etag
 from tseeder_gateway.domain.content_plan import Content
 from tseeder_gateway.domain.disposition import FALLBACK_NAME
 from tseeder_gateway.domain.ranges import ByteRange
-from tseeder_kit.errors import AppError, conflict, unavailable
+from tseeder_kit.errors import AppError, Kind, conflict, unavailable
+from tseeder_kit.logging import get_logger
+from tseeder_kit.loops import pauses
+from tseeder_kit.telemetry import counter
 
-WAIT_SECONDS: Final = 5
+LATE_RETRY_SECONDS: Final = 5
+WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
+"""Why a file cannot be read now, where that passes by itself."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+
+_moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("to",))
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a read waits for bytes, in seconds: before its first one, and between two."""
+
+    first: float
+    next: float
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Of what is stored, and of what is not yet."""
+
+    objects: ObjectReader
+    agents: AgentReader
+    patience: Patience
 
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A stored file. `public_url` is for the client itself, "" where redirects are off or the file is empty."""
+    """A file, and where jobs says its bytes are."""
 
     content: Content
-    url: str
-    public_url: str
+    answer: pb.OpenReadResponse
+
+    @property
+    def public_url(self) -> str:
+        """For the client itself; "" where redirects are off, or the file is empty, or not stored."""
+        return self.answer.object.public_url
+
+    @property
+    def live(self) -> bool:
+        """Whether it is not stored yet."""
+        return self.answer.WhichOneof("source") not in ("object", "empty")
 
 
 class OpenContent:
     """Asks jobs for one file on behalf of one caller, and reads it."""
 
-    def __init__(self, jobs: Jobs, reader: ObjectReader, *, identity: str, file_id: str) -> None:
+    def __init__(self, jobs: Jobs, readers: Readers, *, identity: str, file_id: str) -> None:
         self._jobs = jobs
-        self._reader = reader
+        self._readers = readers
         self._identity = identity
         self._file_id = file_id
 
-    async def open(self) -> OpenedFile:
-        """The file. Raises AppError: NOT_FOUND, or CONFLICT `not_stored_yet`, with `retry_after_seconds`."""
-        answer = await self._jobs.open_read(self._identity, self._file_id)
-        source = answer.WhichOneof("source")
-        if source not in ("object", "empty"):
-            raise _not_stored_yet(answer)
+    async def open(self, offset: int = 0) -> OpenedFile:
+        """The file. Raises AppError NOT_FOUND, or CONFLICT `file_not_wanted`."""
+        answer = await self._jobs.open_read(self._identity, self._file_id, offset)
         file = answer.file
         content = Content(
             name=file.path[-1] if file.path else FALLBACK_NAME,
@@ -50,41 +85,121 @@ class OpenContent:
             media_type=file.media_type,
             etag=strong_etag(answer.etag),
         )
-        return OpenedFile(content, answer.object.url, answer.object.public_url)
+        return OpenedFile(content, answer)
 
     @asynccontextmanager
     async def read(self, opened: OpenedFile, part: ByteRange) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The bytes `part`. An expired URL, or an object that moved, is asked for once more.
+        """The bytes `part`.
 
-        Entering raises AppError UNAVAILABLE or what `open` does; the iteration raises BodyBrokenError.
+        Entering raises what `open` does, AppError UNAVAILABLE, or CONFLICT `not_stored_yet` with
+        `retry_after_seconds`; the iteration raises BodyBrokenError, or AppError where the file was taken away.
         """
-        size = opened.content.size_bytes
         async with AsyncExitStack() as stack:
-            try:
-                chunks = await stack.enter_async_context(self._reader.read(opened.url, part, size))
-            except ObjectGoneError:
-                chunks = await self._read_anew(stack, opened, part)
-            yield chunks
+            if not opened.live:
+                yield await self._stored(stack, opened, part)
+                return
+            chunks = await stack.enter_async_context(aclosing(self._follow(opened, part)))
+            first = await anext(chunks)  # so that what fails before it is a proper answer
+            yield _after(first, chunks)
 
-    async def _read_anew(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
-        again = await self.open()
-        if again.content != opened.content:
+    async def _stored(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
+        """From S3. An expired URL, or an object that moved, is asked for once more."""
+        read = self._readers.objects.read
+        try:
+            return await stack.enter_async_context(read(opened.answer.object.url, part, opened.content.size_bytes))
+        except ObjectGoneError:
+            again = await self.open()
+        if again.content != opened.content or again.live:
             raise _unavailable()
         try:
-            return await stack.enter_async_context(self._reader.read(again.url, part, again.content.size_bytes))
+            return await stack.enter_async_context(read(again.answer.object.url, part, again.content.size_bytes))
         except ObjectGoneError as exc:
             raise _unavailable() from exc
 
+    async def _follow(self, opened: OpenedFile, part: ByteRange) -> AsyncGenerator[bytes, None]:
+        """The bytes, from wherever they can be had at each moment: an agent, its successor, S3. Whoever reads notices
+        nothing but that some of them take longer."""
+        at, source = part.first, opened
+        limit = time.monotonic() + self._readers.patience.first
+        pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        while at <= part.last:
+            try:
+                async with self._source(source, ByteRange(at, part.last)) as chunks:
+                    async for chunk in chunks:
+                        at += len(chunk)
+                        yield chunk
+                        limit = time.monotonic() + self._readers.patience.next
+                        pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+            except (NotServedError, ObjectGoneError, BodyBrokenError, AppError) as exc:
+                if time.monotonic() >= limit or not _passes(exc):
+                    raise _said(exc, begun=at > part.first) from exc
+            if at <= part.last:
+                await asyncio.sleep(pause())
+                source = await self._again(opened, source, at, limit)
 
-def _not_stored_yet(answer: pb.OpenReadResponse) -> AppError:
-    """Ranges from the agent that holds the lease come with a later issue; until then the client waits for S3."""
-    waits = answer.WhichOneof("source") == "wait"
-    seconds = answer.wait.retry_after_seconds if waits else 0
-    details = {"reason": answer.wait.reason.code} if waits and answer.wait.reason.code else {}
+    async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, limit: float) -> OpenedFile:
+        """Where the bytes from `at` on are now; as before while jobs is away."""
+        try:
+            now = await self.open(at)
+        except AppError as exc:
+            if exc.kind is not Kind.UNAVAILABLE or time.monotonic() >= limit:
+                raise
+            return before
+        if now.content != opened.content:
+            raise BodyBrokenError("the file is another one")
+        kind = now.answer.WhichOneof("source") or "empty"
+        if kind != before.answer.WhichOneof("source") or now.answer.agent.epoch != before.answer.agent.epoch:
+            _moves.labels(kind).inc()
+            _log.info("content_moved", to=kind, at=at)
+        return now
+
+    def _source(self, opened: OpenedFile, part: ByteRange) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        size = opened.content.size_bytes
+        match opened.answer.WhichOneof("source"):
+            case "object":
+                return self._readers.objects.read(opened.answer.object.url, part, size)
+            case "agent":
+                return self._readers.agents.read(opened.answer.agent, part, size)
+        raise _not_stored_yet(opened.answer.wait)
+
+
+async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in chunks:
+        yield chunk
+
+
+def _passes(exc: Exception) -> bool:
+    """Whether another try may do better."""
+    if not isinstance(exc, AppError):
+        return True
+    if exc.code == "not_stored_yet":
+        return exc.details.get("reason", "") in WAITED_FOR
+    return exc.kind is Kind.UNAVAILABLE
+
+
+def _said(exc: Exception, *, begun: bool) -> Exception:
+    """To the client: that it failed, if it was begun; else why it does not begin."""
+    if isinstance(exc, AppError):
+        return BodyBrokenError(exc.code) if begun else exc
+    if begun:
+        return exc if isinstance(exc, BodyBrokenError) else BodyBrokenError(str(exc))
+    if isinstance(exc, NotServedError):
+        return unavailable(
+            "content_late",
+            "The swarm has not given this part of the file yet.",
+            retry_after_seconds=LATE_RETRY_SECONDS,
+        )
+    return _unavailable()
+
+
+def _not_stored_yet(wait: pb.Wait) -> AppError:
+    seconds = wait.retry_after_seconds
+    details = {"reason": wait.reason.code} if wait.reason.code else {}
     return conflict(
         "not_stored_yet",
         "The file is not stored yet.",
-        retry_after_seconds=seconds if seconds > 0 else WAIT_SECONDS,
+        retry_after_seconds=seconds if seconds > 0 else LATE_RETRY_SECONDS,
         **details,
     )
 

@@ -12,7 +12,7 @@ from tseeder.jobs.v1 import jobs_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.api import diagnosis_wire, submissions, wire
 from tseeder_jobs.api.callers import user
-from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait
+from tseeder_jobs.domain.reads import AgentRead, ReadSource, StoredUrl, Wait
 from tseeder_jobs.usecases import read_files, read_jobs
 from tseeder_jobs.usecases.cancel_job import cancel_job
 from tseeder_jobs.usecases.check_cache import check_cache
@@ -157,6 +157,8 @@ def _read(found: ReadSource) -> pb.OpenReadResponse:
     match found.source:
         case StoredUrl(url, public_url):
             answer.object.CopyFrom(pb.StoredObject(url=url, public_url=public_url))
+        case AgentRead(read_url, epoch, token):
+            answer.agent.CopyFrom(pb.AgentRead(read_url=read_url, epoch=epoch, token=token))
         case Wait(reason, seconds):
             answer.wait.CopyFrom(pb.Wait(reason=wire.reason_of(reason), retry_after_seconds=seconds))
         case None:

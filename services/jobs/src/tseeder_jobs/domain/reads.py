@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 from uuid import UUID
 
@@ -27,12 +27,33 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """The boot that holds the lease of a file's transfer, and where it serves reads."""
+
+    agent_id: str
+    boot_id: UUID
+    transfer_id: UUID
+    epoch: int
+    read_url: str
+    credential_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRead:
+    """The agent at `read_url` fetches what is asked of it first, and serves it; `token` is what it wants to see."""
+
+    read_url: str
+    epoch: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadSource:
     """Where a file's bytes can be had. `source` None: the file has no bytes."""
 
     file: FileRow
     etag: str
-    source: StoredUrl | Wait | None
+    source: StoredUrl | AgentRead | Wait | None
 
 
 @dataclass(frozen=True, slots=True)

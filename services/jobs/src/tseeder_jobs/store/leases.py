@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tseeder_jobs.domain.reads import Holder
 from tseeder_jobs.domain.rows import AttemptRow, LeaseRow, Reason
 from tseeder_jobs.domain.states import TransferState
 from tseeder_pg import Record, Tx
@@ -45,6 +46,20 @@ async def lock(tx: Tx, transfer_id: UUID) -> LeaseRow | None:
     """Hold a transfer's lease row. The transfer's row is held."""
     row = await tx.fetchrow(LOCK, transfer_id)
     return _row(row) if row else None
+
+
+HOLDER: Final = """
+SELECT a.agent_id, a.boot_id, l.transfer_id, l.epoch, a.read_url, a.credential_hash
+FROM jobs j JOIN leases l USING (transfer_id) JOIN agents a ON a.agent_id = l.agent_id AND a.boot_id = l.boot_id
+WHERE j.job_id = $1 AND j.state IN ('downloading', 'storing') AND a.read_url <> ''
+  AND NOT l.expired AND l.expires_at > clock_timestamp() AND a.credential_expires_at > clock_timestamp()
+"""
+
+
+async def holder(tx: Tx, job_id: UUID) -> Holder | None:
+    """Who runs this job's transfer now, and serves reads."""
+    row = await tx.fetchrow(HOLDER, job_id)
+    return Holder(**row) if row else None
 
 
 RESERVE: Final = "UPDATE leases SET disk_reserved_bytes = $2 WHERE transfer_id = $1"

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tseeder.agent.v1.read_token_pb2 import ReadToken
 from tseeder_jobs.domain.media_types import media_type
-from tseeder_jobs.domain.reads import ReadSource, StoredUrl, Wait, attachment, etag
-from tseeder_jobs.domain.rows import FileRow, Reason
-from tseeder_jobs.domain.states import FileState
-from tseeder_jobs.store import files
+from tseeder_jobs.domain.reads import AgentRead, Holder, ReadSource, StoredUrl, Wait, attachment, etag
+from tseeder_jobs.domain.rows import FileRow, JobRow, Reason
+from tseeder_jobs.domain.states import FileState, JobState
+from tseeder_jobs.store import files, jobs, leases
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.read_files import file_not_found
 from tseeder_kit.errors import conflict, out_of_range
+from tseeder_kit.ids import uuid7
 from tseeder_pg import transaction
+from tseeder_rpc import sign_read
 
+TOKEN_LASTS: Final = timedelta(seconds=60)
 RETRY_SECONDS: Final = 5
+_WAIT: Final = Wait(Reason("file_not_stored", "The file is not stored yet."), RETRY_SECONDS)
+_PAUSED: Final = Wait(Reason("job_paused", "The job is paused."), RETRY_SECONDS)
 
 
 async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> ReadSource:
     """From `offset` on.
+
+    What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
 
     Errors: NOT_FOUND `file_not_found`; RANGE `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not
     selected, or that its job ended without: waiting for it is of no use.
@@ -27,13 +36,16 @@ async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> 
     async with transaction(ctx.pool, readonly=True) as tx:
         row = await files.read_own(tx, file_id, user_id)
         key = await files.stored_object_key(tx, row.entry_id) if row is not None else None
+        holder = await leases.holder(tx, row.job_id) if row is not None and row.state is FileState.PENDING else None
+        job = await jobs.read(tx, row.job_id) if row is not None and holder is None else None
     if row is None:
         raise file_not_found()
     if not 0 <= offset <= row.size_bytes:
         raise out_of_range("offset_out_of_range", "The file has no such position.", size_bytes=row.size_bytes)
     tag = etag(row.entry_id)
     if row.state is not FileState.STORED:
-        return ReadSource(row, tag, _waiting(row))
+        _refuse_unwanted(row)
+        return ReadSource(row, tag, _source(row, holder, job))
     if row.size_bytes == 0:
         return ReadSource(row, tag, None)
     if key is None:
@@ -42,10 +54,28 @@ async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> 
     return ReadSource(row, tag, await _urls(ctx, row, key))
 
 
-def _waiting(row: FileRow) -> Wait:
+def _refuse_unwanted(row: FileRow) -> None:
     if row.state is FileState.DROPPED or not row.selected:
         raise conflict("file_not_wanted", "This file is not selected, or its job ended without it.")
-    return Wait(Reason("file_not_stored", "The file is not stored yet."), RETRY_SECONDS)
+
+
+def _source(row: FileRow, holder: Holder | None, job: JobRow | None) -> AgentRead | Wait:
+    if holder is not None and row.size_bytes:
+        return _from(holder, row.file_index)
+    return _PAUSED if job is not None and job.state is JobState.PAUSED else _WAIT
+
+
+def _from(holder: Holder, file_index: int) -> AgentRead:
+    token = ReadToken(
+        agent_id=holder.agent_id,
+        boot_id=str(holder.boot_id),
+        transfer_id=str(holder.transfer_id),
+        epoch=holder.epoch,
+        file_index=file_index,
+        stream_id=str(uuid7()),
+    )
+    token.expires_at.FromDatetime(datetime.now(UTC) + TOKEN_LASTS)
+    return AgentRead(holder.read_url, holder.epoch, sign_read(token, holder.credential_hash))
 
 
 async def _urls(ctx: Context, row: FileRow, key: str) -> StoredUrl:

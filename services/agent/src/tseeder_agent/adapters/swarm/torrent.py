@@ -35,6 +35,7 @@ from tseeder_kit.logging import get_logger
 T = TypeVar("T")
 _log = get_logger(__name__)
 _SLOT_MS = 1000
+_READ_SLOT_MS = 10
 _LAYERS_SECONDS = 5.0
 _LAYERS_PAUSE = 0.1
 _DELETE_SECONDS = 10.0
@@ -328,6 +329,16 @@ class Torrent:
         """Deadlines for (piece, slot): a slot is a second."""
         for piece, slot in window:
             self._handle.set_piece_deadline(piece, _SLOT_MS * slot)
+
+    def aim_now(self, piece: int, slot: int) -> None:
+        """A reader waits for this piece, or will after `slot` others. It is fetched whatever its priority was."""
+        self._handle.set_piece_deadline(piece, _READ_SLOT_MS * slot)
+
+    def aim_no_more(self, pieces: Iterable[tuple[int, int]]) -> None:
+        """No deadline for these (piece, priority) any more. libtorrent would leave them at its lowest priority."""
+        for piece, priority in pieces:
+            self._handle.reset_piece_deadline(piece)
+            self._handle.piece_priority(piece, priority)
 
     def add_trackers(self, urls: Sequence[str]) -> None:
         """Ask these trackers, too, as long as there are not too many; those that are known already change nothing."""

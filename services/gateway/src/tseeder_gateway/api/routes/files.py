@@ -44,6 +44,7 @@ _CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     **problems(
         "file_not_found",
         "not_stored_yet",
+        "content_late",
         "file_not_wanted",
         "etag_mismatch",
         "range_not_satisfiable",
@@ -107,7 +108,7 @@ async def _list(request: Request, access: Access, job_id: str, query: FilesQuery
 
 async def _content(request: Request, access: Access, file_id: str) -> Response:
     parts = parts_of(request)
-    source = OpenContent(parts.jobs, parts.reader, identity=access.identity, file_id=file_id)
+    source = OpenContent(parts.jobs, parts.readers, identity=access.identity, file_id=file_id)
     opened = await source.open()
     wish = _wish(request)
     if parts.settings.content_redirect and opened.public_url and wish.plain:
