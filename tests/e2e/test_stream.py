@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
 from tests.e2e.fixtures import MakeSample
 from tests.e2e.people import File, Job, Person
@@ -124,20 +125,25 @@ async def test_another_users_file_is_not_there_before_it_is_stored_either(
         assert (await http.head(content_of(file))).status_code == 404
 
 
-async def test_a_deleted_job_ends_its_answers(ann: Person, swarm: Swarm, sample: MakeSample) -> None:
-    """Never a short answer that looks whole."""
+async def test_a_deleted_job_ends_its_answers(ann: Person, ben: Person, swarm: Swarm, sample: MakeSample) -> None:
+    """Never a short answer that looks whole; and soon also where another user's job keeps the transfer."""
     made = await sample(32 * MIB)
     job, file = await _running(ann, swarm, made)
-    broke_off = False
-    try:
+    bens = await ben.submit(swarm.torrent(made))
+    read = 0
+
+    async def read_on() -> None:
+        nonlocal read
         async with answering(ann, file) as answer:
-            async for _ in answer.aiter_bytes():
-                if job is not None:
+            async for chunk in answer.aiter_bytes():
+                if not read:
                     await ann.delete(job)
-                    job = None
-    except httpx.HTTPError:
-        broke_off = True
-    assert broke_off
+                read += len(chunk)
+
+    with pytest.raises(httpx.HTTPError):
+        await read_on()
+    assert 0 < read < 30 * MIB
+    assert (await ben.client.job(bens["job_id"]))["state"] in ("downloading", "storing")
 
 
 async def test_no_range_before_it_is_stored(ann: Person, swarm: Swarm, sample: MakeSample) -> None:

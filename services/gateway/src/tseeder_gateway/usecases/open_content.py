@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
@@ -25,6 +26,8 @@ from tseeder_kit.telemetry import counter
 LATE_RETRY_SECONDS: Final = 5
 WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
 """Why a file cannot be read now, where that passes by itself."""
+LOOK_AGAIN_SECONDS: Final = 5.0
+"""How often an answer that an agent gives is looked at again: the caller may have deleted the file meanwhile."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 _moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("to",))
@@ -121,6 +124,7 @@ class OpenContent:
         nothing but that some of them take longer."""
         at, source = part.first, opened
         limit = time.monotonic() + self._readers.patience.first
+        look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while at <= part.last:
             try:
@@ -130,12 +134,19 @@ class OpenContent:
                         yield chunk
                         limit = time.monotonic() + self._readers.patience.next
                         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+                        if time.monotonic() >= look_again_at:
+                            await self._still_theirs(opened, at)
+                            look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
             except (NotServedError, ObjectGoneError, BodyBrokenError, AppError) as exc:
                 if time.monotonic() >= limit or not _passes(exc):
                     raise _said(exc, begun=at > part.first) from exc
             if at <= part.last:
                 await asyncio.sleep(pause())
-                source = await self._again(opened, source, at, limit)
+                source = _moved(source, await self._again(opened, source, at, limit), at)
+
+    async def _still_theirs(self, opened: OpenedFile, at: int) -> None:
+        """AppError NOT_FOUND, or CONFLICT, if the caller may read it no longer."""
+        await self._again(opened, opened, at, math.inf)
 
     async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, limit: float) -> OpenedFile:
         """Where the bytes from `at` on are now; as before while jobs is away."""
@@ -147,10 +158,6 @@ class OpenContent:
             return before
         if now.content != opened.content:
             raise BodyBrokenError("the file is another one")
-        kind = now.answer.WhichOneof("source") or "empty"
-        if kind != before.answer.WhichOneof("source") or now.answer.agent.epoch != before.answer.agent.epoch:
-            _moves.labels(kind).inc()
-            _log.info("content_moved", to=kind, at=at)
         return now
 
     def _source(self, opened: OpenedFile, part: ByteRange) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
@@ -167,6 +174,14 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for chunk in chunks:
         yield chunk
+
+
+def _moved(before: OpenedFile, now: OpenedFile, at: int) -> OpenedFile:
+    kind = now.answer.WhichOneof("source") or "empty"
+    if kind != before.answer.WhichOneof("source") or now.answer.agent.epoch != before.answer.agent.epoch:
+        _moves.labels(kind).inc()
+        _log.info("content_moved", to=kind, at=at)
+    return now
 
 
 def _passes(exc: Exception) -> bool:
