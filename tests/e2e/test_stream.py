@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.e2e.fixtures import MakeSample
-from tests.e2e.people import File, Job, Person
+from tests.e2e.people import Person
 from tests.e2e.seeding import Swarm
 from tests.e2e.world import MIB, World
+from tseeder_cli.wire import File, Job
 from tseeder_testkit.torrents import Sample
 
 SLOW = 3 * MIB  # bytes a second
