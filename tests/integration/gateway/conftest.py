@@ -153,6 +153,7 @@ class Library:
     job_id: str
     ids: dict[str, str]
     contents: dict[str, bytes]
+    torrent: Sample
 
     def url(self, path: str) -> str:
         """Where a file's content is."""
@@ -183,7 +184,7 @@ async def library(
     files = await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)
     ids = {"/".join(file["path"]): file["file_id"] for file in files.json["items"]}
     contents = {file.path: torrent.path_of(file).read_bytes() for file in torrent.files}
-    return Library(job_id, {path: ids[path] for path in CONTENTS}, contents)
+    return Library(job_id, {path: ids[path] for path in CONTENTS}, contents, torrent)
 
 
 async def submitted(door: Door, who: Caller, torrent: Sample) -> str:

@@ -23,7 +23,7 @@ LOOK_SECONDS: Final = 1.0
 """How often a waiting reader looks by itself whether the lease still stands."""
 LATE_RETRY_SECONDS: Final = 2
 
-_readers = gauge("agent_readers", "Readers of files that are not stored yet")
+_readers = gauge("agent_read_streams", "Readers of files that are not stored yet")
 _read = counter("agent_read_bytes", "Bytes handed to readers of files that are not stored yet")
 _waited = histogram("agent_read_wait_seconds", "How long readers waited for a piece that was not there")
 

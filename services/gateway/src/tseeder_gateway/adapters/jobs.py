@@ -98,10 +98,16 @@ class Jobs:
         with use_identity(identity):
             await self._stub.DeleteFile(pb.DeleteFileRequest(file_id=file_id), timeout=self._seconds)
 
-    async def open_read(self, identity: str, file_id: str, offset: int = 0) -> pb.OpenReadResponse:
-        """Where the file's bytes can be had from `offset` on, now."""
+    async def open_read(self, identity: str, file_id: str, *, offset: int, stream_id: str) -> pb.OpenReadResponse:
+        """Where the file's bytes can be had from `offset` on, now; with a `stream_id`, for a reader who counts."""
+        request = pb.OpenReadRequest(file_id=file_id, offset=offset, stream_id=stream_id)
         with use_identity(identity):
-            return await self._stub.OpenRead(pb.OpenReadRequest(file_id=file_id, offset=offset), timeout=self._seconds)
+            return await self._stub.OpenRead(request, timeout=self._seconds)
+
+    async def end_read(self, identity: str, stream_id: str) -> None:
+        """That reader is done."""
+        with use_identity(identity):
+            await self._stub.EndRead(pb.EndReadRequest(stream_id=stream_id), timeout=self._seconds)
 
     async def check_cache(self, identity: str, info_hashes: Sequence[str]) -> Sequence[pb.CachedTorrent]:
         """What is stored of these torrents, in this order."""

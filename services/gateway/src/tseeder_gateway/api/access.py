@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -44,6 +45,19 @@ class Needs:
         if self.scope not in access.scopes:
             raise forbidden("scope_missing", "The credential does not cover this.", scope=self.scope)
         return access
+
+
+def authorizer(parts: Parts, access: Access, scope: ScopeName) -> Callable[[], Awaitable[Access]]:
+    """For an answer that outlives an identity: the same credential's access as it is by now. It raises AppError
+    UNAUTHENTICATED or FORBIDDEN once the credential is revoked, its owner suspended, or `scope` taken from it."""
+
+    async def authorize() -> Access:
+        renewed = await parts.authenticate(access.credential)
+        if scope not in renewed.scopes:
+            raise forbidden("scope_missing", "The credential does not cover this.", scope=scope)
+        return renewed
+
+    return authorize
 
 
 class Anonymous:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 
 Read: TypeAlias = Callable[[ByteRange], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+End: TypeAlias = Callable[[], Awaitable[None]]
 
 _sent = counter("gateway_content_bytes", "Bytes of files that were handed to clients")
 _log = get_logger(__name__)
@@ -27,7 +28,7 @@ _log = get_logger(__name__)
 class ContentResponse(Response):
     """Carries out a plan of 200, 206 or 304. A chunk is read only when the client has taken the one before."""
 
-    def __init__(self, plan: Plan, read: Read, *, stalled_seconds: float) -> None:
+    def __init__(self, plan: Plan, read: Read, end: End, *, stalled_seconds: float) -> None:
         super().__init__(status_code=plan.status, headers=plan.headers)
         if plan.status == 304:
             del self.headers["content-length"]
@@ -35,10 +36,18 @@ class ContentResponse(Response):
             self.headers["content-length"] = str(plan.length)
         self._plan = plan
         self._read = read
+        self._end = end
         self._stalled_seconds = stalled_seconds
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """However it ends, `end` is called then."""
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            await self._end()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             # Bytes that are not stored yet may be long in coming, and who has left waits for none.
             async with asyncio.timeout(None) as while_there:

@@ -61,7 +61,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.UNSUPPORTED: "unsupported_media_type unsupported_content_encoding",
     Kind.RANGE: "range_not_satisfiable",
     Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout",
-    Kind.EXHAUSTED: "rate_limited login_throttled too_many_api_keys too_many_streams too_many_uploads",
+    Kind.EXHAUSTED: "rate_limited login_throttled too_many_api_keys too_many_streams streams_limit too_many_uploads",
     Kind.INTERNAL: "internal key_missing ciphertext_unreadable key_changed_meanwhile",
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "

@@ -5,32 +5,35 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder_gateway.adapters.agent_reader import AgentReader, NotServedError
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.object_reader import BodyBrokenError, ObjectGoneError, ObjectReader
+from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.conditions import strong_etag
 from tseeder_gateway.domain.content_plan import Content
 from tseeder_gateway.domain.disposition import FALLBACK_NAME
 from tseeder_gateway.domain.ranges import ByteRange
 from tseeder_kit.errors import AppError, Kind, conflict, unavailable
+from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
 from tseeder_kit.telemetry import counter
 
 LATE_RETRY_SECONDS: Final = 5
+Authorize: TypeAlias = Callable[[], Awaitable[Access]]
 WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
 """Why a file cannot be read now, where that passes by itself."""
 LOOK_AGAIN_SECONDS: Final = 5.0
-"""How often an answer that an agent gives is looked at again: the caller may have deleted the file meanwhile."""
+"""How often it is looked at again whether the caller may still read what he reads."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
-_moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("to",))
+_moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("source",))
 _log = get_logger(__name__)
 
 
@@ -70,17 +73,21 @@ class OpenedFile:
 
 
 class OpenContent:
-    """Asks jobs for one file on behalf of one caller, and reads it."""
+    """Asks jobs for one file on behalf of one caller, and reads it. `counted`: its bytes are asked for, so that it is
+    one of the caller's streams until `end`."""
 
-    def __init__(self, jobs: Jobs, readers: Readers, *, identity: str, file_id: str) -> None:
+    def __init__(self, jobs: Jobs, readers: Readers, authorize: Authorize, *, file_id: str, counted: bool) -> None:
         self._jobs = jobs
         self._readers = readers
-        self._identity = identity
+        self._authorize = authorize
         self._file_id = file_id
+        self._stream_id = str(uuid7()) if counted else ""
 
     async def open(self, offset: int = 0) -> OpenedFile:
-        """The file. Raises AppError NOT_FOUND, or CONFLICT `file_not_wanted`."""
-        answer = await self._jobs.open_read(self._identity, self._file_id, offset)
+        """The file. Raises AppError NOT_FOUND, CONFLICT `file_not_wanted`, EXHAUSTED `streams_limit`, or what
+        authorizing does."""
+        access = await self._authorize()
+        answer = await self._jobs.open_read(access.identity, self._file_id, offset=offset, stream_id=self._stream_id)
         file = answer.file
         content = Content(
             name=file.path[-1] if file.path else FALLBACK_NAME,
@@ -90,6 +97,16 @@ class OpenContent:
         )
         return OpenedFile(content, answer)
 
+    async def end(self) -> None:
+        """It is none of the caller's streams any more. If that cannot be said now, it ends by itself in 15 s."""
+        if not self._stream_id:
+            return
+        try:
+            access = await self._authorize()
+            await self._jobs.end_read(access.identity, self._stream_id)
+        except AppError as exc:
+            _log.info("stream_end_not_told", code=exc.code)
+
     @asynccontextmanager
     async def read(self, opened: OpenedFile, part: ByteRange) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes `part`.
@@ -98,12 +115,13 @@ class OpenContent:
         `retry_after_seconds`; the iteration raises BodyBrokenError, or AppError where the file was taken away.
         """
         async with AsyncExitStack() as stack:
-            if not opened.live:
-                yield await self._stored(stack, opened, part)
-                return
-            chunks = await stack.enter_async_context(aclosing(self._follow(opened, part)))
-            first = await anext(chunks)  # so that what fails before it is a proper answer
-            yield _after(first, chunks)
+            if opened.live:
+                following = await stack.enter_async_context(aclosing(self._follow(opened, part)))
+                first = await anext(following)  # so that what fails before it is a proper answer
+                chunks = _after(first, following)
+            else:
+                chunks = await self._stored(stack, opened, part)
+            yield self._while_allowed(opened, chunks)
 
     async def _stored(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
         """From S3. An expired URL, or an object that moved, is asked for once more."""
@@ -124,7 +142,6 @@ class OpenContent:
         nothing but that some of them take longer."""
         at, source = part.first, opened
         limit = time.monotonic() + self._readers.patience.first
-        look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while at <= part.last:
             try:
@@ -134,9 +151,6 @@ class OpenContent:
                         yield chunk
                         limit = time.monotonic() + self._readers.patience.next
                         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
-                        if time.monotonic() >= look_again_at:
-                            await self._still_theirs(opened, at)
-                            look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
             except (NotServedError, ObjectGoneError, BodyBrokenError, AppError) as exc:
                 if time.monotonic() >= limit or not _passes(exc):
                     raise _said(exc, begun=at > part.first) from exc
@@ -144,9 +158,15 @@ class OpenContent:
                 await asyncio.sleep(pause())
                 source = _moved(source, await self._again(opened, source, at, limit), at)
 
-    async def _still_theirs(self, opened: OpenedFile, at: int) -> None:
-        """AppError NOT_FOUND, or CONFLICT, if the caller may read it no longer."""
-        await self._again(opened, opened, at, math.inf)
+    async def _while_allowed(self, opened: OpenedFile, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The chunks, as long as the caller may read the file: AppError once it is deleted, he is suspended, or his
+        key is revoked. While jobs or auth is away, what they said last holds."""
+        look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
+        async for chunk in chunks:
+            yield chunk
+            if time.monotonic() >= look_again_at:
+                await self._again(opened, opened, 0, math.inf)
+                look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
 
     async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, limit: float) -> OpenedFile:
         """Where the bytes from `at` on are now; as before while jobs is away."""

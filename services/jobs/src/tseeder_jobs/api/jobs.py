@@ -20,6 +20,7 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.delete_file import delete_file
 from tseeder_jobs.usecases.delete_job import delete_job
 from tseeder_jobs.usecases.diagnose_job import diagnose_job
+from tseeder_jobs.usecases.hold_stream import end_stream
 from tseeder_jobs.usecases.open_read import open_read
 from tseeder_jobs.usecases.pause_job import pause_job
 from tseeder_jobs.usecases.read_usage import get_usage
@@ -128,7 +129,13 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
     async def OpenRead(self, request: pb.OpenReadRequest, context: Any) -> pb.OpenReadResponse:
         """Where a file's bytes can be had."""
         caller = user("files:read")
-        return _read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset))
+        stream_id = wire.stream_id(request.stream_id) if request.stream_id else None
+        return _read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset, stream_id))
+
+    async def EndRead(self, request: pb.EndReadRequest, context: Any) -> pb.EndReadResponse:
+        """A reader is done."""
+        await end_stream(self._ctx, user("files:read"), wire.stream_id(request.stream_id))
+        return pb.EndReadResponse()
 
     async def CheckCache(self, request: pb.CheckCacheRequest, context: Any) -> pb.CheckCacheResponse:
         """Which of these torrents are stored already."""

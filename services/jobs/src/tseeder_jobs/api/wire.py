@@ -52,6 +52,11 @@ def file_id(text: str) -> UUID:
     return _known(parse_uuid(text), not_found("file_not_found", "There is no such file."))
 
 
+def stream_id(text: str) -> UUID:
+    """INVALID `bad_stream_id` for what is no UUID."""
+    return _known(parse_uuid(text), invalid("bad_stream_id", "A stream's id is a UUID."))
+
+
 def dead_letter_id(text: str) -> UUID:
     """What is no id answers as what is not there: NOT_FOUND `dead_letter_not_found`."""
     return _known(parse_uuid(text), dead_letter_not_found())

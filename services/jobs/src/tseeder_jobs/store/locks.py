@@ -30,5 +30,10 @@ async def try_lock_idempotency(tx: Tx, user_id: UUID, key: str) -> bool:
     return bool(await tx.fetchval(TRY_LOCK_KEY, _key(b"idempotency:" + user_id.bytes + key.encode())))
 
 
+async def lock_streams(tx: Tx, user_id: UUID) -> None:
+    """Serialize what begins among one user's streams. Nothing else is locked meanwhile."""
+    await tx.execute(LOCK_KEY, _key(b"streams:" + user_id.bytes))
+
+
 def _key(value: bytes) -> int:
     return int.from_bytes(sha256(value).digest()[:8], "big", signed=True)

@@ -13,6 +13,7 @@ from tseeder_jobs.domain.rows import FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import FileState, JobState
 from tseeder_jobs.store import files, jobs, leases
 from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.read_files import file_not_found
 from tseeder_kit.errors import conflict, out_of_range
 from tseeder_kit.ids import uuid7
@@ -25,13 +26,15 @@ _WAIT: Final = Wait(Reason("file_not_stored", "The file is not stored yet."), RE
 _PAUSED: Final = Wait(Reason("job_paused", "The job is paused."), RETRY_SECONDS)
 
 
-async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> ReadSource:
-    """From `offset` on.
+async def open_read(
+    ctx: Context, user_id: UUID, file_id: UUID, offset: int, stream_id: UUID | None = None
+) -> ReadSource:
+    """From `offset` on; with a `stream_id` for a reader, who counts among the user's streams.
 
     What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
 
-    Errors: NOT_FOUND `file_not_found`; RANGE `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not
-    selected, or that its job ended without: waiting for it is of no use.
+    Errors: NOT_FOUND `file_not_found`; EXHAUSTED `streams_limit`; RANGE `offset_out_of_range`; CONFLICT
+    `file_not_wanted` for a file that is not selected, or that its job ended without: waiting for it is of no use.
     """
     async with transaction(ctx.pool, readonly=True) as tx:
         row = await files.read_own(tx, file_id, user_id)
@@ -45,7 +48,10 @@ async def open_read(ctx: Context, user_id: UUID, file_id: UUID, offset: int) -> 
     tag = etag(row.entry_id)
     if row.state is not FileState.STORED:
         _refuse_unwanted(row)
-        return ReadSource(row, tag, _source(row, holder, job))
+    if stream_id is not None:
+        await hold_stream(ctx, user_id, stream_id)
+    if row.state is not FileState.STORED:
+        return ReadSource(row, tag, _source(row, holder, job, stream_id))
     if row.size_bytes == 0:
         return ReadSource(row, tag, None)
     if key is None:
@@ -59,20 +65,20 @@ def _refuse_unwanted(row: FileRow) -> None:
         raise conflict("file_not_wanted", "This file is not selected, or its job ended without it.")
 
 
-def _source(row: FileRow, holder: Holder | None, job: JobRow | None) -> AgentRead | Wait:
+def _source(row: FileRow, holder: Holder | None, job: JobRow | None, stream_id: UUID | None) -> AgentRead | Wait:
     if holder is not None and row.size_bytes:
-        return _from(holder, row.file_index)
+        return _from(holder, row.file_index, stream_id or uuid7())
     return _PAUSED if job is not None and job.state is JobState.PAUSED else _WAIT
 
 
-def _from(holder: Holder, file_index: int) -> AgentRead:
+def _from(holder: Holder, file_index: int, stream_id: UUID) -> AgentRead:
     token = ReadToken(
         agent_id=holder.agent_id,
         boot_id=str(holder.boot_id),
         transfer_id=str(holder.transfer_id),
         epoch=holder.epoch,
         file_index=file_index,
-        stream_id=str(uuid7()),
+        stream_id=str(stream_id),
     )
     token.expires_at.FromDatetime(datetime.now(UTC) + TOKEN_LASTS)
     return AgentRead(holder.read_url, holder.epoch, sign_read(token, holder.credential_hash))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from tseeder_jobs.store import agents, idempotency
+from tseeder_jobs.store import agents, idempotency, streams
 from tseeder_jobs.usecases.context import Context
 from tseeder_pg import transaction
 
@@ -13,8 +13,9 @@ HEARTBEATS_KEPT: Final = timedelta(days=7)
 
 
 async def trim_records(ctx: Context) -> int:
-    """Expired idempotency records, old heartbeats. Answers 0: it is nothing out of the ordinary."""
+    """Expired idempotency records, old heartbeats, streams whose gateway died. Answers 0: it is nothing special."""
     async with transaction(ctx.pool) as tx:
         await idempotency.trim(tx)
         await agents.trim_history(tx, HEARTBEATS_KEPT)
+        await streams.trim(tx)
     return 0

@@ -106,6 +106,11 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.FromString,
                 _registered_method=True)
+        self.EndRead = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/EndRead',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.FromString,
+                _registered_method=True)
         self.DiagnoseJob = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/DiagnoseJob',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DiagnoseJobRequest.SerializeToString,
@@ -213,6 +218,15 @@ class JobsServicer:
 
     def OpenRead(self, request, context):
         """Where the bytes of a file can be had from `offset` on, now.
+        With a stream_id the caller is about to hand them out, or goes on doing so: asked again every 5 s, it counts among the
+        user's streams (`streams_limit` beyond his plan's), and whoever may read the file no longer is told so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRead(self, request, context):
+        """That stream is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -311,6 +325,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.OpenRead,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.SerializeToString,
+            ),
+            'EndRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRead,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.SerializeToString,
             ),
             'DiagnoseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DiagnoseJob,
@@ -707,6 +726,33 @@ class Jobs:
             '/tseeder.jobs.v1.Jobs/OpenRead',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/EndRead',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.FromString,
             options,
             channel_credentials,
             insecure,

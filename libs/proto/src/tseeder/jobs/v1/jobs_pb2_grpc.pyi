@@ -37,7 +37,12 @@ class JobsStub:
     GetFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetFileRequest, _model_pb2.File]
     DeleteFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteFileRequest, _jobs_pb2.DeleteFileResponse]
     OpenRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenReadRequest, _jobs_pb2.OpenReadResponse]
-    """Where the bytes of a file can be had from `offset` on, now."""
+    """Where the bytes of a file can be had from `offset` on, now.
+    With a stream_id the caller is about to hand them out, or goes on doing so: asked again every 5 s, it counts among the
+    user's streams (`streams_limit` beyond his plan's), and whoever may read the file no longer is told so.
+    """
+    EndRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EndReadRequest, _jobs_pb2.EndReadResponse]
+    """That stream is over."""
     DiagnoseJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DiagnoseJobRequest, _jobs_pb2.Diagnosis]
     """Why a job is where it is: a verdict, its evidence, and since when."""
     CheckCache: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CheckCacheRequest, _jobs_pb2.CheckCacheResponse]
@@ -152,7 +157,18 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.OpenReadRequest,
         context: _aio.ServicerContext[_jobs_pb2.OpenReadRequest, _abc.Awaitable[_jobs_pb2.OpenReadResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.OpenReadResponse]:
-        """Where the bytes of a file can be had from `offset` on, now."""
+        """Where the bytes of a file can be had from `offset` on, now.
+        With a stream_id the caller is about to hand them out, or goes on doing so: asked again every 5 s, it counts among the
+        user's streams (`streams_limit` beyond his plan's), and whoever may read the file no longer is told so.
+        """
+
+    @_abc_1.abstractmethod
+    def EndRead(
+        self,
+        request: _jobs_pb2.EndReadRequest,
+        context: _aio.ServicerContext[_jobs_pb2.EndReadRequest, _abc.Awaitable[_jobs_pb2.EndReadResponse]],
+    ) -> _abc.Awaitable[_jobs_pb2.EndReadResponse]:
+        """That stream is over."""
 
     @_abc_1.abstractmethod
     def DiagnoseJob(

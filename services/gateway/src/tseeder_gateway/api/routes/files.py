@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
-from tseeder_gateway.api.access import FilesRead, FilesWrite
+from tseeder_gateway.api.access import FilesRead, FilesWrite, authorizer
 from tseeder_gateway.api.content import ContentResponse
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import FileId, JobId
@@ -45,6 +45,7 @@ _CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "file_not_found",
         "not_stored_yet",
         "content_late",
+        "streams_limit",
         "file_not_wanted",
         "etag_mismatch",
         "range_not_satisfiable",
@@ -108,20 +109,27 @@ async def _list(request: Request, access: Access, job_id: str, query: FilesQuery
 
 async def _content(request: Request, access: Access, file_id: str) -> Response:
     parts = parts_of(request)
-    source = OpenContent(parts.jobs, parts.readers, identity=access.identity, file_id=file_id)
-    opened = await source.open()
+    authorize = authorizer(parts, access, "files:read")
     wish = _wish(request)
-    if parts.settings.content_redirect and opened.public_url and wish.plain:
-        return Response(
-            status_code=307,
-            headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
-        )
-    planned = plan(opened.content, wish, random_token(18))
-    _refuse(request, planned)
-    return ContentResponse(
-        planned,
-        lambda part: source.read(opened, part),
-        stalled_seconds=parts.settings.stalled_reader_seconds,
+    source = OpenContent(parts.jobs, parts.readers, authorize, file_id=file_id, counted=wish.method == "GET")
+    try:
+        opened = await source.open()
+        if not (parts.settings.content_redirect and opened.public_url and wish.plain):
+            planned = plan(opened.content, wish, random_token(18))
+            _refuse(request, planned)
+            return ContentResponse(
+                planned,
+                lambda part: source.read(opened, part),
+                source.end,
+                stalled_seconds=parts.settings.stalled_reader_seconds,
+            )
+    except AppError:
+        await source.end()
+        raise
+    await source.end()
+    return Response(
+        status_code=307,
+        headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from fastapi import APIRouter, Request, Response
 
-from tseeder_gateway.api.access import JobsRead
+from tseeder_gateway.api.access import JobsRead, authorizer
 from tseeder_gateway.api.described import EVENTS
 from tseeder_gateway.api.ids import JobId
 from tseeder_gateway.api.parts import Parts, parts_of
@@ -18,7 +18,6 @@ from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.header_values import last_event_id
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.watch_job import Advanced, Changed, Ended, JobEvent, Ping, Snapshot, Timing, WatchJob
-from tseeder_kit.errors import forbidden
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -43,17 +42,13 @@ async def job_events(request: Request, access: JobsRead, job_id: JobId) -> Respo
 
 @asynccontextmanager
 async def _open(parts: Parts, access: Access, job_id: str, seen: int | None) -> AsyncIterator[Frames]:
-    async def authorize() -> Access:
-        renewed = await parts.authenticate(access.credential)
-        if "jobs:read" not in renewed.scopes:
-            raise forbidden("scope_missing", "The credential does not cover this.", scope="jobs:read")
-        return renewed
-
     with parts.streams.hold(access.user_id):
         async with parts.topics.watch(job_id) as (watcher, progress):
             # Only now, so that no change can fall between this reading and the first message.
             job = await parts.jobs.get_job(access.identity, job_id)
-            watch = WatchJob(parts.jobs, authorize, watcher, _timing(parts.settings), access=access)
+            watch = WatchJob(
+                parts.jobs, authorizer(parts, access, "jobs:read"), watcher, _timing(parts.settings), access=access
+            )
             async with aclosing(_frames(watch.events(job, progress, seen))) as frames:
                 yield Frames(frames, watcher.close)
 

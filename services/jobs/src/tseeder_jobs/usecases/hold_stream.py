@@ -1,0 +1,46 @@
+"""How many answers with file bytes one user has at once, over all gateways."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tseeder_jobs.store import locks, streams
+from tseeder_jobs.usecases.context import Context
+from tseeder_kit.errors import AppError, exhausted
+from tseeder_kit.logging import get_logger
+from tseeder_pg import connection, transaction
+
+RETRY_SECONDS = 5
+_log = get_logger(__name__)
+
+
+async def hold_stream(ctx: Context, user_id: UUID, stream_id: UUID) -> None:
+    """It counts among the user's for 15 s from now; EXHAUSTED `streams_limit` if his plan allows no more of them.
+
+    One that counts already is never refused. While billing is away nobody is refused.
+    """
+    async with connection(ctx.pool) as tx:
+        if await streams.renew(tx, stream_id, user_id):
+            return
+    try:
+        limit = (await ctx.billing.entitlements(user_id)).streams
+    except AppError as exc:
+        if not exc.retryable:
+            raise
+        _log.info("streams_not_limited", code=exc.code)
+        return
+    async with transaction(ctx.pool) as tx:
+        await locks.lock_streams(tx, user_id)
+        if not await streams.begin(tx, stream_id, user_id, limit):
+            raise exhausted(
+                "streams_limit",
+                "As many of your streams are running as your plan allows.",
+                limit=limit,
+                retry_after_seconds=RETRY_SECONDS,
+            )
+
+
+async def end_stream(ctx: Context, user_id: UUID, stream_id: UUID) -> None:
+    """It is over. One that is not known changes nothing."""
+    async with connection(ctx.pool) as tx:
+        await streams.end(tx, stream_id, user_id)
