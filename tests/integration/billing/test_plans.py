@@ -67,7 +67,7 @@ async def test_anybody_may_see_the_plans(billing: Billing) -> None:
     assert [(plan.plan_id, plan.is_default) for plan in plans] == [("free", True), ("plus", False)]
     free = plans[0].entitlements
     assert (free.plan_id, free.live_jobs, free.running_transfers, free.storage_bytes) == ("free", 1000, 4, 2**40)
-    assert (free.bandwidth_bytes_per_month, free.retention_days, free.priority, free.streams) == (100 * 2**40, 0, 0, 8)
+    assert (free.bandwidth_bytes_per_month, free.retention_days, free.priority, free.streams) == (100 * 2**40, 0, 0, 10)
 
 
 async def test_a_user_has_the_default_plan_or_his_own(billing: Billing) -> None:

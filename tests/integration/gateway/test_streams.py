@@ -88,7 +88,7 @@ async def test_streams_of_a_gateway_that_died_count_for_seconds_only(
     await jobs.rows("DELETE FROM streams WHERE user_id = $1", UUID(user.user_id))
 
 
-@pytest.mark.parametrize("how", ["its key is revoked", "its file is given up"])
+@pytest.mark.parametrize("how", ["its key is revoked", pytest.param("its file is given up", marks=pytest.mark.faults)])
 async def test_an_answer_ends_when_it_may_go_on_no_longer(door: Door, library: Library, how: str) -> None:
     """In the middle, and visibly: its length was announced."""
     user = await signed_in(door.upstream)
