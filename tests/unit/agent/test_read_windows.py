@@ -11,9 +11,9 @@ def test_a_window_is_capped_and_ends_with_what_was_asked_for() -> None:
     windows = ReadWindows(MIB)
     reader = windows.enter()
     assert windows.slots() == {}
-    assert windows.move(reader, 10, 1000)
+    assert windows.move(reader, 10, 1000) == range(10, 18)
     assert windows.slots() == {10 + slot: slot for slot in range(MOST_AHEAD_BYTES // MIB)}
-    assert windows.move(reader, 998, 1000)
+    assert windows.move(reader, 998, 1000) == range(998, 1001)
     assert windows.slots() == {998: 0, 999: 1, 1000: 2}
     assert not windows.move(reader, 998, 1000)
 

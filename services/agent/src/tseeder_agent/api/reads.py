@@ -48,9 +48,7 @@ class ReadServer:
         except BaseException:
             await runner.cleanup()
             raise
-        address = settings.read_address or settings.host
-        host = f"[{address}]" if ":" in address else address
-        self.url = f"http://{host}:{runner.addresses[0][1]}"
+        self.url = _url(settings.read_address or settings.host, runner.addresses[0][1])
         self._runner = runner
         return self
 
@@ -72,6 +70,14 @@ class ReadServer:
             return _problem(exc)
         finally:
             self._reading -= 1
+
+
+def _url(address: str, port: int) -> str:
+    """ "" for an address that is none of this machine's: who asked there would ask himself."""
+    if address in ("0.0.0.0", "::"):
+        _log.warning("reads_not_offered", advice="TSEEDER_AGENT_READ_ADDRESS says where the gateway reaches this agent")
+        return ""
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _asked(ctx: Context, request: web.Request) -> tuple[FileRead, int, int]:

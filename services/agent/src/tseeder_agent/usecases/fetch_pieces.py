@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable
 from typing import NoReturn
 
 from tseeder_agent.adapters.swarm import Changes, Torrent
@@ -12,6 +13,7 @@ from tseeder_agent.domain.problems import DISK_FAILED, DISK_FULL
 from tseeder_agent.domain.quiet import Quiet
 from tseeder_agent.domain.transfer import Stage
 from tseeder_agent.usecases.context import Context
+from tseeder_agent.usecases.room import room_for
 from tseeder_agent.usecases.run import HandOver, Run
 from tseeder_agent.usecases.see_swarm import what_holds_up
 from tseeder_agent.usecases.watch_progress import ProgressWatch
@@ -34,6 +36,7 @@ class Fetching:
         self._torrent = torrent
         self._aimed: set[int] = set()
         self._reading: dict[int, int] = {}  # pieces that readers wait for, and the slots that they were given
+        self._extra: set[int] = set()  # of these: what no part needs, and the disk was reserved for since
         self._in_order = True
         self._progress = ProgressWatch(ctx, run, ledger, torrent)
         # A torrent that is added anew is as quiet as it was.
@@ -47,6 +50,7 @@ class Fetching:
             self._run.re_aim = None
 
     async def _take_in_all(self) -> NoReturn:
+        self._torrent.begin_order(self._ledger.priorities())
         self._torrent.go_in_order(True)
         self.aim()
         self._run.re_aim = self._aim_again
@@ -93,42 +97,63 @@ class Fetching:
         late, but the last one early (measured: docs/decisions).
         """
         self.aim_for_readers()
-        if self._reading or not self._in_order:
+        if self._anybody_reads or not self._in_order or self._ledger.fetched:
             return
         window = self._ledger.window(self._ctx.settings.window_parts, SLOT_BYTES)
         fresh = [(piece, slot) for piece, slot in window if piece not in self._aimed]
         self._aimed.update(piece for piece, _ in fresh)
         self._torrent.aim(fresh)
 
+    @property
+    def _anybody_reads(self) -> bool:
+        return self._run.readers is not None and self._run.readers.any
+
     def aim_for_readers(self) -> None:
         """Deadlines for what readers wait for, and none for what they left behind.
 
-        While anybody waits nothing else has one: libtorrent serves the oldest deadline first, whoever set it, and
+        While anybody reads nothing else has one: libtorrent serves the oldest deadline first, whoever set it, and
         cancels what it has asked of peers (so that a seek is felt at once) only for the first one that it is given.
         """
         readers = self._run.readers
         slots = readers.slots() if readers is not None else {}
-        wanted = {piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece)}
-        began = any(slot == 0 and piece not in self._reading for piece, slot in wanted.items())
-        left = {*self._reading, *self._aimed} if began else self._reading.keys() - wanted.keys()
-        self._torrent.aim_no_more((piece, self._priority(piece)) for piece in left if not self._ledger.holds(piece))
-        self._aimed.difference_update(left)
+        wanted = {piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece) and self._fits(piece)}
+        sought = any(slot == 0 and piece not in self._reading for piece, slot in wanted.items())
+        began = bool(wanted) and (sought or bool(self._aimed))
+        self._take_back({*self._reading, *self._aimed} if began else self._reading.keys() - wanted.keys())
         for piece, slot in wanted.items():
             if began or piece not in self._reading:
                 self._torrent.aim_now(piece, slot)
         self._reading = wanted
 
-    def _priority(self, piece: int) -> int:
-        return PRIORITY if self._ledger.needs(piece) else 0
+    def _fits(self, piece: int) -> bool:
+        """Whether the disk takes it: what no part waits for (S3 has it already) comes on top of what was reserved."""
+        if piece in self._extra or self._ledger.needs(piece):
+            return True
+        needed = self._run.disk_reserved + self._ledger.piece_length
+        if needed > room_for(self._ctx, self._run):
+            return False
+        self._run.disk_reserved = needed
+        self._extra.add(piece)
+        return True
+
+    def _take_back(self, pieces: Iterable[int]) -> None:
+        """No deadlines for these, and their own priorities again."""
+        left = [piece for piece in pieces if not self._ledger.holds(piece)]
+        self._torrent.aim_no_more((piece, PRIORITY if self._ledger.needs(piece) else 0) for piece in left)
+        self._aimed.difference_update(left)
 
     def _aim_again(self, *, anew: bool = False) -> None:
         """For whoever changed what is needed first, or (`anew`) the priorities under it."""
         if anew:
             self._forget_order()
-        self.aim()
+        if anew or not self._anybody_reads:
+            self.aim()
+        else:
+            self.aim_for_readers()
 
     def _forget_order(self) -> None:
-        """libtorrent has no deadlines any more."""
+        """No deadlines any more, nor what they did to priorities."""
+        self._take_back({*self._aimed, *self._reading})
         self._aimed.clear()
         self._reading.clear()
 

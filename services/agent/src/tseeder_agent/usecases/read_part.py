@@ -22,11 +22,20 @@ _again = counter("agent_reads_again", "Parts that were read again, and why", ("r
 _log = get_logger(__name__)
 
 
-async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview, *, with_sha256: bool) -> PartBytes | None:
-    """Flush, read into `buffer`, compare with the pieces' hashes; read again on a mismatch.
+async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview) -> PartBytes | None:
+    """For its upload. None: it stayed wrong, and libtorrent was asked again which pieces it has. GiveBack if that
+    happens too often."""
+    body = await read_proven(ctx, run, part, buffer, with_sha256=ctx.store.wants_sha256)
+    if body is None and run.torrent is not None and run.staged is not None:
+        _refuse(run, part)
+        run.torrent.refresh()
+    return body
+
+
+async def read_proven(ctx: Context, run: Run, part: Part, buffer: memoryview, *, with_sha256: bool) -> PartBytes | None:
+    """Flush, read into `buffer`, compare with the pieces' hashes; read again on a mismatch. None: it stayed wrong.
 
     A finished piece is not readable at once, and the alert that says so after a flush has no id: the hash decides.
-    None: it stayed wrong, and libtorrent was asked again which pieces it has.
     """
     staged, torrent = run.staged, run.torrent
     if staged is None or torrent is None:
@@ -47,8 +56,6 @@ async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview, *, w
         if outcome.wrong:
             _again.labels("hash_wrong").inc()
         await asyncio.sleep(pause)
-    _refuse(run, part)
-    torrent.refresh()
     return None
 
 

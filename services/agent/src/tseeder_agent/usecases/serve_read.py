@@ -12,17 +12,20 @@ from tseeder_agent.domain.parts import Part
 from tseeder_agent.domain.read_windows import ReadWindows
 from tseeder_agent.domain.transfer import EntryWish, LeaseId
 from tseeder_agent.usecases.context import Context
-from tseeder_agent.usecases.read_part import read_part
-from tseeder_agent.usecases.run import GiveBack, Run
+from tseeder_agent.usecases.read_part import read_proven
+from tseeder_agent.usecases.run import Run
 from tseeder_kit.clock import boottime
 from tseeder_kit.errors import AppError, conflict, not_found, unavailable
+from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter, gauge, histogram
 
 CHUNK: Final = 256 * 1024
 LOOK_SECONDS: Final = 1.0
 """How often a waiting reader looks by itself whether the lease still stands."""
 LATE_RETRY_SECONDS: Final = 2
+MOST_UNPROVEN: Final = 3
 
+_log = get_logger(__name__)
 _readers = gauge("agent_read_streams", "Readers of files that are not stored yet")
 _read = counter("agent_read_bytes", "Bytes handed to readers of files that are not stored yet")
 _waited = histogram("agent_read_wait_seconds", "How long readers waited for a piece that was not there")
@@ -36,6 +39,7 @@ class FileRead:
         self._run = run
         self._ledger = ledger
         self._entry = entry
+        self._refused = 0
 
     @property
     def size(self) -> int:
@@ -59,6 +63,7 @@ class FileRead:
                 size = await self._here(reader, at, end)
                 data = await self._proven(at, size)
                 if data is None:
+                    await self._unproven()
                     continue
                 yield data
                 _read.inc(size)
@@ -72,7 +77,8 @@ class FileRead:
         """How many bytes from `at` on can be read now, once there are any."""
         run, ledger = self._run, self._ledger
         piece, last = at // ledger.piece_length, (end - 1) // ledger.piece_length
-        if run.readers is not None and run.readers.move(reader, piece, last):
+        fresh = run.readers.move(reader, piece, last) if run.readers is not None else ()
+        if any(not ledger.holds(each) for each in fresh):
             self._aim()
         began = boottime()
         while True:
@@ -82,9 +88,7 @@ class FileRead:
                 break
             left = began + self._ctx.settings.read_wait_seconds - boottime()
             if left <= 0:
-                raise unavailable(
-                    "pieces_late", "The swarm has not given this part yet.", retry_after_seconds=LATE_RETRY_SECONDS
-                )
+                raise _late()
             await _either(arrived, min(left, LOOK_SECONDS))
         _waited.observe(boottime() - began)
         whole = piece + 1
@@ -98,11 +102,21 @@ class FileRead:
         part = Part(offset=at, size=size, start=at - entry.offset, file_index=entry.file_index, number=0)
         buffer = memoryview(bytearray(size))
         try:
-            body = await read_part(self._ctx, self._run, part, buffer, with_sha256=False)
-        except GiveBack as exc:  # the transfer's own loops will meet it, too
+            body = await read_proven(self._ctx, self._run, part, buffer, with_sha256=False)
+        except (OSError, RuntimeError) as exc:  # the torrent was taken out of the session, its files go
+            _log.info("read_of_what_goes", cause=type(exc).__name__)
             raise _lease_gone() from exc
         self._check_lease()
         return None if body is None else buffer
+
+    async def _unproven(self) -> None:
+        """What libtorrent says is here does not read so: it looks again, once; a few times more it may be the disk."""
+        self._refused += 1
+        if self._refused == 1 and self._run.torrent is not None:
+            self._run.torrent.refresh()
+        if self._refused > MOST_UNPROVEN:
+            raise _late()
+        await _either(self._run.arrived, LOOK_SECONDS)
 
     def _aim(self) -> None:
         if self._run.re_aim is not None:
@@ -124,7 +138,10 @@ def open_read(ctx: Context, token: ReadToken) -> FileRead:
     mine = (token.agent_id, token.boot_id) == (ctx.jobs.agent_id, ctx.jobs.boot_id)
     if run is None or not mine or run.description is None or run.ledger is None:
         raise _lease_gone()
-    found = next((each for each in run.description.entries if each.file_index == token.file_index), None)
+    entries, index = run.description.entries, token.file_index
+    if 0 <= index < len(entries) and entries[index].file_index == index:
+        return FileRead(ctx, run, run.ledger, entries[index])  # nearly always: all files are described, in their order
+    found = next((each for each in entries if each.file_index == index), None)
     if found is None:
         raise not_found("file_not_in_transfer", "The torrent has no such file.")
     return FileRead(ctx, run, run.ledger, found)
@@ -136,6 +153,10 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
+
+
+def _late() -> AppError:
+    return unavailable("pieces_late", "The swarm has not given this part yet.", retry_after_seconds=LATE_RETRY_SECONDS)
 
 
 def _lease_gone() -> AppError:

@@ -111,7 +111,7 @@ class Uploads:
 
     async def _send(self, part: Part, buffer: memoryview) -> Result | None:
         """What S3 answered; None if nothing was sent: the ledger knows why, or it is READY again."""
-        body = await read_part(self._ctx, self._run, part, buffer, with_sha256=self._ctx.store.wants_sha256)
+        body = await read_part(self._ctx, self._run, part, buffer)
         if body is None:
             return None
         plan = await self._plans.ask(Intent(part.key, part.size, body.crc32))

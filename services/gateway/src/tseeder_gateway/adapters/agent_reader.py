@@ -21,14 +21,7 @@ _log = get_logger(__name__)
 
 
 class NotServedError(Exception):
-    """This agent does not serve it, now or at all; whoever asks jobs again may be sent elsewhere.
-
-    `late`: it would, but the swarm has not given it these bytes yet.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.late = code == "pieces_late"
+    """This agent does not serve it, now or at all; whoever asks jobs again may be sent elsewhere."""
 
 
 class AgentReader:

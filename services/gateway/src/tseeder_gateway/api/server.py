@@ -241,6 +241,8 @@ def on_gone(scope: Scope, call: Callable[[], None]) -> Iterator[None]:
     """Calls `call` if the client leaves while inside; cheaper than a task that waits for it."""
     connection = _connection(scope)
     connection.on_gone = call
+    if connection.transport.is_closing():  # he left before
+        call()
     try:
         yield
     finally:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -31,7 +29,9 @@ WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
 """Why a file cannot be read now, where that passes by itself."""
 LOOK_AGAIN_SECONDS: Final = 5.0
 """How often it is looked at again whether the caller may still read what he reads."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+FINAL: Final = frozenset({Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND, Kind.CONFLICT})
+"""What ends an answer; all else passes, or says nothing about the caller."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 _moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("source",))
 _log = get_logger(__name__)
@@ -97,6 +97,11 @@ class OpenContent:
         )
         return OpenedFile(content, answer)
 
+    async def count(self) -> OpenedFile:
+        """As `open`, and from now on it is one of the caller's streams."""
+        self._stream_id = self._stream_id or str(uuid7())
+        return await self.open()
+
     async def end(self) -> None:
         """It is none of the caller's streams any more. If that cannot be said now, it ends by itself in 15 s."""
         if not self._stream_id:
@@ -115,13 +120,38 @@ class OpenContent:
         `retry_after_seconds`; the iteration raises BodyBrokenError, or AppError where the file was taken away.
         """
         async with AsyncExitStack() as stack:
+            watch = await stack.enter_async_context(self._watching())
             if opened.live:
                 following = await stack.enter_async_context(aclosing(self._follow(opened, part)))
                 first = await anext(following)  # so that what fails before it is a proper answer
                 chunks = _after(first, following)
             else:
                 chunks = await self._stored(stack, opened, part)
-            yield self._while_allowed(opened, chunks)
+            yield _while_allowed(watch, chunks)
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[Watch]:
+        """Looks every LOOK_AGAIN_SECONDS, beside the bytes, whether the caller may still have them; that renews his
+        stream, too. While jobs or auth is away, or slow, what they said last holds."""
+        watch = Watch()
+
+        async def look() -> None:
+            while watch.over is None:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                try:
+                    await self.open()
+                except AppError as exc:
+                    if exc.kind in FINAL:
+                        watch.over = exc
+                    else:
+                        _log.info("look_failed", code=exc.code)
+
+        task = asyncio.create_task(look(), name="content-watch")
+        try:
+            yield watch
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _stored(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
         """From S3. An expired URL, or an object that moved, is asked for once more."""
@@ -141,43 +171,40 @@ class OpenContent:
         """The bytes, from wherever they can be had at each moment: an agent, its successor, S3. Whoever reads notices
         nothing but that some of them take longer."""
         at, source = part.first, opened
-        limit = time.monotonic() + self._readers.patience.first
+        now = asyncio.get_running_loop().time
+        limit = now() + self._readers.patience.first
         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while at <= part.last:
+            failed: Exception
             try:
-                async with self._source(source, ByteRange(at, part.last)) as chunks:
-                    async for chunk in chunks:
-                        at += len(chunk)
-                        yield chunk
-                        limit = time.monotonic() + self._readers.patience.next
-                        pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
-            except (NotServedError, ObjectGoneError, BodyBrokenError, AppError) as exc:
-                if time.monotonic() >= limit or not _passes(exc):
-                    raise _said(exc, begun=at > part.first) from exc
-            if at <= part.last:
-                await asyncio.sleep(pause())
-                source = _moved(source, await self._again(opened, source, at, limit), at)
+                async with asyncio.timeout_at(limit) as waiting:
+                    async with self._source(source, ByteRange(at, part.last)) as chunks:
+                        async for chunk in chunks:
+                            at += len(chunk)
+                            waiting.reschedule(None)  # the reader has his own time
+                            yield chunk
+                            limit = now() + self._readers.patience.next
+                            waiting.reschedule(limit)
+                            pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+                return
+            except (NotServedError, ObjectGoneError, BodyBrokenError, AppError, TimeoutError) as exc:
+                failed = exc
+            if now() >= limit or not _passes(failed):
+                raise _said(failed, begun=at > part.first) from failed
+            await asyncio.sleep(min(pause(), max(0.0, limit - now())))
+            source = _moved(source, await self._again(opened, source, at, failed), at)
 
-    async def _while_allowed(self, opened: OpenedFile, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The chunks, as long as the caller may read the file: AppError once it is deleted, he is suspended, or his
-        key is revoked. While jobs or auth is away, what they said last holds."""
-        look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
-        async for chunk in chunks:
-            yield chunk
-            if time.monotonic() >= look_again_at:
-                await self._again(opened, opened, 0, math.inf)
-                look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
-
-    async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, limit: float) -> OpenedFile:
-        """Where the bytes from `at` on are now; as before while jobs is away."""
+    async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, failed: Exception) -> OpenedFile:
+        """Where the bytes from `at` on are now; as before while jobs or auth is away."""
         try:
             now = await self.open(at)
         except AppError as exc:
-            if exc.kind is not Kind.UNAVAILABLE or time.monotonic() >= limit:
+            if exc.kind in FINAL:
                 raise
+            _log.info("content_not_found_again", code=exc.code)
             return before
         if now.content != opened.content:
-            raise BodyBrokenError("the file is another one")
+            raise BodyBrokenError("the file is another one") from failed
         return now
 
     def _source(self, opened: OpenedFile, part: ByteRange) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
@@ -188,6 +215,22 @@ class OpenContent:
             case "agent":
                 return self._readers.agents.read(opened.answer.agent, part, size)
         raise _not_stored_yet(opened.answer.wait)
+
+
+@dataclass
+class Watch:
+    """`over`: why the caller may have no more."""
+
+    over: AppError | None = None
+
+
+async def _while_allowed(watch: Watch, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, as long as the caller may have them: AppError once his file is deleted, he is suspended, or his key
+    is revoked."""
+    async for chunk in chunks:
+        if watch.over is not None:
+            raise watch.over
+        yield chunk
 
 
 async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -210,7 +253,7 @@ def _passes(exc: Exception) -> bool:
         return True
     if exc.code == "not_stored_yet":
         return exc.details.get("reason", "") in WAITED_FOR
-    return exc.kind is Kind.UNAVAILABLE
+    return exc.kind not in FINAL
 
 
 def _said(exc: Exception, *, begun: bool) -> Exception:
@@ -219,13 +262,13 @@ def _said(exc: Exception, *, begun: bool) -> Exception:
         return BodyBrokenError(exc.code) if begun else exc
     if begun:
         return exc if isinstance(exc, BodyBrokenError) else BodyBrokenError(str(exc))
-    if isinstance(exc, NotServedError):
-        return unavailable(
-            "content_late",
-            "The swarm has not given this part of the file yet.",
-            retry_after_seconds=LATE_RETRY_SECONDS,
-        )
-    return _unavailable()
+    if isinstance(exc, ObjectGoneError):
+        return _unavailable()
+    return unavailable(
+        "content_late",
+        "This part of the file has not come from the swarm yet.",
+        retry_after_seconds=LATE_RETRY_SECONDS,
+    )
 
 
 def _not_stored_yet(wait: pb.Wait) -> AppError:

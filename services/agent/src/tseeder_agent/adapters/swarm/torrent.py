@@ -300,6 +300,8 @@ class Torrent:
         """
         if self._flushing is not None:  # it may have begun before our pieces came
             await self._settled(self._flushing)
+        if self._removing:
+            return
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_future()
             self._handle.flush_cache()
@@ -324,6 +326,11 @@ class Torrent:
     def prioritize(self, priorities: Sequence[int]) -> None:
         """A priority per piece; 0 is not wanted."""
         self._handle.prioritize_pieces(list(priorities))
+
+    def begin_order(self, priorities: Sequence[int]) -> None:
+        """These priorities, and no deadline of whoever fetched it before."""
+        self._handle.clear_piece_deadlines()
+        self.prioritize(priorities)
 
     def aim(self, window: Iterable[tuple[int, int]]) -> None:
         """Deadlines for (piece, slot): a slot is a second."""

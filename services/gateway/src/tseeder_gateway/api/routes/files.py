@@ -111,10 +111,14 @@ async def _content(request: Request, access: Access, file_id: str) -> Response:
     parts = parts_of(request)
     authorize = authorizer(parts, access, "files:read")
     wish = _wish(request)
-    source = OpenContent(parts.jobs, parts.readers, authorize, file_id=file_id, counted=wish.method == "GET")
+    redirects = parts.settings.content_redirect and wish.plain
+    counted = wish.method == "GET" and not redirects
+    source = OpenContent(parts.jobs, parts.readers, authorize, file_id=file_id, counted=counted)
     try:
         opened = await source.open()
-        if not (parts.settings.content_redirect and opened.public_url and wish.plain):
+        if not (redirects and opened.public_url):
+            if redirects:
+                opened = await source.count()
             planned = plan(opened.content, wish, random_token(18))
             _refuse(request, planned)
             return ContentResponse(
