@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,7 +19,17 @@ from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 
 Read: TypeAlias = Callable[[ByteRange], AbstractAsyncContextManager[AsyncIterator[bytes]]]
-End: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class Source(Protocol):
+    """Whose bytes they are. `on_refused` is called when the caller may have no more of them, because of `refused`."""
+
+    refused: AppError | None
+    on_refused: Callable[[], None]
+
+    async def end(self) -> None:
+        """The answer is over, however it ended."""
+
 
 _sent = counter("gateway_content_bytes", "Bytes of files that were handed to clients")
 _log = get_logger(__name__)
@@ -28,7 +38,7 @@ _log = get_logger(__name__)
 class ContentResponse(Response):
     """Carries out a plan of 200, 206 or 304. A chunk is read only when the client has taken the one before."""
 
-    def __init__(self, plan: Plan, read: Read, end: End, *, stalled_seconds: float) -> None:
+    def __init__(self, plan: Plan, read: Read, source: Source, *, stalled_seconds: float) -> None:
         super().__init__(status_code=plan.status, headers=plan.headers)
         if plan.status == 304:
             del self.headers["content-length"]
@@ -36,34 +46,49 @@ class ContentResponse(Response):
             self.headers["content-length"] = str(plan.length)
         self._plan = plan
         self._read = read
-        self._end = end
+        self._source = source
         self._stalled_seconds = stalled_seconds
         self._started = False
+        self._sending = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """However it ends, `end` is called then."""
+        """However it ends, the source is told then."""
         try:
             await self._answer(scope, receive, send)
         finally:
-            await self._end()
+            self._sending = False
+            await self._source.end()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             # Bytes that are not stored yet may be long in coming, and who has left waits for none.
             async with asyncio.timeout(None) as while_there:
-                with on_gone(scope, lambda: while_there.reschedule(0)):
+                with on_gone(scope, self._stopping(while_there)):
                     await self._send_parts(scope, send)
         except TimeoutError:
             if is_gone(scope):
                 raise ClientGoneError("client_left") from None
+            refused = self._source.refused
+            if refused is not None and not self._started:
+                raise refused from None
             await drop(scope)
-            raise ClientGoneError("reader_stalled") from None
+            raise ClientGoneError("reader_stalled" if refused is None else "no_longer_allowed") from None
         except (AppError, BodyBrokenError) as exc:
             if not self._started:
                 raise exc if isinstance(exc, AppError) else _unavailable() from exc
             _log.warning("content_broken_off", cause=str(exc))
             await cut(scope, receive, seconds=self._stalled_seconds)
             raise ClientGoneError("storage_broke_off") from exc
+
+    def _stopping(self, while_there: asyncio.Timeout) -> Callable[[], None]:
+        """What ends the sending at once, wherever it waits: for bytes, or for the client to take some."""
+
+        def stop() -> None:
+            if self._sending:
+                while_there.reschedule(0)
+
+        self._source.on_refused = stop
+        return stop
 
     async def _send_parts(self, scope: Scope, send: Send) -> None:
         plan = self._plan

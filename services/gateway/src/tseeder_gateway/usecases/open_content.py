@@ -82,12 +82,16 @@ class OpenContent:
         self._authorize = authorize
         self._file_id = file_id
         self._stream_id = str(uuid7()) if counted else ""
+        self._identity = ""
+        self.refused: AppError | None = None
+        """Why the caller may have no more of the bytes that he is being given."""
+        self.on_refused: Callable[[], None] = _nobody_asks
 
     async def open(self, offset: int = 0) -> OpenedFile:
         """The file. Raises AppError NOT_FOUND, CONFLICT `file_not_wanted`, EXHAUSTED `streams_limit`, or what
         authorizing does."""
-        access = await self._authorize()
-        answer = await self._jobs.open_read(access.identity, self._file_id, offset=offset, stream_id=self._stream_id)
+        self._identity = (await self._authorize()).identity
+        answer = await self._jobs.open_read(self._identity, self._file_id, offset=offset, stream_id=self._stream_id)
         file = answer.file
         content = Content(
             name=file.path[-1] if file.path else FALLBACK_NAME,
@@ -107,8 +111,8 @@ class OpenContent:
         if not self._stream_id:
             return
         try:
-            access = await self._authorize()
-            await self._jobs.end_read(access.identity, self._stream_id)
+            # Who he was when it was looked at last: by now he may be nobody, and his stream ends all the same.
+            await self._jobs.end_read(self._identity, self._stream_id)
         except AppError as exc:
             _log.info("stream_end_not_told", code=exc.code)
 
@@ -120,38 +124,36 @@ class OpenContent:
         `retry_after_seconds`; the iteration raises BodyBrokenError, or AppError where the file was taken away.
         """
         async with AsyncExitStack() as stack:
-            watch = await stack.enter_async_context(self._watching())
+            await stack.enter_async_context(self._watching())
             if opened.live:
                 following = await stack.enter_async_context(aclosing(self._follow(opened, part)))
                 first = await anext(following)  # so that what fails before it is a proper answer
-                chunks = _after(first, following)
+                yield _after(first, following)
             else:
-                chunks = await self._stored(stack, opened, part)
-            yield _while_allowed(watch, chunks)
+                yield await self._stored(stack, opened, part)
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[Watch]:
+    async def _watching(self) -> AsyncIterator[None]:
         """Looks every LOOK_AGAIN_SECONDS, beside the bytes, whether the caller may still have them; that renews his
         stream, too. While jobs or auth is away, or slow, what they said last holds."""
-        watch = Watch()
-
-        async def look() -> None:
-            while watch.over is None:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                try:
-                    await self.open()
-                except AppError as exc:
-                    if exc.kind in FINAL:
-                        watch.over = exc
-                    else:
-                        _log.info("look_failed", code=exc.code)
-
-        task = asyncio.create_task(look(), name="content-watch")
+        task = asyncio.create_task(self._watch(), name="content-watch")
         try:
-            yield watch
+            yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while self.refused is None:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            try:
+                await self.open()
+            except AppError as exc:
+                if exc.kind not in FINAL:
+                    _log.info("look_failed", code=exc.code)
+                    continue
+                self.refused = exc
+                self.on_refused()
 
     async def _stored(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
         """From S3. An expired URL, or an object that moved, is asked for once more."""
@@ -217,20 +219,8 @@ class OpenContent:
         raise _not_stored_yet(opened.answer.wait)
 
 
-@dataclass
-class Watch:
-    """`over`: why the caller may have no more."""
-
-    over: AppError | None = None
-
-
-async def _while_allowed(watch: Watch, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, as long as the caller may have them: AppError once his file is deleted, he is suspended, or his key
-    is revoked."""
-    async for chunk in chunks:
-        if watch.over is not None:
-            raise watch.over
-        yield chunk
+def _nobody_asks() -> None:
+    """Until somebody sends the bytes."""
 
 
 async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

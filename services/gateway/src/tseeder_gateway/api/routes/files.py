@@ -124,7 +124,7 @@ async def _content(request: Request, access: Access, file_id: str) -> Response:
             return ContentResponse(
                 planned,
                 lambda part: source.read(opened, part),
-                source.end,
+                source,
                 stalled_seconds=parts.settings.stalled_reader_seconds,
             )
     except AppError:
