@@ -19,6 +19,9 @@ from tests.integration.gateway.running import Caller, Door, running, signed_in
 from tests.integration.jobs.running import eventually, refused
 from tseeder.agent.v1.read_token_pb2 import ReadToken
 from tseeder.jobs.v1 import jobs_pb2 as pb
+from tseeder_agent.domain.ledger import PRIORITY
+from tseeder_agent.domain.read_windows import ReadWindows
+from tseeder_agent.usecases.run import Run
 from tseeder_kit.settings import SecretStr
 from tseeder_rpc import sign_read, use_identity
 from tseeder_testkit.swarm import seeding
@@ -184,6 +187,61 @@ async def test_a_reader_who_leaves_is_waited_for_by_nobody(door: Door, sample: M
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             await eventually(waits_no_more)
+        await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
+
+
+async def test_a_readers_window_goes_before_uploads_and_gives_back_what_it_took(
+    door: Door, sample: MakeSample, tmp_path: Path
+) -> None:
+    """By libtorrent's own priorities: a deadline raises a piece's, and nothing but us lowers it to what it was."""
+    torrent = await sample({"film.mkv": 40 * MIB}, piece_length=256 << 10)
+    user = await signed_in(door.upstream)
+    async with working(door.upstream.jobs, tmp_path / "scratch", transfers=32) as agent:
+        job_id = await submitted(door, user, torrent)
+        found: list[Run] = []
+
+        async def fetched() -> bool:
+            runs = agent.app.fleet.runs.values()
+            found[:] = [run for run in runs if run.ledger and run.ledger.piece_count == 160 and run.re_aim]
+            return bool(found)
+
+        await eventually(fetched)
+        (run,) = found
+
+        def raised() -> set[int]:
+            assert run.torrent is not None
+            return {piece for piece, each in enumerate(run.torrent.handle.get_piece_priorities()) if each != PRIORITY}
+
+        def again() -> None:
+            assert run.re_aim is not None
+            run.re_aim()
+
+        async def is_raised(*wanted: range) -> None:
+            async def so() -> bool:
+                return raised() == {piece for each in wanted for piece in each}
+
+            await eventually(so)
+
+        uploads = raised()
+        assert 0 in uploads
+        assert 100 not in uploads
+        readers = run.readers = run.readers or ReadWindows(256 << 10)
+        one, other = readers.enter(), readers.enter()
+        for reader, first, last, wanted in (
+            (one, 100, 159, [range(100, 132)]),
+            (one, 101, 159, [range(101, 133)]),  # on by one: what is behind is left behind
+            (other, 0, 9, [range(10), range(101, 133)]),
+            (one, 150, 159, [range(10), range(150, 160)]),  # a seek
+        ):
+            readers.move(reader, first, last)
+            again()
+            await is_raised(*wanted)
+        readers.leave(one)
+        again()
+        await is_raised(range(10))
+        readers.leave(other)
+        again()
+        await is_raised(range(min(uploads), max(uploads) + 1))
         await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
 
 

@@ -86,8 +86,11 @@ class Fetching:
             self._run.adopted_bytes = 0  # what is here of it is known now, wanted or not
             self._run.disk_reserved = max(self._run.disk_reserved, self._ledger.disk_bytes)
             self._aimed.difference_update(lost)
+            for piece in lost:
+                self._reading.pop(piece, None)
             if self._run.staged is not None:
                 self._run.staged.doubt(lost)
+        self._aimed.difference_update(changes.arrived)
         return sum([self._ledger.arrived(piece) for piece in changes.arrived]) > 0 or changes.have is not None
 
     def aim(self) -> None:
@@ -116,7 +119,7 @@ class Fetching:
         """
         readers = self._run.readers
         slots = readers.slots() if readers is not None else {}
-        wanted = {piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece) and self._fits(piece)}
+        wanted = self._that_fit({piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece)})
         sought = any(slot == 0 and piece not in self._reading for piece, slot in wanted.items())
         began = bool(wanted) and (sought or bool(self._aimed))
         self._take_back({*self._reading, *self._aimed} if began else self._reading.keys() - wanted.keys())
@@ -125,27 +128,35 @@ class Fetching:
                 self._torrent.aim_now(piece, slot)
         self._reading = wanted
 
-    def _fits(self, piece: int) -> bool:
-        """Whether the disk takes it: what no part waits for (S3 has it already) comes on top of what was reserved."""
-        if piece in self._extra or self._ledger.needs(piece):
-            return True
-        needed = self._run.disk_reserved + self._ledger.piece_length
-        if needed > room_for(self._ctx, self._run):
-            return False
-        self._run.disk_reserved = needed
-        self._extra.add(piece)
-        return True
+    def _that_fit(self, wanted: dict[int, int]) -> dict[int, int]:
+        """Those that the disk takes. What no part waits for (S3 has it already) comes on top of what was reserved: it
+        is reserved now, and no longer once no reader wants it."""
+        run, length = self._run, self._ledger.piece_length
+        left = self._extra - wanted.keys()
+        self._extra -= left
+        run.disk_reserved -= length * sum(not self._ledger.holds(piece) for piece in left)
+        more = {piece for piece in wanted if piece not in self._extra and not self._ledger.needs(piece)}
+        if not more:
+            return wanted
+        # Not what earlier boots left: it is deleted for what a lease needs, not for a reader.
+        room = room_for(self._ctx, run) - self._ctx.leftovers.size - run.disk_reserved
+        taken = set(sorted(more, key=wanted.__getitem__)[: max(0, room // length)])
+        self._extra |= taken
+        run.disk_reserved += length * len(taken)
+        return {piece: slot for piece, slot in wanted.items() if piece not in more or piece in taken}
 
     def _take_back(self, pieces: Iterable[int]) -> None:
         """No deadlines for these, and their own priorities again."""
-        left = [piece for piece in pieces if not self._ledger.holds(piece)]
+        back = set(pieces)
+        self._aimed -= back
+        left = [piece for piece in back if not self._ledger.holds(piece)]
         self._torrent.aim_no_more((piece, PRIORITY if self._ledger.needs(piece) else 0) for piece in left)
-        self._aimed.difference_update(left)
 
     def _aim_again(self, *, anew: bool = False) -> None:
         """For whoever changed what is needed first, or (`anew`) the priorities under it."""
         if anew:
             self._forget_order()
+            self._extra.clear()  # what is here of them was counted when the disk was reserved anew
         if anew or not self._anybody_reads:
             self.aim()
         else:

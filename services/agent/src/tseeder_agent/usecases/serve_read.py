@@ -89,7 +89,8 @@ class FileRead:
             left = began + self._ctx.settings.read_wait_seconds - boottime()
             if left <= 0:
                 raise _late()
-            await _either(arrived, min(left, LOOK_SECONDS))
+            if not await _either(arrived, min(left, LOOK_SECONDS)):
+                self._aim()  # there may be room on the disk by now
         _waited.observe(boottime() - began)
         whole = piece + 1
         while whole <= last and ledger.holds(whole) and whole * ledger.piece_length - at < CHUNK:
@@ -147,12 +148,14 @@ def open_read(ctx: Context, token: ReadToken) -> FileRead:
     return FileRead(ctx, run, run.ledger, found)
 
 
-async def _either(event: asyncio.Event, seconds: float) -> None:
+async def _either(event: asyncio.Event, seconds: float) -> bool:
+    """Waits for it, for so long at most; whether it came."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
-        return
+        return False
+    return True
 
 
 def _late() -> AppError:

@@ -27,6 +27,9 @@ class Source(Protocol):
     refused: AppError | None
     on_refused: Callable[[], None]
 
+    def watching(self) -> AbstractAsyncContextManager[None]:
+        """While bytes are handed out."""
+
     async def end(self) -> None:
         """The answer is over, however it ended."""
 
@@ -93,14 +96,15 @@ class ContentResponse(Response):
     async def _send_parts(self, scope: Scope, send: Send) -> None:
         plan = self._plan
         if not plan.bodiless:
-            for part in plan.parts:
-                async with self._read(part.range) as chunks:
-                    await self._body(send, part.prefix)
-                    async for chunk in chunks:
-                        if is_gone(scope):
-                            raise ClientGoneError("client_left")
-                        await self._body(send, chunk)
-                        _sent.inc(len(chunk))
+            async with self._source.watching():
+                for part in plan.parts:
+                    async with self._read(part.range) as chunks:
+                        await self._body(send, part.prefix)
+                        async for chunk in chunks:
+                            if is_gone(scope):
+                                raise ClientGoneError("client_left")
+                            await self._body(send, chunk)
+                            _sent.inc(len(chunk))
             await self._body(send, plan.suffix)
         await self._start(send)
         await self._within(send, {"type": "http.response.body", "body": b"", "more_body": False})

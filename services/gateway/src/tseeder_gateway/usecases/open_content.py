@@ -83,6 +83,9 @@ class OpenContent:
         self._file_id = file_id
         self._stream_id = str(uuid7()) if counted else ""
         self._identity = ""
+        self._begun = False  # bytes were handed out
+        self._followed: OpenedFile | None = None
+        self._waiting: asyncio.Timeout | None = None  # for bytes of what is followed
         self.refused: AppError | None = None
         """Why the caller may have no more of the bytes that he is being given."""
         self.on_refused: Callable[[], None] = _nobody_asks
@@ -124,7 +127,6 @@ class OpenContent:
         `retry_after_seconds`; the iteration raises BodyBrokenError, or AppError where the file was taken away.
         """
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._watching())
             if opened.live:
                 following = await stack.enter_async_context(aclosing(self._follow(opened, part)))
                 first = await anext(following)  # so that what fails before it is a proper answer
@@ -133,9 +135,9 @@ class OpenContent:
                 yield await self._stored(stack, opened, part)
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[None]:
-        """Looks every LOOK_AGAIN_SECONDS, beside the bytes, whether the caller may still have them; that renews his
-        stream, too. While jobs or auth is away, or slow, what they said last holds."""
+    async def watching(self) -> AsyncIterator[None]:
+        """While inside: looks every LOOK_AGAIN_SECONDS, beside the bytes, whether the caller may still have them; that
+        renews his stream, too. While jobs or auth is away, or slow, what they said last holds."""
         task = asyncio.create_task(self._watch(), name="content-watch")
         try:
             yield
@@ -144,16 +146,27 @@ class OpenContent:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
+        now = asyncio.get_running_loop().time
+        look_at = now()
         while self.refused is None:
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            look_at = max(look_at + LOOK_AGAIN_SECONDS, now())
+            await asyncio.sleep(look_at - now())
             try:
-                await self.open()
+                found = await self.open()
             except AppError as exc:
                 if exc.kind not in FINAL:
                     _log.info("look_failed", code=exc.code)
                     continue
                 self.refused = exc
                 self.on_refused()
+            else:
+                self._seen_at(found)
+
+    def _seen_at(self, found: OpenedFile) -> None:
+        """Whoever waits for bytes from elsewhere waits for nothing: its agent may be frozen."""
+        waiting = self._waiting
+        if waiting is not None and waiting.when() is not None and _differs(self._followed, found):
+            waiting.reschedule(0)
 
     async def _stored(self, stack: AsyncExitStack, opened: OpenedFile, part: ByteRange) -> AsyncIterator[bytes]:
         """From S3. An expired URL, or an object that moved, is asked for once more."""
@@ -172,41 +185,48 @@ class OpenContent:
     async def _follow(self, opened: OpenedFile, part: ByteRange) -> AsyncGenerator[bytes, None]:
         """The bytes, from wherever they can be had at each moment: an agent, its successor, S3. Whoever reads notices
         nothing but that some of them take longer."""
-        at, source = part.first, opened
+        at, source, patience = part.first, opened, self._readers.patience
         now = asyncio.get_running_loop().time
-        limit = now() + self._readers.patience.first
+        limit = now() + (patience.next if self._begun else patience.first)
         pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while at <= part.last:
             failed: Exception
+            self._followed = source
             try:
-                async with asyncio.timeout_at(limit) as waiting:
+                async with asyncio.timeout_at(limit) as self._waiting:
                     async with self._source(source, ByteRange(at, part.last)) as chunks:
                         async for chunk in chunks:
                             at += len(chunk)
-                            waiting.reschedule(None)  # the reader has his own time
+                            self._begun = True
+                            self._waiting.reschedule(None)  # the reader has his own time
                             yield chunk
-                            limit = now() + self._readers.patience.next
-                            waiting.reschedule(limit)
+                            limit = now() + patience.next
+                            self._waiting.reschedule(limit)
                             pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
                 return
             except (NotServedError, ObjectGoneError, BodyBrokenError, AppError, TimeoutError) as exc:
                 failed = exc
+            finally:
+                self._waiting = None
             if now() >= limit or not _passes(failed):
-                raise _said(failed, begun=at > part.first) from failed
+                raise _said(failed, begun=self._begun) from failed
             await asyncio.sleep(min(pause(), max(0.0, limit - now())))
-            source = _moved(source, await self._again(opened, source, at, failed), at)
+            source = _moved(source, await self._again(opened, source, at, limit), at)
 
-    async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, failed: Exception) -> OpenedFile:
-        """Where the bytes from `at` on are now; as before while jobs or auth is away."""
+    async def _again(self, opened: OpenedFile, before: OpenedFile, at: int, limit: float) -> OpenedFile:
+        """Where the bytes from `at` on are now; as before while jobs or auth is away, or slow."""
         try:
-            now = await self.open(at)
+            async with asyncio.timeout_at(limit):
+                now = await self.open(at)
         except AppError as exc:
             if exc.kind in FINAL:
                 raise
             _log.info("content_not_found_again", code=exc.code)
             return before
+        except TimeoutError:
+            return before
         if now.content != opened.content:
-            raise BodyBrokenError("the file is another one") from failed
+            raise BodyBrokenError("the file is another one")
         return now
 
     def _source(self, opened: OpenedFile, part: ByteRange) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
@@ -229,9 +249,17 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
         yield chunk
 
 
+def _differs(before: OpenedFile | None, now: OpenedFile) -> bool:
+    """Whether the bytes are elsewhere now."""
+    if before is None:
+        return False
+    kinds = before.answer.WhichOneof("source"), now.answer.WhichOneof("source")
+    return kinds[0] != kinds[1] or before.answer.agent.epoch != now.answer.agent.epoch
+
+
 def _moved(before: OpenedFile, now: OpenedFile, at: int) -> OpenedFile:
-    kind = now.answer.WhichOneof("source") or "empty"
-    if kind != before.answer.WhichOneof("source") or now.answer.agent.epoch != before.answer.agent.epoch:
+    if _differs(before, now):
+        kind = now.answer.WhichOneof("source") or "empty"
         _moves.labels(kind).inc()
         _log.info("content_moved", to=kind, at=at)
     return now

@@ -10,10 +10,12 @@ from tseeder_pg import Tx
 
 LASTS: Final = timedelta(seconds=15)
 """How long one counts since it was renewed; gateways do so every 5 s."""
+KEPT: Final = timedelta(minutes=10)
+"""How long one that does not count is known: jobs, or its gateway, may have been away."""
 
 RENEW: Final = """
 UPDATE streams SET renewed_at = clock_timestamp()
-WHERE stream_id = $1 AND user_id = $2 AND renewed_at > clock_timestamp() - $3::interval RETURNING true
+WHERE stream_id = $1 AND user_id = $2 RETURNING true
 """
 BEGIN: Final = """
 INSERT INTO streams (stream_id, user_id)
@@ -25,8 +27,8 @@ RETURNING true
 
 
 async def renew(tx: Tx, stream_id: UUID, user_id: UUID) -> bool:
-    """Whether it counts already; it goes on to."""
-    return bool(await tx.fetchval(RENEW, stream_id, user_id, LASTS))
+    """Whether it has counted before; it does so again, also if nobody could renew it for a while."""
+    return bool(await tx.fetchval(RENEW, stream_id, user_id))
 
 
 async def begin(tx: Tx, stream_id: UUID, user_id: UUID, limit: int) -> bool:
@@ -47,4 +49,4 @@ TRIM: Final = "DELETE FROM streams WHERE renewed_at < clock_timestamp() - $1::in
 
 async def trim(tx: Tx) -> None:
     """Those whose gateways never said that they ended."""
-    await tx.execute(TRIM, LASTS)
+    await tx.execute(TRIM, KEPT)

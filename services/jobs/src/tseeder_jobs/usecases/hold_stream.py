@@ -17,7 +17,7 @@ _log = get_logger(__name__)
 async def hold_stream(ctx: Context, user_id: UUID, stream_id: UUID) -> None:
     """It counts among the user's for 15 s from now; EXHAUSTED `streams_limit` if his plan allows no more of them.
 
-    One that counts already is never refused. While billing is away nobody is refused.
+    One that has counted is not refused any more. While billing is away nobody is refused.
     """
     async with connection(ctx.pool) as tx:
         if await streams.renew(tx, stream_id, user_id):
