@@ -12,7 +12,7 @@ MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/
 # through.
 LOOKS := lint types verify
 ifneq ($(filter $(LOOKS),$(MAKECMDGOALS)),)
-MAKEFLAGS += -j2 --output-sync=target
+MAKEFLAGS += -j2
 endif
 
 # Where it is set, each of the hundreds of processes of a stack or a test run would compile all that it imports anew.

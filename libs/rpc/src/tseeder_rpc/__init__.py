@@ -19,10 +19,11 @@ from tseeder_rpc.identity import (
     load_public_keys,
     user_authenticator,
 )
-from tseeder_rpc.read_tokens import sign_read, verify_read
+from tseeder_rpc.read_tokens import READ_PATH, sign_read, verify_read
 from tseeder_rpc.server import RpcServer, Servicer, serve
 
 __all__ = [
+    "READ_PATH",
     "Authenticator",
     "Caller",
     "Channel",

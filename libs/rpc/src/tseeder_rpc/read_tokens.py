@@ -19,6 +19,9 @@ from google.protobuf.message import DecodeError
 from tseeder.agent.v1.read_token_pb2 import ReadToken
 from tseeder_kit.errors import AppError, unauthenticated
 
+READ_PATH: Final = "/v1/read"
+"""Where agents take such a token, over HTTP."""
+
 _PURPOSE: Final = b"tseeder agent.v1.ReadToken"
 _DIGEST_BYTES: Final = 32
 MOST_CHARS: Final = 2048

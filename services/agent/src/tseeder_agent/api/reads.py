@@ -18,9 +18,8 @@ from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.serve_read import FileRead, open_read
 from tseeder_kit.errors import AppError, exhausted, invalid, out_of_range, unauthenticated
 from tseeder_kit.logging import get_logger
-from tseeder_rpc import verify_read
+from tseeder_rpc import READ_PATH, verify_read
 
-PATH: Final = "/v1/read"
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
 _STOP_SECONDS: Final = 2.0
 _STALLED_SECONDS: Final = 120.0
@@ -39,7 +38,7 @@ class ReadServer:
     async def __aenter__(self) -> Self:
         settings = self._ctx.settings
         app = web.Application()
-        app.router.add_get(PATH, self._read)
+        app.router.add_get(READ_PATH, self._read)
         # Who left waits for no piece: what he asked for is not fetched first any more.
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS, handler_cancellation=True)
         await runner.setup()

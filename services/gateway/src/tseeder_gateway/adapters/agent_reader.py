@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
@@ -13,8 +13,7 @@ from tseeder_gateway.adapters.object_reader import CHUNK_BYTES, CONNECT_SECONDS,
 from tseeder_gateway.domain.ranges import ByteRange
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
-
-PATH: Final = "/v1/read"
+from tseeder_rpc import READ_PATH
 
 _refusals = counter("gateway_agent_refusals", "Reads that an agent did not serve", ("code",))
 _log = get_logger(__name__)
@@ -38,7 +37,7 @@ class AgentReader:
         """
         headers = {"Authorization": f"Bearer {agent.token}", "Range": f"bytes={part.first}-{part.last}"}
         try:
-            response = await self._session.get(agent.read_url + PATH, headers=headers, allow_redirects=False)
+            response = await self._session.get(agent.read_url + READ_PATH, headers=headers, allow_redirects=False)
         except (ClientError, TimeoutError, OSError, ValueError) as exc:
             raise _refused(type(exc).__name__) from exc
         try:

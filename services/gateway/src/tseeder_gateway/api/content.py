@@ -52,14 +52,12 @@ class ContentResponse(Response):
         self._source = source
         self._stalled_seconds = stalled_seconds
         self._started = False
-        self._sending = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """However it ends, the source is told then."""
         try:
             await self._answer(scope, receive, send)
         finally:
-            self._sending = False
             await self._source.end()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,8 +85,7 @@ class ContentResponse(Response):
         """What ends the sending at once, wherever it waits: for bytes, or for the client to take some."""
 
         def stop() -> None:
-            if self._sending:
-                while_there.reschedule(0)
+            while_there.reschedule(0)
 
         self._source.on_refused = stop
         return stop

@@ -17,7 +17,7 @@ from tseeder_gateway.domain.conditions import strong_etag
 from tseeder_gateway.domain.content_plan import Content
 from tseeder_gateway.domain.disposition import FALLBACK_NAME
 from tseeder_gateway.domain.ranges import ByteRange
-from tseeder_kit.errors import AppError, Kind, conflict, unavailable
+from tseeder_kit.errors import AppError, Kind, conflict, internal, unavailable
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
@@ -143,7 +143,7 @@ class OpenContent:
             yield
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait([task])
 
     async def _watch(self) -> None:
         now = asyncio.get_running_loop().time
@@ -158,6 +158,10 @@ class OpenContent:
                     _log.info("look_failed", code=exc.code)
                     continue
                 self.refused = exc
+            except Exception as exc:  # noqa: BLE001 - a defect here must not let an answer go on unwatched
+                _log.error("look_crashed", exc_info=exc)
+                self.refused = internal()
+            if self.refused is not None:
                 self.on_refused()
             else:
                 self._seen_at(found)
