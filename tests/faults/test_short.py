@@ -87,7 +87,10 @@ async def test_an_agent_that_dies_is_restarted(world: World, swarm: Swarm, sampl
 
 
 async def test_an_agent_that_was_frozen_finds_its_lease_gone(world: World, swarm: Swarm, sample: MakeSample) -> None:
-    """Another one has stored everything by then, and nothing of it changes."""
+    """Another one has stored everything by then, and nothing of it changes.
+
+    A whole-file PUT that it was frozen in may still land, under a key of its own, which is deleted again and again.
+    """
     made = await sample(files={"a.bin": 24 * MIB, "b.bin": 100_000})
     await swarm.seed(made, rate=4 * MIB)
     job = await world.ann.submit(swarm.torrent(made))
@@ -106,7 +109,7 @@ async def test_an_agent_that_was_frozen_finds_its_lease_gone(world: World, swarm
 
     await wait_for(given_up, "the agent knows that it lost its lease")
     assert await epochs(world, job) == [1, 2]
-    assert await stored_at(world) == before
+    assert before <= await stored_at(world)
 
 
 # --- row 5: the gateway dies around COMMIT

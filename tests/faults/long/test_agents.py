@@ -103,7 +103,7 @@ async def test_row2_a_frozen_agents_lease_is_given_away(
     await _thawed(ground, second)
     await _knows(world, second, job)
     assert await epochs(world, job) == [1, 2, 3]
-    assert await stored_at(world) == before
+    assert before <= await stored_at(world), "a late PUT of a whole file may be there too, and is swept"
 
 
 async def _frozen(ground: Ground, job: Job, row: Row) -> tuple[str, int]:
