@@ -40,6 +40,8 @@ class Subjects:
             pool = (self.agent_id,)
         elif operation_id == "job_events":
             pool = self.kept["ended"]  # others' streams would not end
+        elif operation_id == "warm_up":
+            pool = self.kept["stored_file_id"]  # others wait for a swarm
         elif operation_id in _LOOKING:
             pool = (*self.kept[parameter], *self.spent[parameter])
         else:
@@ -85,6 +87,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "file_id": (*stored_files, *await _files(door, other, others[0])),
             "key_id": (),
             "ended": (stored_job, ended, others[0]),
+            "stored_file_id": tuple(stored_files),
             "other_job_id": tuple(others),
             "other_file_id": tuple(await _files(door, other, others[0])),
             "transfer_id": (),

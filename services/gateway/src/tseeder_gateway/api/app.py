@@ -30,6 +30,7 @@ from tseeder_gateway.api.routes import (
     jobs,
     me,
     plans,
+    warmup,
 )
 
 _ROUTERS: Final = (
@@ -40,6 +41,7 @@ _ROUTERS: Final = (
     jobs.router,
     job_events.router,
     files.router,
+    warmup.router,
     cached.router,
     plans.router,
     admin.router,

@@ -205,3 +205,22 @@ LIMITS: Final = {
     "max_upload_fields": "fields of a multipart body beside the file (400 `multipart_invalid`)",
 }
 """What `x-limits` says, and how."""
+
+WARMTH_EVENTS: Final[Json] = {
+    "description": """Server-sent events; the schema is that of each event.
+
+- `progress`: how much of both ends is here, about once a second.
+- `end`: they are here, or why they will not be. A stream that ends without it may be asked for again.""",
+    "content": {
+        "text/event-stream": {
+            "schema": {
+                "type": "object",
+                "oneOf": [
+                    _event("progress", "WarmthView", has_id=False),
+                    _event("end", "WarmedUpView", has_id=False),
+                ],
+            },
+            "example": {"event": "end", "data": '{"reason":"ready","code":null,"message":null}'},
+        }
+    },
+}

@@ -27,6 +27,7 @@ from tseeder_gateway.api.examples import example_of
 from tseeder_gateway.api.problems import MEDIA_TYPE
 from tseeder_gateway.api.schemas.jobs import EndView, ProgressView, SnapshotView
 from tseeder_gateway.api.schemas.problem import Problem
+from tseeder_gateway.api.schemas.warmup import WarmedUpView, WarmthView
 from tseeder_gateway.api.schemas.wire import MAX_KEYS
 from tseeder_gateway.api.submission import Submission
 from tseeder_gateway.domain.cross_site import SAFE_METHODS
@@ -97,7 +98,7 @@ def _components(document: Json, routes: Sequence[APIRoute]) -> Json:
     calls = [each for route in routes for each in _calls(route.dependant)]
     bodies = {each.model for each in calls if isinstance(each, (JsonBody, Submission))}
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
-        (model, "serialization") for model in (Problem, SnapshotView, ProgressView, EndView)
+        (model, "serialization") for model in (Problem, SnapshotView, ProgressView, EndView, WarmthView, WarmedUpView)
     ]
     models += [(model, "validation") for model in sorted(bodies, key=lambda model: model.__name__)]
     _, schemas = models_json_schema(models, ref_template=_SCHEMAS + "{model}")
