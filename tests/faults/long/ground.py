@@ -35,6 +35,8 @@ TIMERS: Final[Mapping[str, Mapping[str, str]]] = {
         "TSEEDER_JOBS_SELF_STOP_SECONDS": str(SELF_STOP_SECONDS),
         "TSEEDER_JOBS_S3_TIMEOUT_SECONDS": "10",
         "TSEEDER_JOBS_PART_SIZE_BYTES": str(PART_BYTES),
+        # Chance may kill three leases in a row before they got any further: from then on a transfer waits.
+        "TSEEDER_JOBS_BACKOFF_SECONDS": "1",
     },
     # Agents look for work only when a bell rings: what the sweep rings must be enough.
     "agent": {
