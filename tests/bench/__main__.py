@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from tests.bench import claims, crowd, ingest, loads, report, rest
+from tests.bench import claims, crowd, firstbyte, ingest, loads, report, rest
 from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, read, write
 from tseeder_stack.errors import StackError
 
-BENCHES = (rest.NAME, ingest.NAME, loads.NAME, crowd.NAME, claims.NAME)
+BENCHES = (rest.NAME, ingest.NAME, firstbyte.NAME, loads.NAME, crowd.NAME, claims.NAME)
 
 
 def main() -> int:
@@ -39,6 +39,8 @@ def main() -> int:
 def _run(name: str, *, quick: bool) -> Result:
     if name == ingest.NAME:
         found = ingest.run((16, 32, 64), rounds=1) if quick else ingest.run()
+    elif name == firstbyte.NAME:
+        found = firstbyte.run(64, rounds=1) if quick else firstbyte.run()
     elif name == loads.NAME:
         found = loads.run(loads.Sizes(40, 8, 32), rounds=1) if quick else loads.run()
     elif name == crowd.NAME:

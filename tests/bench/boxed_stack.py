@@ -85,7 +85,7 @@ async def boxed_stack(state: Path, link: Link, agent: Mapping[str, str] | None =
     """Start it all, with an account that has an API key; ready when the agent is. `agent`: more of its settings."""
     options = StackOptions(state=state, agents=0, s3="radosgw")
     async with Stack(options) as stack, Client(stack.gateway_url) as door:
-        key = await _key(stack, door)
+        key = await api_key_of(stack, door)
         with _agent(stack, link, state / "agent.log", agent or {}) as pid:
             await _ready(pid, state / "agent.log")
             async with Client(stack.gateway_url, key) as client:
@@ -118,12 +118,12 @@ async def _ready(pid: int, log: Path) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _key(stack: Stack, door: Client) -> str:
-    """The API key of a first account."""
+async def api_key_of(stack: Stack, door: Client, scopes: tuple[str, ...] = SCOPES) -> str:
+    """The API key of a first account, which is an operator."""
     async with open_pool(stack.parts.database_urls["auth"], min_size=0, max_size=1, application_name="bench") as pool:
         token = await issue_bootstrap_token(pool, timedelta(minutes=1))
     password = secrets.token_urlsafe(16)
     user = await door.bootstrap(token, "bench@example.org", password)
     await door.log_in(user["email"], password)
-    made = await door.create_api_key("bench", SCOPES)
+    made = await door.create_api_key("bench", scopes)
     return made["secret"]

@@ -22,12 +22,14 @@ DRAWN: Final = {
     "claims": ("claims, ",),
     "loads": tuple(f"{load}: {what}" for load in ("1000 files of 1 MiB", "4 transfers of 256 MiB at once",
              "512 MiB from 5 peers of 10 MiB/s and 15 of 0.2 MiB/s") for what in ("limit", "submit")),
+    "firstbyte": ("limit", "first byte after", "seek "),
     "crowd": ("50 transfers of", "submit to ", "the longest"),
 }  # fmt: skip
 TITLES: Final = {
     "ingest": "Seconds to store one file over 1 Gbit/s (bars: median; ticks: each run)",
     "rest": "MiB of resident memory at rest",
     "loads": "Seconds from submit to completed, beside the limit of each load (bars: median; ticks: each run)",
+    "firstbyte": "Seconds to the first byte of a file that is not stored (bars: median; ticks: each run)",
     "crowd": "Seconds of 50 transfers at once on one agent (bars: median; ticks: each run)",
     "claims": "Claims a second, by what is queued (bars: median; ticks: each run)",
 }
@@ -51,7 +53,7 @@ def chart(found: Result) -> str:
 
 def _bar(row: Row, top: int, longest: float) -> list[str]:
     scale = BAR / longest
-    ours = row.name.startswith(("tseeder", "at rest"))
+    ours = row.name.startswith(("tseeder", "at rest", "first byte", "seek"))
     width = max(row.value * scale, 1)
     ticks = [
         f'<rect x="{LEFT + run * scale - 1:.1f}" y="{top - 13}" width="2" height="16" fill="#1b2330"/>'

@@ -15,6 +15,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -35,11 +36,15 @@ RATE: Final = ("rate", "1gbit", "burst", "256k", "latency", "50ms")
 FRAME_BYTES: Final = 1514  # a full Ethernet frame, as tbf counts it
 PAYLOAD_BYTES: Final = 1448  # what TCP carries in it
 HOLDER_SECONDS: Final = 5.0
+DELAY_LINE: Final = Path(__file__).with_name("delay_line.py")
+FAR_RATE: Final = ("rate", "100mbit", "burst", "64k", "latency", "100ms")
+FAR_BITS_PER_SECOND: Final = 100_000_000
+FAR_DELAY_MS: Final = 20.0  # each way
 
 
-def line_seconds(size: int) -> float:
+def line_seconds(size: int, bits_per_second: int = BITS_PER_SECOND) -> float:
     """How long `size` bytes take on the link in full frames of TCP."""
-    return size * FRAME_BYTES / PAYLOAD_BYTES * 8 / BITS_PER_SECOND
+    return size * FRAME_BYTES / PAYLOAD_BYTES * 8 / bits_per_second
 
 
 def check_rights() -> None:
@@ -90,6 +95,44 @@ async def shaped_link() -> AsyncIterator[Link]:
     finally:
         holder.kill()
         holder.wait()
+
+
+@asynccontextmanager
+async def far_link() -> AsyncIterator[Link]:
+    """The box at the end of a line of 100 Mbit/s and FAR_DELAY_MS each way, for a swarm that is far off. Only inside
+    `room()`."""
+    holder = _holder()
+    carrier: subprocess.Popen[bytes] | None = None
+    try:
+        await asyncio.to_thread(_moved, holder.pid)
+        carrier = _carrier(holder.pid)
+        await asyncio.to_thread(_carries, carrier)
+        link = Link(holder.pid)
+        await asyncio.to_thread(_wire_far, link)
+        yield link
+    finally:
+        for process in (carrier, holder):
+            if process is not None:
+                process.kill()
+                process.wait()
+
+
+def _carrier(holder: int) -> subprocess.Popen[bytes]:
+    argv = [*prelude(None), sys.executable, "-I", "-S", str(DELAY_LINE), str(holder), str(FAR_DELAY_MS)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE)
+
+
+def _carries(carrier: subprocess.Popen[bytes]) -> None:
+    if carrier.stdout is None or carrier.stdout.readline().strip() != b"ready":
+        raise BenchError("the delayed line could not be made (/dev/net/tun is wanted)")
+
+
+def _wire_far(link: Link) -> None:
+    for name, address, wrap in (("room1", ROOM, _plain), ("far0", BOX, link.boxed)):
+        _do(*wrap("ip", "address", "add", f"{address}/30", "dev", name))
+        _do(*wrap("ip", "link", "set", name, "up"))
+        _do(*wrap("tc", "qdisc", "add", "dev", name, "root", "tbf", *FAR_RATE))
+    _do(*link.boxed("ip", "link", "set", "lo", "up"))
 
 
 def _holder() -> subprocess.Popen[bytes]:

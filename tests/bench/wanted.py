@@ -36,6 +36,12 @@ WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
         "cpu": Wanted(0.8, "the agent's CPU per GiB, by that pair's"),
         "agent_mib": Wanted(300, "the agent's memory at its highest", "MiB"),
     },
+    "firstbyte": {
+        "first_byte": Wanted(2, "first byte right after the submit, by 4 round trips and one piece at the line's rate"),
+        "seek": Wanted(4, "first byte elsewhere in the file while nothing else is fetched, by the same"),
+        "seek_busy": Wanted(8, "the same beside the transfer's own download"),
+        "stored": Wanted(1.1, "a stored file through the gateway, by the object store itself"),
+    },
     "loads": {
         "many": Wanted(1.5, "1,000 files of 1 MiB: submit to completed, by the bare bytes' time"),
         "at_once": Wanted(1.15, "4 transfers at once: submit to the last one completed, by the bare bytes' time"),

@@ -55,12 +55,14 @@ async def seeding(
     rate: int = 0,
     host: str = "127.0.0.1",
     partial: bool = False,
+    before: Sequence[str] = (),
 ) -> AsyncIterator[Seeder]:
     """Seed `torrent` from the folder `data`; yields when it listens.
 
     `rate` limits its upload, in bytes a second. `partial`: offer only what is right on disk, instead of trusting it.
+    `before`: the beginning of its command line, to run it elsewhere.
     """
-    argv = [sys.executable, "-m", "tseeder_testkit.seed", "--torrent", str(torrent), "--data", str(data)]
+    argv = [*before, sys.executable, "-m", "tseeder_testkit.seed", "--torrent", str(torrent), "--data", str(data)]
     argv += ["--rate", str(rate), "--host", host]
     for tracker in trackers:
         argv += ["--tracker", tracker]
