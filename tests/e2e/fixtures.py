@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,15 @@ async def swarm() -> AsyncIterator[Swarm]:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> MakeSample:
-    """Torrents that no other test has: `await sample(**{"a/b.bin": 10})`, or `await sample(10, 20)` for two files."""
+    """Torrents that no other test has: `await sample(files={"a/b.bin": 10})`, `await sample(10, 20)` for two files, or
+    `await sample(sources=[path])` for the content of files that are there."""
 
-    async def make(*sizes: int, files: dict[str, int] | None = None, **fields: Any) -> Sample:
+    async def make(
+        *sizes: int, files: dict[str, int] | None = None, sources: Sequence[Path] = (), **fields: Any
+    ) -> Sample:
         named = files or {f"folder/file-{number:04}.bin": size for number, size in enumerate(sizes)}
-        return await make_sample(tmp_path, [FileSpec(path, size) for path, size in named.items()], **fields)
+        specs = [FileSpec(path.name, path.stat().st_size, path) for path in sources]
+        specs = specs or [FileSpec(path, size) for path, size in named.items()]
+        return await make_sample(tmp_path, specs, **fields)
 
     return make

@@ -101,6 +101,25 @@ async def test_an_answer_goes_on_over_the_death_of_its_agent(
 
 
 @pytest.mark.faults
+async def test_a_reader_at_the_end_of_what_another_one_reads_does_not_wait_for_him(
+    ann: Person, swarm: Swarm, sample: MakeSample
+) -> None:
+    """The file is smaller than a window, so all of it has a deadline already."""
+    made = await sample(6 * MIB)
+    _, file = await _running(ann, swarm, made, rate=MIB // 2)
+    whole = await asyncio.to_thread(made.path_of(made.files[0]).read_bytes)
+    read = 0
+    async with answering(ann, file) as first, ann.http() as http:
+        chunks = first.aiter_bytes()
+        while read < MIB:
+            read += len(await anext(chunks))
+        last = asyncio.create_task(http.get(content_of(file), headers={"Range": "bytes=-1000"}, timeout=PATIENT))
+        while not last.done():
+            read += len(await anext(chunks))
+        assert (await last).content == whole[-1000:]
+        assert read < 4 * MIB, "it came in its turn only"
+
+
 async def test_readers_of_the_same_torrent_hold_each_other_up_in_nothing(
     ann: Person, ben: Person, swarm: Swarm, sample: MakeSample
 ) -> None:

@@ -26,10 +26,12 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """A file to make: `path` below the torrent's name, parts joined with '/'; `size` in bytes."""
+    """A file to make: `path` below the torrent's name, parts joined with '/'; `size` in bytes; `source`, if it is given,
+    is a file with these bytes."""
 
     path: str
     size: int
+    source: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,13 @@ def content(seed: int, path: str, size: int) -> Iterator[bytes]:
     """The bytes of a file, 1 MiB at a time: a function of (seed, path, place) alone."""
     for at in range(0, size, CHUNK):
         yield random.Random(f"{seed}:{path}:{at}").randbytes(min(CHUNK, size - at))
+
+
+def copied(source: Path) -> Iterator[bytes]:
+    """The bytes of a file, 1 MiB at a time."""
+    with source.open("rb") as data:
+        while chunk := data.read(CHUNK):
+            yield chunk
 
 
 async def make_torrent(directory: Path, spec: TorrentSpec) -> Sample:
@@ -253,7 +262,8 @@ class _Maker:
         place.parent.mkdir(parents=True, exist_ok=True)
         digest, tree = hashlib.sha256(), FileTree(self._spec.piece_length)
         with place.open("wb") as out:
-            for chunk in content(self._spec.seed, file.path, file.size):
+            chunks = copied(file.source) if file.source else content(self._spec.seed, file.path, file.size)
+            for chunk in chunks:
                 out.write(chunk)
                 digest.update(chunk)
                 if self._spec.version != "v2":

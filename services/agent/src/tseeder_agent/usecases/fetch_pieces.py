@@ -23,6 +23,8 @@ from tseeder_kit.logging import get_logger
 MIB = 1024 * 1024
 SLOT_BYTES = 8 * MIB
 """Smaller parts share a slot of the window until they fill it."""
+FAR = 8
+"""Slots. What was so far down a reader's window, and is waited for now, was sought: by another reader, or by a jump."""
 _log = get_logger(__name__)
 
 
@@ -115,12 +117,13 @@ class Fetching:
         """Deadlines for what readers wait for, and none for what they left behind.
 
         While anybody reads nothing else has one: libtorrent serves the oldest deadline first, whoever set it, and
-        cancels what it has asked of peers (so that a seek is felt at once) only for the first one that it is given.
+        cancels what it has asked of peers (so that a seek is felt at once) only for the first one that it is given. A
+        seek may also go to where another reader's window has come already.
         """
         readers = self._run.readers
         slots = readers.slots() if readers is not None else {}
         wanted = self._that_fit({piece: slot for piece, slot in slots.items() if not self._ledger.holds(piece)})
-        sought = any(slot == 0 and piece not in self._reading for piece, slot in wanted.items())
+        sought = any(slot == 0 and self._reading.get(piece, FAR) >= FAR for piece, slot in wanted.items())
         began = bool(wanted) and (sought or bool(self._aimed))
         self._take_back({*self._reading, *self._aimed} if began else self._reading.keys() - wanted.keys())
         for piece, slot in wanted.items():
