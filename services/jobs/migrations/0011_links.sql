@@ -26,3 +26,6 @@ CREATE INDEX links_of_user ON links (user_id, link_id DESC);
 CREATE INDEX links_of_file ON links (job_id, file_id);
 CREATE INDEX links_by_request ON links (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX links_by_end ON links (ends_at);
+
+-- A link's reader carries no identity of its owner by which billing could be asked.
+ALTER TABLE usage ADD COLUMN streams_limit integer NOT NULL DEFAULT 10;

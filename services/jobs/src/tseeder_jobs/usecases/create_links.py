@@ -15,6 +15,7 @@ from tseeder_jobs.domain.links import PREFIX_CHARS, LinkRow, Terms, expiry, link
 from tseeder_jobs.store import links, locks
 from tseeder_jobs.store.links import NewLink, Shared
 from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.entitle import refresh_limits
 from tseeder_jobs.usecases.read_files import file_not_found
 from tseeder_kit.clock import now
 from tseeder_kit.errors import conflict, exhausted, unprocessable
@@ -46,6 +47,7 @@ async def create_links(ctx: Context, user_id: UUID, file_ids: Sequence[UUID], te
     one of its links was revoked CONFLICT `link_revoked`, after one went with its file NOT_FOUND `link_not_found`.
     """
     fingerprint = _fingerprint(ctx, file_ids, terms)
+    await refresh_limits(ctx, user_id)
     if terms.idempotency_key:  # first without the work for a password
         async with transaction(ctx.pool) as tx:
             replayed = await _replay(tx, user_id, len(file_ids), terms, fingerprint)

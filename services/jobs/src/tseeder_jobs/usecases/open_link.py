@@ -50,7 +50,7 @@ async def open_link(ctx: Context, by: Opening, offset: int, stream_id: UUID | No
     if link.spent and not by.begun:
         raise link_spent()
     try:
-        found = await open_read(ctx, link.user_id, link.file_id, offset, stream_id)
+        found = await open_read(ctx, link.user_id, link.file_id, offset, stream_id, by_link=True)
     except AppError as exc:
         if exc.code == "file_not_found":
             raise link_not_found() from exc
