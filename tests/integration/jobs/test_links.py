@@ -89,7 +89,7 @@ async def test_a_link_opens_its_file_without_an_account(jobs: Service, owner: Ow
     assert found == await owner.user.open_read(owner.files[0])
     assert (found.file.file_id, found.WhichOneof("source")) == (owner.files[0].file_id, "wait")
     link = made.link
-    assert (link.path, link.job_id) == (["folder", "file-0000.bin"], owner.job.job_id)
+    assert (list(link.path), link.job_id) == (["folder", "file-0000.bin"], owner.job.job_id)
     assert not link.has_password
     assert not link.HasField("download_limit")
     lives = link.expires_at.ToDatetime(tzinfo=UTC) - before
@@ -154,7 +154,7 @@ async def test_others_files_and_links_are_nobodys(jobs: Service, owner: Owner, s
     await refused("scope_missing", reader.revoke(made.link.link_id))
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "bad_file_ids": {"file_ids": []},
     "expires_at_past": {"expires_at": datetime.now(UTC)},
     "expires_at_too_late": {"expires_at": datetime.now(UTC) + timedelta(days=366)},
@@ -167,7 +167,8 @@ BAD = {
 
 @pytest.mark.parametrize("code", BAD)
 async def test_bad_terms_make_nothing(jobs: Service, owner: Owner, code: str) -> None:
-    request = pb.CreateLinksRequest(**{"file_ids": [owner.files[0].file_id], **BAD[code]})
+    terms: dict[str, Any] = {"file_ids": [owner.files[0].file_id], **BAD[code]}
+    request = pb.CreateLinksRequest(**terms)
     await refused(code, owner.user.call(jobs.links.CreateLinks, request))
     assert await owner.rows() == 0
 

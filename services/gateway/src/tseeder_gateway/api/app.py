@@ -28,6 +28,7 @@ from tseeder_gateway.api.routes import (
     health,
     job_events,
     jobs,
+    links,
     me,
     plans,
 )
@@ -40,6 +41,7 @@ _ROUTERS: Final = (
     jobs.router,
     job_events.router,
     files.router,
+    links.router,
     cached.router,
     plans.router,
     admin.router,
