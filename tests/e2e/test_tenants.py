@@ -25,6 +25,8 @@ FILE_CALLS = [
     ("GET", "/v1/files/{file}", None),
     ("GET", "/v1/files/{file}/content", None),
     ("HEAD", "/v1/files/{file}/content", None),
+    ("POST", "/v1/files/{file}/links", {}),
+    ("GET", "/v1/files/{file}/links", None),
     ("DELETE", "/v1/files/{file}", None),
 ]
 NOBODYS = "01890000-0000-7000-8000-000000000000"

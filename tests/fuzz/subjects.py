@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.integration.gateway.conftest import lease_of, submitted
 from tests.integration.gateway.running import Caller, Door
@@ -58,7 +58,7 @@ class Subjects:
 
 _LOOKING: Final = frozenset(
     f"{prefix}{name}"
-    for name in ("job", "file", "content", "list_job_files", "dead_letter")
+    for name in ("job", "file", "content", "list_job_files", "list_file_links", "link", "dead_letter")
     for prefix in ("get_", "head_", "")
 )
 
@@ -76,6 +76,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     stored_files = await _files(door, root, stored_job)
     keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
     other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
+    links = [await _link(door, root, stored_files[0]) for _ in range(6)]
+    other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
     queued_files = [each for job in queued for each in await _files(door, root, job)]
     return Subjects(
         root=root,
@@ -92,12 +94,18 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "other_file_id": tuple(await _files(door, other, others[0])),
             "transfer_id": (),
             "other_transfer_id": (str(uuid7()),),
+            "link_id": (),
+            "other_link_id": (other_link["link"]["link_id"],),
+            "token": (links[0]["token"], other_link["token"]),
+            "other_token": (),
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
             "job_id": deque(queued, maxlen=20),
             "file_id": deque(queued_files, maxlen=60),
             "transfer_id": deque(dead, maxlen=20),
+            "link_id": deque([link["link"]["link_id"] for link in links[1:]], maxlen=60),
+            "token": deque(link["token"] for link in links[1:]),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
         },
     )
@@ -114,6 +122,10 @@ async def _dead(door: Door, agent: Agent, user: Caller, torrent: Sample) -> str:
 async def _files(door: Door, user: Caller, job_id: str) -> list[str]:
     answer = await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)
     return [file["file_id"] for file in answer.json["items"]]
+
+
+async def _link(door: Door, user: Caller, file_id: str) -> Any:
+    return (await door.call("POST", f"/v1/files/{file_id}/links", user=user, json={})).json
 
 
 async def _torrent(folder: Path, files: int) -> Sample:

@@ -30,7 +30,16 @@ CASES: Final = int(os.environ.get("FUZZ_CASES", "2000"))
 SEED: Final = os.environ.get("FUZZ_SEED", "")
 SECONDS: Final = 20.0
 
-LISTS: Final = ("list_jobs", "list_files", "list_job_files", "list_users", "list_audit", "list_dead_letters")
+LISTS: Final = (
+    "list_jobs",
+    "list_files",
+    "list_job_files",
+    "list_file_links",
+    "list_links",
+    "list_users",
+    "list_audit",
+    "list_dead_letters",
+)
 ACCEPTED: Final = ["2xx", "3xx", "401", "403", "404", "409"]
 # What the schema cannot say of these, the service says: with a code of its own.
 REFUSED_BY_RULES: Final = {
@@ -38,6 +47,7 @@ REFUSED_BY_RULES: Final = {
     "update_job": ["400"],
     "set_selection": ["400"],
     "create_api_key": ["400", "422", "429"],
+    "create_link": ["400", "422", "429"],
     "create_user": ["400", "422"],
     "cordon_agent": ["400"],
     "uncordon_agent": ["400"],
@@ -50,6 +60,8 @@ REFUSED_BY_RULES: Final = {
     "log_out": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
+    "get_link": ["412", "416"],
+    "head_link": ["412", "416"],
     **{name: ["400"] for name in LISTS},
     **{f"head_{name}": ["400"] for name in LISTS},
 }
@@ -87,8 +99,8 @@ PLAIN_CASES: Final = max(5, CASES // 250)
 SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(PLAIN)))
 
 
-_MAKING: Final = ("submit_job", "create_api_key")
-_ENDING: Final = ("terminate_job", "delete_file", "delete_job", "revoke_api_key")
+_MAKING: Final = ("submit_job", "create_api_key", "create_link")
+_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key")
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -159,6 +171,8 @@ class Run:
             self._subjects.spent["job_id"].append(made["job_id"])
         elif self._name == "create_api_key":
             self._subjects.spent["key_id"].append(made["key"]["key_id"])
+        elif self._name == "create_link":
+            self._subjects.spent["link_id"].append(made["link"]["link_id"])
 
 
 # The services run in this process, beside hypothesis, and spread their loops by `random`.

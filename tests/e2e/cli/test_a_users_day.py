@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -241,6 +242,27 @@ def test_a_file_goes_into_a_folder_that_is_named_with_a_slash(computer: Computer
     assert (computer.folder / got[0]["path"]).stat().st_size == small["size_bytes"]
     wrong = computer.run("get", job, "--select", "77", "-o", "elsewhere")
     assert (wrong.status, "the torrent has no file 77" in wrong.errors) == (4, True)
+
+
+def test_a_link_opens_a_file_to_whoever_has_it(computer: Computer) -> None:
+    file = min(computer.json("files", computer.jobs["film"]), key=lambda file: file["size_bytes"])
+    name = f"{computer.jobs['film'][:13]}:{file['file_index']}"
+    made = computer.run("link", name, "--expires", "12h", "--downloads", "1", "--password-stdin", stdin=PASSWORD)
+    assert made.status == 0, made.errors
+    address = made.out.strip()
+    right = httpx.BasicAuth("anybody", PASSWORD)
+    assert httpx.get(address, trust_env=False).status_code == 401
+    assert len(httpx.get(address, auth=right, trust_env=False).content) == file["size_bytes"]
+    again = httpx.get(address, auth=right, trust_env=False)
+    assert (again.status_code, again.json()["code"]) == (403, "link_spent")
+    (listed,) = computer.json("links", file["file_id"])
+    assert (listed["downloads"], listed["download_limit"], listed["has_password"]) == (1, 1, True)
+    assert "1 of 1" in computer.run("links").out
+    assert computer.run("unlink", address).status == 0
+    assert computer.run("unlink", listed["link_id"]).status == 4
+    assert httpx.get(address, trust_env=False).status_code == 404
+    job = computer.run("link", computer.jobs["film"])
+    assert (job.status, "[not_a_file]" in job.errors) == (2, True)
 
 
 def test_what_has_completed_cannot_be_cancelled_and_is_not_deleted_unasked(computer: Computer) -> None:

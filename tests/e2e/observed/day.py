@@ -27,6 +27,7 @@ from tseeder_testkit.tracker import tracking
 
 PASSKEY_MAGNET, PASSKEY_PRIVATE, PASSKEY_DEAD, PASSKEY_REFUSED = (secrets.token_hex(16) for _ in range(4))
 WRONG_PASSWORD = f"wrong {secrets.token_hex(8)}"
+LINK_PASSWORD, WRONG_LINK_PASSWORD = f"link {secrets.token_hex(8)}", f"no link {secrets.token_hex(8)}"
 SHORTEST = 8  # a text that is shorter is found anywhere
 
 
@@ -103,6 +104,7 @@ async def live_a_day(world: World, receiver: Receiver, folder: Path) -> Day:
     day.secrets |= _of_torrents((private, public), swarm.tracker.port)
     day.secrets |= await _of_people(world)
     day.secrets |= _of_stack(world)
+    day.secrets |= await _of_links(world, traced)
     assert [name for name, value in day.secrets.items() if len(value) < SHORTEST] == []
     await _errors(world, private, traced)
     return day
@@ -192,6 +194,27 @@ async def _of_people(world: World) -> dict[str, str]:
         found |= {f"{person.email}'s key's secret": person.key.split("_", 2)[2]}
     found |= await _session(world.ann)
     return found
+
+
+async def _of_links(world: World, done: Job) -> dict[str, str]:
+    """A link that is opened, refused and revoked, and what was asked for it by nobody's name."""
+    ann = world.ann
+    file = next(iter((await ann.files(done)).values()))
+    link = await ann.client.create_link(file["file_id"], expires_at="", download_limit=1, password=LINK_PASSWORD)
+    unknown, header = secrets.token_urlsafe(32), base64.b64encode(f":{LINK_PASSWORD}".encode()).decode()
+    seen = []
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for password in (LINK_PASSWORD, LINK_PASSWORD, WRONG_LINK_PASSWORD, ""):
+            seen.append((await http.get(link["url"], auth=httpx.BasicAuth("", password))).status_code)
+        for way in ("", "/", "?x=1", "/more"):
+            seen.append((await http.get(link["url"].replace(link["token"], unknown) + way)).status_code)
+            seen.append((await http.post(link["url"] + way)).status_code)
+        await ann.client.revoke_link(link["link"]["link_id"])
+        seen.append((await http.get(link["url"])).status_code)
+    assert seen[:4] == [200, 403, 401, 401]
+    assert set(seen[4:]) == {404, 405}
+    found = {"a link's token": link["token"], "a token that is none": unknown, "a Basic credential": header}
+    return found | {"a link's password": LINK_PASSWORD, "no link's password": WRONG_LINK_PASSWORD}
 
 
 async def _session(person: Person) -> dict[str, str]:

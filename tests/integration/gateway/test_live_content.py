@@ -83,6 +83,8 @@ async def test_every_bad_range(stage: Stage) -> None:
     """As from S3, header by header."""
     for name, asked in BAD_RANGES.items():
         await _answers(stage, name, asked)
+    made = await stage.door.call("POST", f"/v1/files/{stage.files['film.mkv']}/links", user=stage.user, json={})
+    assert (await stage.door.call("GET", f"/v1/links/{made.json['token']}")).body == stage.film
     answer = await stage.open_read()
     assert answer.WhichOneof("source") == "agent"  # it was no object meanwhile
 

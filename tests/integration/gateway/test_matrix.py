@@ -103,7 +103,15 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
         await agent.fail(lease)
         return lease.transfer_id
 
-    return Things({"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter})
+    async def link(owner: str, part: str = "link_id") -> str:
+        made = await door.call("POST", f"/v1/files/{await file(owner)}/links", user=caller(owner), json={})
+        return str({**made.json, **made.json["link"]}[part])
+
+    async def token(owner: str) -> str:
+        return await link(owner, "token")
+
+    make = {"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter}
+    return Things({**make, "link_id": link, "token": token})
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

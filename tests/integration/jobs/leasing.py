@@ -20,6 +20,7 @@ from tseeder_bus import connect
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Endpoint, open_storage
+from tseeder_jobs.adapters.scrypt import Scrypt
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, Registration, WriteIntent, WritePlan, WriteResult
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.usecases.authenticate_agent import authenticate_agent
@@ -284,6 +285,7 @@ async def leasing(world: World, s3_client: Any, **changes: Any) -> AsyncIterator
             ),
             storage=await stack.enter_async_context(open_storage(_endpoint(settings), read_timeout=30)),
             billing=Billing(await stack.enter_async_context(open_channel(settings.billing_target)), cache_seconds=0),
+            passwords=stack.enter_context(Scrypt()),
             poke_relay=lambda: None,
         )
         yield Ground(ctx, breaking, outside, world, s3_client)

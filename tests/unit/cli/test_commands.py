@@ -31,6 +31,9 @@ COMMANDS = (
         "usage",
         "files",
         "get",
+        "link",
+        "links",
+        "unlink",
         "admin bootstrap",
         "admin create-user",
         "admin agents",
@@ -99,6 +102,13 @@ def test_a_wrong_state_is_refused_before_anything_is_asked() -> None:
     status, said = run("--url", "https://a.example", "ls", "--state", "running")
     assert status == ExitCode.USAGE
     assert "queued, resolving" in said
+
+
+@pytest.mark.parametrize("time", ["7", "d", "-1d", "1.5h", "7w", "tomorrow"])
+def test_a_time_that_is_none_is_refused_before_anything_is_asked(time: str) -> None:
+    status, said = run("--url", "https://a.example", "link", JOB_ID, "--expires", time, "--password")
+    assert status == ExitCode.USAGE
+    assert "[bad_time]" in said
 
 
 def test_a_password_is_not_asked_for_where_nobody_sits() -> None:

@@ -27,9 +27,11 @@ from tseeder_cli.wire import (
     Diagnosis,
     File,
     Job,
+    Link,
     LogIn,
     Me,
     NewApiKey,
+    NewLink,
     Page,
     Replay,
     Usage,
@@ -254,6 +256,32 @@ class Client:
             raise self._unreachable(error) from error
         finally:
             await response.aclose()
+
+    # links
+
+    async def create_link(self, file_id: str, *, expires_at: str, download_limit: int, password: str) -> NewLink:
+        """A link to a file; "" and 0: as the server has it. Not retried: a replay would not show the token."""
+        wanted = {"expires_at": expires_at, "download_limit": download_limit, "password": password}
+        body = {name: value for name, value in wanted.items() if value}
+        return cast(NewLink, await self._json("POST", f"/v1/files/{file_id}/links", json=body))
+
+    async def links(self, file_id: str = "", *, cursor: str = "", limit: int = LONGEST_PAGE) -> Page[Link]:
+        """One page of the links to a file; of all of the caller's links without one. Newest first."""
+        path = f"/v1/files/{file_id}/links" if file_id else "/v1/me/links"
+        return cast(Page[Link], await self._json("GET", path, params=_params(cursor=cursor, limit=limit)))
+
+    async def all_links(self, file_id: str = "") -> AsyncGenerator[Link, None]:
+        cursor = ""
+        while True:
+            page = await self.links(file_id, cursor=cursor)
+            for link in page["items"]:
+                yield link
+            cursor = page["next_cursor"] or ""
+            if not cursor:
+                return
+
+    async def revoke_link(self, link_id: str) -> None:
+        await self._send("DELETE", f"/v1/me/links/{link_id}")
 
     # the rest
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tseeder_cli.commands import account, admin, files, jobs, stack
+from tseeder_cli.commands import account, admin, files, jobs, links, stack
 from tseeder_cli.commands.options import Options
 from tseeder_cli.errors import CliError, ExitCode, Interrupted
 
@@ -99,4 +99,5 @@ stack.register(app)
 account.register(app)
 jobs.register(app)
 files.register(app)
+links.register(app)
 app.add_typer(admin.app, name="admin", rich_help_panel="Operating")

@@ -145,6 +145,28 @@ class File(TypedDict):
     stored_at: str | None
 
 
+class Link(TypedDict):
+    link_id: str
+    file_id: str
+    job_id: str
+    path: list[str]
+    token_prefix: str
+    has_password: bool
+    download_limit: int | None
+    downloads: int
+    last_counted_at: str | None
+    created_at: str
+    expires_at: str
+
+
+class NewLink(TypedDict):
+    """`token` and `url` are told this once."""
+
+    link: Link
+    token: str
+    url: str
+
+
 class Progress(TypedDict):
     """Rates are bytes a second; `eta_seconds` is null while it is not known."""
 

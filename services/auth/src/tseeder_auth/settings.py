@@ -4,9 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from tseeder_auth.domain.accounts import LoginRules
-from tseeder_auth.domain.throttle import Policy
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr
+from tseeder_kit.throttle import Policy
 
 
 class Settings(kit.Settings):

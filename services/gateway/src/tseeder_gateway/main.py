@@ -16,6 +16,7 @@ from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
+from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.adapters.object_reader import open_reader
 from tseeder_gateway.adapters.open_files import room_for
 from tseeder_gateway.api.app import create_app
@@ -89,6 +90,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             settings=settings,
             auth=auth,
             jobs=Jobs(callers["jobs"], seconds=settings.call_seconds, submit_seconds=settings.submit_seconds),
+            links=Links(callers["jobs"], seconds=settings.call_seconds),
             billing=Billing(callers["billing"], seconds=settings.call_seconds),
             admin=Admin(callers["admin"], seconds=settings.call_seconds),
             readers=readers,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tseeder_gateway.domain.content_plan import Content, Plan, Wish, plan
 from tseeder_gateway.domain.ranges import ByteRange
 
@@ -24,6 +26,7 @@ def test_the_whole_file() -> None:
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox",
+        "Referrer-Policy": "no-referrer",
     }
 
 
@@ -31,6 +34,24 @@ def test_one_range() -> None:
     answer = planned(Wish(range="bytes=-10"))
     assert (answer.status, answer.length) == (206, 10)
     assert answer.headers["Content-Range"] == "bytes 990-999/1000"
+
+
+@pytest.mark.parametrize(
+    ("wish", "at_start"),
+    [
+        (Wish(), True),
+        (Wish(range="bytes=0-0"), True),
+        (Wish(range="bytes=-2000"), True),
+        (Wish(range="bytes=500-509,0-9"), True),
+        (Wish(range="bytes=1-"), False),
+        (Wish(range="bytes=500-509,600-"), False),
+        (Wish(range="bytes=1000-"), False),
+        (Wish(method="HEAD"), False),
+        (Wish(if_none_match="*"), False),
+    ],
+)
+def test_a_download_begins_with_the_first_byte(wish: Wish, at_start: bool) -> None:
+    assert planned(wish).at_start == at_start
 
 
 def test_a_head_has_the_whole_length_and_ignores_range() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tseeder_auth.domain.tokens import new_api_key
-from tseeder_gateway.domain.credentials import Credential, check_api_key, cookie_name, presented
+from tseeder_gateway.domain.credentials import Credential, basic_password, check_api_key, cookie_name, presented
 from tseeder_kit.errors import AppError, Kind
 
 COOKIE = "__Host-tseeder"
@@ -92,3 +92,23 @@ def test_a_key_that_auth_made_passes_and_one_with_a_wrong_letter_does_not() -> N
     for text in ("", "tsk_", key + "a", key[:-1], key.upper(), key + "\n"):
         with pytest.raises(AppError):
             check_api_key(text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "password"),
+    [
+        (("Basic YW5uOnNlY3JldA==",), "secret"),
+        (("basic  YW5uOnNlY3JldA== ",), "secret"),
+        (("Basic OmE6Yg==",), "a:b"),  # no name; a colon in it
+        (("Basic YW5uOkdyw7zDn2U=",), "Gr\u00fc\u00dfe"),
+        (("Basic YW5u",), ""),  # no colon
+        (("Basic /w==",), ""),  # no UTF-8
+        (("Basic ?",), ""),
+        (("Basic",), ""),
+        (("Bearer YW5uOnNlY3JldA==",), ""),
+        (("Basic YW5uOnNlY3JldA==", "Basic YW5uOnNlY3JldA=="), ""),
+        ((), ""),
+    ],
+)
+def test_a_password_of_http_basic(headers: tuple[str, ...], password: str) -> None:
+    assert basic_password(headers) == password

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tseeder_auth.domain.roles import Role
-from tseeder_auth.domain.throttle import Policy
+from tseeder_kit.throttle import Policy
 
 
 @dataclass(frozen=True, slots=True)

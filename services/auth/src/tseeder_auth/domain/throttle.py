@@ -1,66 +1,24 @@
-"""Login throttling: free tries first, then waits that double up to a cap. Never a permanent lock.
-
-A try is counted as failed when it is admitted, and taken back when it succeeds: so a hundred guesses sent at once
-are a hundred, not one.
-"""
+"""Login throttling: what is counted (tseeder_kit.throttle says how), and what is said to those who must wait."""
 
 import hashlib
 import ipaddress
-import math
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from tseeder_kit.errors import exhausted
+from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
 Kind: TypeAlias = Literal["account", "address"]
 
 _IPV6_HOST_BITS: Final = 64  # one customer holds a /64 at least, so a single address of it means nothing
-_DOUBLINGS: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """`free_failures` are free, then waits double from `first_wait` to `longest_wait`; `forget` of quiet ends it."""
-
-    free_failures: int
-    first_wait: timedelta
-    longest_wait: timedelta
-    forget: timedelta
-
-    def wait_after(self, failures: int) -> timedelta:
-        """How long to wait after this many failures in a row."""
-        beyond = failures - self.free_failures
-        if beyond < 0:
-            return timedelta()
-        doublings: int = 2 ** min(beyond, _DOUBLINGS)
-        return min(self.longest_wait, self.first_wait * doublings)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """One account's or one address's row."""
-
-    failures: int
-    last_at: datetime
-    blocked_until: datetime | None
 
 
 def admit(policy: Policy, tally: Tally, now: datetime) -> Tally:
     """The row after one more try; raises EXHAUSTED `login_throttled` with `retry_after_seconds` if it must wait."""
-    if tally.blocked_until is not None and tally.blocked_until > now:
-        seconds = max(1, math.ceil((tally.blocked_until - now).total_seconds()))
+    seconds = seconds_left(tally, now)
+    if seconds:
         raise exhausted("login_throttled", "Too many sign-ins failed. Wait a while.", retry_after_seconds=seconds)
-    failures = 1 if now - tally.last_at > policy.forget else tally.failures + 1
-    wait = policy.wait_after(failures)
-    return Tally(failures, now, now + wait if wait else None)
-
-
-def take_back(policy: Policy, tally: Tally) -> Tally:
-    """The row after a try turned out well: that try does not count, others do."""
-    failures = max(0, tally.failures - 1)
-    blocked = tally.blocked_until if policy.wait_after(failures) else None
-    return Tally(failures, tally.last_at, blocked)
+    return tried(policy, tally, now)
 
 
 def account_subject(email_key: str) -> bytes:

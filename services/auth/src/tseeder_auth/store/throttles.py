@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from tseeder_auth.domain.throttle import Kind, Tally
+from tseeder_auth.domain.throttle import Kind
+from tseeder_kit.throttle import Tally
 from tseeder_pg import Tx
 
 ENSURE_TALLY: Final[str] = """

@@ -17,6 +17,7 @@ from tseeder_kit.errors import AppError, forbidden, unauthenticated
 from tseeder_kit.ids import random_token, uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
+from tseeder_kit.throttle import take_back
 from tseeder_pg import Pool, Tx, transaction
 
 _logins = counter("auth_logins", "Sign-ins that were tried", ("outcome",))
@@ -96,7 +97,7 @@ async def _forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: st
     if remote_address:
         subject = throttle.address_subject(remote_address)
         tally, _ = await throttles.lock_tally(tx, "address", subject)
-        await throttles.save_tally(tx, "address", subject, throttle.take_back(rules.address, tally))
+        await throttles.save_tally(tx, "address", subject, take_back(rules.address, tally))
 
 
 async def _open_session(

@@ -14,7 +14,7 @@ from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.addresses import subject
 from tseeder_gateway.domain.credentials import Credential, check_api_key, cookie_name, presented
 from tseeder_gateway.domain.cross_site import SAFE_METHODS, check_origin, check_token
-from tseeder_gateway.domain.forwarded import client_address, client_scheme
+from tseeder_gateway.domain.forwarded import Scheme, client_address, client_scheme
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_kit.errors import AppError, exhausted, forbidden, unauthenticated, unsupported
 
@@ -69,6 +69,18 @@ class Anonymous:
         request.scope["state"][CALLER] = _STRANGERS
         _take(request, parts.strangers, subject(remote_address(request)))
         _check_origin(request, parts)
+
+
+class Unnamed:
+    """A dependency of routes that ask who calls nothing, since what they name opens by itself: the address is what is
+    limited, apart from those who would sign in from there. Pages of other sites may send for it: no credential of the
+    client's is read."""
+
+    async def __call__(self, request: Request) -> None:
+        """Raises AppError: 429."""
+        parts = parts_of(request)
+        request.scope["state"][CALLER] = _STRANGERS
+        _take(request, parts.strangers, f"unnamed {subject(remote_address(request))}")
 
 
 def credential_of(request: Request) -> Credential | None:
@@ -159,19 +171,28 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def own_origin(request: Request) -> str:
+    """`scheme://host` as the client came here."""
+    return f"{_scheme(request) or 'http'}://{request.headers.get('host', '')}"
+
+
+def _scheme(request: Request) -> Scheme | None:
+    settings = parts_of(request).settings
+    return client_scheme(
+        _peer(request),
+        _listed(request, "x-forwarded-proto"),
+        settings.trusted_networks,
+        insecure_http=settings.insecure_http,
+    )
+
+
 def _check_origin(request: Request, parts: Parts) -> None:
-    settings = parts.settings
     check_origin(
-        scheme=client_scheme(
-            _peer(request),
-            _listed(request, "x-forwarded-proto"),
-            settings.trusted_networks,
-            insecure_http=settings.insecure_http,
-        ),
+        scheme=_scheme(request),
         origin=request.headers.get("origin"),
         fetch_site=request.headers.get("sec-fetch-site"),
         host=request.headers.get("host", ""),
-        admitted=settings.cors_origins,
+        admitted=parts.settings.cors_origins,
     )
 
 

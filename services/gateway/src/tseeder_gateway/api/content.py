@@ -27,6 +27,9 @@ class Source(Protocol):
     refused: AppError | None
     on_refused: Callable[[], None]
 
+    async def begin(self, *, at_start: bool) -> None:
+        """The head goes out next, and then bytes; `at_start`: the file's first among them."""
+
     def watching(self) -> AbstractAsyncContextManager[None]:
         """While bytes are handed out."""
 
@@ -109,6 +112,8 @@ class ContentResponse(Response):
     async def _start(self, send: Send) -> None:
         """The head, once the first byte is there: what fails before gets a proper answer."""
         if not self._started:
+            if not self._plan.bodiless:
+                await self._source.begin(at_start=self._plan.at_start)
             self._started = True
             await self._within(
                 send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}

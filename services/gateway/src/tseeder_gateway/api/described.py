@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tseeder_gateway.api.problems import CHALLENGE, LINK_CHALLENGE
+
 Json = dict[str, Any]
 
 _TEXT: Final[Json] = {"type": "string"}
@@ -32,8 +34,14 @@ HEADERS: Final[dict[str, Json]] = {
     },
     "WWW-Authenticate": {
         "required": True,
-        "schema": {"type": "string", "const": 'Bearer realm="tseeder"'},
-        "example": 'Bearer realm="tseeder"',
+        "schema": {"type": "string", "const": CHALLENGE},
+        "example": CHALLENGE,
+    },
+    "Link-Authenticate": {
+        "description": "any user name, and the link's password",
+        "required": True,
+        "schema": {"type": "string", "const": LINK_CHALLENGE},
+        "example": LINK_CHALLENGE,
     },
     "Set-Cookie": {
         "description": "`__Host-tseeder` (`tseeder` over plain http): Secure, HttpOnly, SameSite=Lax, Path=/",
@@ -75,7 +83,7 @@ HEADERS: Final[dict[str, Json]] = {
 }
 """Headers of answers, by the name of their component."""
 
-_NAMES: Final = {"Storage-Location": "Location"}
+_NAMES: Final = {"Storage-Location": "Location", "Link-Authenticate": "WWW-Authenticate"}
 
 SECURITY_SCHEMES: Final[Json] = {
     "api_key": {"type": "http", "scheme": "bearer", "description": "an API key: `tsk_...`"},
@@ -97,6 +105,7 @@ TAGS: Final = [
     {"name": "me", "description": "The caller's own account and API keys."},
     {"name": "jobs", "description": "What is fetched: one torrent, or some of its files, for one user."},
     {"name": "files", "description": "What was fetched: to look at, to download, to give up."},
+    {"name": "links", "description": "Files for whoever has the link: for a while, so many times, by a password."},
     {"name": "cache", "description": "What is stored already, before anything is submitted."},
     {"name": "usage", "description": "Plans, and what is used of the caller's."},
     {"name": "admin", "description": "Operators' views and verbs; verbs are audited."},

@@ -10,6 +10,7 @@ _USER: Final = "01a1f8b0-0b7e-7c55-8d1e-0f6a2b9c4d31"
 _KEY: Final = "01a1f8b4-77aa-7e19-b3c2-6d5e4f3a2b10"
 _TRANSFER: Final = "01a1f8b5-2826-7b10-9c1d-3e4f5a6b7c8d"
 _HASH: Final = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
+_LINKED: Final = "q3Zr0m2Vw8yT5uXk1LbNc7HdPfS9gJaE4iRoKt6UxYQ"
 _AT: Final = "2027-01-31T12:00:00Z"
 _WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
 _OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
@@ -33,6 +34,19 @@ _job_view: Final[dict[str, Any]] = {
     "created_at": _AT,
     "updated_at": _AT,
     "finished_at": None,
+}
+_link_view: Final[dict[str, Any]] = {
+    "link_id": "01a1f8b6-10c2-7a3e-8b4d-9c5f6e7d8a90",
+    "file_id": _FILE,
+    "job_id": _JOB,
+    "path": ["debian-12.8.0-amd64-netinst.iso"],
+    "token_prefix": _LINKED[:6],
+    "has_password": True,
+    "download_limit": 5,
+    "downloads": 2,
+    "last_counted_at": _AT,
+    "created_at": _AT,
+    "expires_at": "2027-02-28T12:00:00Z",
 }
 _cached_view: Final[dict[str, Any]] = {
     "info_hash": _HASH,
@@ -148,6 +162,9 @@ EXAMPLES: Final[dict[str, Any]] = {
         "crc32": None,
         "stored_at": None,
     },
+    "NewLinkBody": {"expires_at": "2027-02-28T12:00:00Z", "download_limit": 5, "password": "correct horse"},
+    "LinkView": _link_view,
+    "NewLinkView": {"link": _link_view, "token": _LINKED, "url": f"https://tseeder.example.org/v1/links/{_LINKED}"},
     "CacheQuestionBody": {"info_hashes": [_HASH]},
     "CacheAnswerView": {"items": [_cached_view]},
     "CachedTorrentView": _cached_view,

@@ -11,9 +11,12 @@ from fastapi import Depends, Header, Path
 from tseeder_kit.errors import not_found
 
 AGENT_ID_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,127}$"
+LINK_PATTERN: Final = "^[A-Za-z0-9_-]{43}$"
+_LINK: Final = re.compile(LINK_PATTERN.strip("^$"))
 _AGENT_ID: Final = re.compile(AGENT_ID_PATTERN.strip("^$"))
 # Said, and not checked by the framework: what is no id is answered like one of nothing.
 _UUID: Final = {"format": "uuid"}
+_IN_LINK: Final = {"pattern": LINK_PATTERN}
 _NAME: Final = {"pattern": AGENT_ID_PATTERN}
 
 
@@ -54,10 +57,24 @@ async def _dead_letter(
     return _uuid(transfer_id, "dead_letter_not_found", "There is no such dead letter.")
 
 
+async def _link(link_id: Annotated[str, Path(description="id of the link", json_schema_extra=_UUID)]) -> str:
+    return _uuid(link_id, "link_not_found", "There is no such link.")
+
+
+async def _token(
+    token: Annotated[str, Path(description="the link's token; it is a secret", json_schema_extra=_IN_LINK)],
+) -> str:
+    if not _LINK.fullmatch(token):
+        raise not_found("link_not_found", "There is no such link.")
+    return token
+
+
 JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
+LinkId = Annotated[str, Depends(_link)]
+LinkToken = Annotated[str, Depends(_token)]
 AgentId = Annotated[str, Depends(_agent)]
 IdempotencyKey = Annotated[
     str | None,

@@ -19,12 +19,12 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from tseeder_gateway.api import described, problem_codes
-from tseeder_gateway.api.access import Anonymous, Needs
+from tseeder_gateway.api.access import Anonymous, Needs, Unnamed
 from tseeder_gateway.api.bodies import MAX_FIELDS, JsonBody
 from tseeder_gateway.api.context import MAX_HEAD_BYTES, MAX_HEADERS
 from tseeder_gateway.api.described import Json
 from tseeder_gateway.api.examples import example_of
-from tseeder_gateway.api.problems import MEDIA_TYPE
+from tseeder_gateway.api.problems import LOCKED_LINK, MEDIA_TYPE
 from tseeder_gateway.api.schemas.jobs import EndView, ProgressView, SnapshotView
 from tseeder_gateway.api.schemas.problem import Problem
 from tseeder_gateway.api.schemas.warmup import WarmedUpView, WarmthView
@@ -37,7 +37,6 @@ from tseeder_gateway.settings import Settings
 _SCHEMAS: Final = "#/components/schemas/"
 _RESPONSES: Final = "#/components/responses/"
 _HEADERS_OF: Final = {
-    401: ("WWW-Authenticate",),
     412: ("ETag",),
     416: ("Content-Range",),
     429: ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
@@ -158,6 +157,8 @@ class _Operation:
                 self._codes += problem_codes.UNSAFE_WITH_CREDENTIAL
         elif isinstance(call, Anonymous):
             self._codes += problem_codes.ANONYMOUS
+        elif isinstance(call, Unnamed):
+            self._codes += problem_codes.UNNAMED
         elif isinstance(call, JsonBody):
             operation["requestBody"] = {"required": True, "content": _json_of(call.model)}
             self._codes += problem_codes.JSON_BODY
@@ -237,7 +238,10 @@ def _calls(dependant: Dependant) -> Iterator[object]:
 def _problem_response(status: int, codes: Sequence[str], *, bare: bool) -> Json:
     phrase = HTTPStatus(status).phrase
     text = f"{phrase}: " + ", ".join(f"`{code}`" for code in codes[:_LISTED])
-    names = (*_HEADERS_OF.get(status, ()), *(("Retry-After",) if _STATUS_409_RETRY in codes else ()))
+    names = [*_HEADERS_OF.get(status, ())]
+    names += ["Retry-After"] if _STATUS_409_RETRY in codes else []
+    if status == HTTPStatus.UNAUTHORIZED:
+        names.append("Link-Authenticate" if LOCKED_LINK in codes else "WWW-Authenticate")
     response: Json = {
         "description": text if len(codes) <= _LISTED else f"{text} and {len(codes) - _LISTED} more",
         "headers": described.headers(*names),

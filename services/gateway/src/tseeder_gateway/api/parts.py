@@ -12,6 +12,7 @@ from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
+from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
@@ -28,6 +29,7 @@ class Parts:
     settings: Settings
     auth: Auth
     jobs: Jobs
+    links: Links
     billing: Billing
     admin: Admin
     readers: Readers

@@ -22,6 +22,11 @@ from tseeder_kit.trace_context import current_trace
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+CHALLENGE: Final = 'Bearer realm="tseeder"'
+LOCKED_LINK: Final = "link_password_required"
+LINK_CHALLENGE: Final = 'Basic realm="tseeder link", charset="UTF-8"'
+"""RFC 7617: browsers ask for a password, and players and curl know how to send one."""
+
 _SHOWN_ERRORS: Final = 50
 _SHOWN_CHARS: Final = 200
 _RETRY_SECONDS: Final = 1  # after UNAVAILABLE, where nobody knows better
@@ -65,7 +70,7 @@ def of_app_error(error: AppError, request_id: str, headers: Mapping[str, str] | 
     status = error.row.http_status
     extra = dict(headers or {})
     if status == HTTPStatus.UNAUTHORIZED:
-        extra["WWW-Authenticate"] = 'Bearer realm="tseeder"'
+        extra["WWW-Authenticate"] = LINK_CHALLENGE if error.code == LOCKED_LINK else CHALLENGE
     wait = error.details.get("retry_after_seconds", "")
     if wait.isdigit():
         extra["Retry-After"] = wait

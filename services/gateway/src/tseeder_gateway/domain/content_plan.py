@@ -59,6 +59,11 @@ class Plan:
     suffix: bytes = b""
     bodiless: bool = False  # HEAD, 304: headers only
 
+    @property
+    def at_start(self) -> bool:
+        """Whether the file's first byte is among those to send: then a download begins, and none is resumed."""
+        return any(part.range.first == 0 for part in self.parts)
+
 
 def plan(content: Content, wish: Wish, boundary: str) -> Plan:
     """The answer to `wish`. `boundary` is a fresh random token; it is used for multipart/byteranges only.
@@ -99,6 +104,7 @@ def _headers(content: Content) -> dict[str, str]:
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox",
+        "Referrer-Policy": "no-referrer",  # a link's address is a secret
     }
 
 

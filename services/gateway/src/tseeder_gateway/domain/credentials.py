@@ -66,6 +66,19 @@ def presented(
     return Credential("session", _secret(_only(sessions))) if sessions else None
 
 
+def basic_password(authorization: Iterable[str]) -> str:
+    """The password of HTTP Basic (RFC 7617, UTF-8), whatever its user name; "" for anything else: what opens without
+    one is not refused because of a credential that it does not ask for."""
+    headers = list(authorization)
+    scheme, _, encoded = headers[0].strip().partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
 def _bearer(header: str) -> str:
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() != "bearer":

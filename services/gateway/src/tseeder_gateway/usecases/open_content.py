@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder_gateway.adapters.agent_reader import AgentReader, NotServedError
-from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.object_reader import BodyBrokenError, ObjectGoneError, ObjectReader
-from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.conditions import strong_etag
 from tseeder_gateway.domain.content_plan import Content
 from tseeder_gateway.domain.disposition import FALLBACK_NAME
 from tseeder_gateway.domain.ranges import ByteRange
+from tseeder_gateway.usecases.readings import Reading
 from tseeder_kit.errors import AppError, Kind, conflict, internal, unavailable
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import get_logger
@@ -24,7 +23,6 @@ from tseeder_kit.loops import pauses
 from tseeder_kit.telemetry import counter
 
 LATE_RETRY_SECONDS: Final = 5
-Authorize: TypeAlias = Callable[[], Awaitable[Access]]
 WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
 """Why a file cannot be read now, where that passes by itself."""
 LOOK_AGAIN_SECONDS: Final = 5.0
@@ -73,16 +71,13 @@ class OpenedFile:
 
 
 class OpenContent:
-    """Asks jobs for one file on behalf of one caller, and reads it. `counted`: its bytes are asked for, so that it is
-    one of the caller's streams until `end`."""
+    """Asks jobs for one file, and reads it. `counted`: its bytes are asked for, so that it is one of its owner's
+    streams until `end`."""
 
-    def __init__(self, jobs: Jobs, readers: Readers, authorize: Authorize, *, file_id: str, counted: bool) -> None:
-        self._jobs = jobs
+    def __init__(self, reading: Reading, readers: Readers, *, counted: bool) -> None:
+        self._reading = reading
         self._readers = readers
-        self._authorize = authorize
-        self._file_id = file_id
         self._stream_id = str(uuid7()) if counted else ""
-        self._identity = ""
         self._begun = False  # bytes were handed out
         self._followed: OpenedFile | None = None
         self._waiting: asyncio.Timeout | None = None  # for bytes of what is followed
@@ -91,10 +86,9 @@ class OpenContent:
         self.on_refused: Callable[[], None] = _nobody_asks
 
     async def open(self, offset: int = 0) -> OpenedFile:
-        """The file. Raises AppError NOT_FOUND, CONFLICT `file_not_wanted`, EXHAUSTED `streams_limit`, or what
-        authorizing does."""
-        self._identity = (await self._authorize()).identity
-        answer = await self._jobs.open_read(self._identity, self._file_id, offset=offset, stream_id=self._stream_id)
+        """The file. Raises AppError NOT_FOUND, CONFLICT `file_not_wanted`, EXHAUSTED `streams_limit`, or what its kind
+        of reading does."""
+        answer = await self._reading.open(offset, self._stream_id, begun=self._begun)
         file = answer.file
         content = Content(
             name=file.path[-1] if file.path else FALLBACK_NAME,
@@ -105,17 +99,23 @@ class OpenContent:
         return OpenedFile(content, answer)
 
     async def count(self) -> OpenedFile:
-        """As `open`, and from now on it is one of the caller's streams."""
+        """As `open`, and from now on it is one of its owner's streams."""
         self._stream_id = self._stream_id or str(uuid7())
         return await self.open()
 
+    async def begin(self, *, at_start: bool) -> None:
+        """Bytes are at hand and about to be handed out; `at_start`: the file's first among them. Raises AppError where
+        they must not be, after all."""
+        if at_start:
+            await self._reading.count()
+        self._begun = True
+
     async def end(self) -> None:
-        """It is none of the caller's streams any more. If that cannot be said now, it ends by itself in 15 s."""
+        """It is none of its owner's streams any more. If that cannot be said now, it ends by itself in 15 s."""
         if not self._stream_id:
             return
         try:
-            # Who he was when it was looked at last: by now he may be nobody, and his stream ends all the same.
-            await self._jobs.end_read(self._identity, self._stream_id)
+            await self._reading.end(self._stream_id)
         except AppError as exc:
             _log.info("stream_end_not_told", code=exc.code)
 

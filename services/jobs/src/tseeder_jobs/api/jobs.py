@@ -12,7 +12,6 @@ from tseeder.jobs.v1 import jobs_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.api import diagnosis_wire, submissions, wire
 from tseeder_jobs.api.callers import user
-from tseeder_jobs.domain.reads import AgentRead, ReadSource, StoredUrl, Wait
 from tseeder_jobs.usecases import read_files, read_jobs
 from tseeder_jobs.usecases.cancel_job import cancel_job
 from tseeder_jobs.usecases.check_cache import check_cache
@@ -130,7 +129,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         """Where a file's bytes can be had."""
         caller = user("files:read")
         stream_id = wire.stream_id(request.stream_id) if request.stream_id else None
-        return _read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset, stream_id))
+        return wire.read(await open_read(self._ctx, caller, wire.file_id(request.file_id), request.offset, stream_id))
 
     async def EndRead(self, request: pb.EndReadRequest, context: Any) -> pb.EndReadResponse:
         """A reader is done."""
@@ -157,17 +156,3 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
             running=view.running,
             plan=view.plan_id,
         )
-
-
-def _read(found: ReadSource) -> pb.OpenReadResponse:
-    answer = pb.OpenReadResponse(file=wire.file(found.file), etag=found.etag)
-    match found.source:
-        case StoredUrl(url, public_url):
-            answer.object.CopyFrom(pb.StoredObject(url=url, public_url=public_url))
-        case AgentRead(read_url, epoch, token):
-            answer.agent.CopyFrom(pb.AgentRead(read_url=read_url, epoch=epoch, token=token))
-        case Wait(reason, seconds):
-            answer.wait.CopyFrom(pb.Wait(reason=wire.reason_of(reason), retry_after_seconds=seconds))
-        case None:
-            answer.empty.SetInParent()
-    return answer

@@ -23,7 +23,7 @@ def submission(request: jobs_pb2.SubmitRequest) -> Submission:
         name=job_name(request.name),
         selection=selection(request.selection) if request.HasField("selection") else None,
         own_priority=words.own_priority(request.priority) or 0,
-        idempotency_key=_idempotency_key(request.idempotency_key),
+        idempotency_key=idempotency_key(request.idempotency_key),
     )
 
 
@@ -52,7 +52,8 @@ def _source(request: jobs_pb2.SubmitRequest) -> MagnetSource | InfoHashSource | 
             raise _wrong("source", "source_missing", "Give a magnet, an info-hash or a .torrent file.")
 
 
-def _idempotency_key(text: str) -> str:
+def idempotency_key(text: str) -> str:
+    """As it is; "" for none. INVALID `bad_idempotency_key`."""
     if len(text) > MAX_KEY_CHARS or not text.isascii() or (text and not text.isprintable()):
         raise _wrong("idempotency_key", "bad_idempotency_key", f"1 to {MAX_KEY_CHARS} printable ASCII characters.")
     return text

@@ -11,7 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tseeder.jobs.v1 import jobs_pb2
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.domain.cached import Cached, CacheState
+from tseeder_jobs.domain.links import link_not_found
 from tseeder_jobs.domain.media_types import media_type
+from tseeder_jobs.domain.reads import AgentRead, ReadSource, StoredUrl, Wait
 from tseeder_jobs.domain.rows import AttemptRow, FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import JOB_WANTING, FileState, JobState, TransferState
 from tseeder_jobs.usecases.read_dead_letters import dead_letter_not_found
@@ -50,6 +52,11 @@ def job_id(text: str) -> UUID:
 def file_id(text: str) -> UUID:
     """What is no id answers as what is not there: NOT_FOUND `file_not_found`."""
     return _known(parse_uuid(text), not_found("file_not_found", "There is no such file."))
+
+
+def link_id(text: str) -> UUID:
+    """What is no id answers as what is not there: NOT_FOUND `link_not_found`."""
+    return _known(parse_uuid(text), link_not_found())
 
 
 def stream_id(text: str) -> UUID:
@@ -165,6 +172,21 @@ def cached(info_hash: str, known: Cached | None) -> jobs_pb2.CachedTorrent:
         file_count=known.file_count,
         stored_files=known.stored_files,
     )
+
+
+def read(found: ReadSource) -> jobs_pb2.OpenReadResponse:
+    """Where a file's bytes are, for the caller or for who holds a link."""
+    answer = jobs_pb2.OpenReadResponse(file=file(found.file), etag=found.etag)
+    match found.source:
+        case StoredUrl(url, public_url):
+            answer.object.CopyFrom(jobs_pb2.StoredObject(url=url, public_url=public_url))
+        case AgentRead(read_url, epoch, token):
+            answer.agent.CopyFrom(jobs_pb2.AgentRead(read_url=read_url, epoch=epoch, token=token))
+        case Wait(why, seconds):
+            answer.wait.CopyFrom(jobs_pb2.Wait(reason=reason_of(why), retry_after_seconds=seconds))
+        case None:
+            answer.empty.SetInParent()
+    return answer
 
 
 def file(row: FileRow) -> model.File:

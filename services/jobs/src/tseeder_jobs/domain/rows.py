@@ -166,6 +166,7 @@ class UsageRow:
     priority: int
     metadata_timeout_seconds: int
     stall_timeout_seconds: int
+    streams_limit: int
 
 
 @dataclass(frozen=True, slots=True)

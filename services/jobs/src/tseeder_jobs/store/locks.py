@@ -30,6 +30,11 @@ async def try_lock_idempotency(tx: Tx, user_id: UUID, key: str) -> bool:
     return bool(await tx.fetchval(TRY_LOCK_KEY, _key(b"idempotency:" + user_id.bytes + key.encode())))
 
 
+async def lock_links(tx: Tx, user_id: UUID) -> None:
+    """Serialize what makes links of one user; first of all that is locked."""
+    await tx.execute(LOCK_KEY, _key(b"links:" + user_id.bytes))
+
+
 async def lock_streams(tx: Tx, user_id: UUID) -> None:
     """Serialize what begins among one user's streams. Nothing else is locked meanwhile."""
     await tx.execute(LOCK_KEY, _key(b"streams:" + user_id.bytes))

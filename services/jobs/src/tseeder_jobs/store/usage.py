@@ -10,16 +10,17 @@ from tseeder_jobs.domain.rows import UsageRow
 from tseeder_pg import Tx
 
 _columns = """user_id, live_jobs, reserved_bytes, charged_bytes, plan_id, live_jobs_limit, running_limit,
-storage_limit_bytes, priority, metadata_timeout_seconds, stall_timeout_seconds"""
+storage_limit_bytes, priority, metadata_timeout_seconds, stall_timeout_seconds, streams_limit"""
 
 UPSERT: Final = f"""
 INSERT INTO usage AS u (user_id, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority,
-                        metadata_timeout_seconds, stall_timeout_seconds)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                        metadata_timeout_seconds, stall_timeout_seconds, streams_limit)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (user_id) DO UPDATE SET plan_id = excluded.plan_id, live_jobs_limit = excluded.live_jobs_limit,
     running_limit = excluded.running_limit, storage_limit_bytes = excluded.storage_limit_bytes,
     priority = excluded.priority, metadata_timeout_seconds = excluded.metadata_timeout_seconds,
-    stall_timeout_seconds = excluded.stall_timeout_seconds, entitlements_at = clock_timestamp()
+    stall_timeout_seconds = excluded.stall_timeout_seconds, streams_limit = excluded.streams_limit,
+    entitlements_at = clock_timestamp()
 RETURNING {_columns}
 """
 
@@ -35,6 +36,7 @@ async def lock_with_entitlements(
     priority: int,
     metadata_timeout_seconds: int,
     stall_timeout_seconds: int,
+    streams_limit: int,
 ) -> UsageRow:
     """Write what billing said, and hold the row until the transaction ends."""
     row = await tx.fetchrow(
@@ -47,6 +49,7 @@ async def lock_with_entitlements(
         priority,
         metadata_timeout_seconds,
         stall_timeout_seconds,
+        streams_limit,
     )
     assert row is not None  # noqa: S101 - an upsert answers its row
     return UsageRow(**row)

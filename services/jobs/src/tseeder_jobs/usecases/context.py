@@ -12,6 +12,7 @@ from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Storage
+from tseeder_jobs.adapters.scrypt import Scrypt
 from tseeder_jobs.domain.agent_calls import CompletedFile
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.store.lanes import Place
@@ -30,6 +31,7 @@ class Context:
     parser: ParserPool
     storage: Storage
     billing: Billing
+    passwords: Scrypt
     poke_relay: Callable[[], None]
     absorb_now: Event = field(default_factory=Event)
     cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool

@@ -27,6 +27,7 @@ async def lock_entitled(tx: Tx, user_id: UUID, allowed: Entitlements) -> UsageRo
         priority=allowed.priority,
         metadata_timeout_seconds=allowed.metadata_timeout_seconds,
         stall_timeout_seconds=allowed.stall_timeout_seconds,
+        streams_limit=allowed.streams,
     )
 
 

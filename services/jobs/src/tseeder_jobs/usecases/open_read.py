@@ -27,9 +27,10 @@ _PAUSED: Final = Wait(Reason("job_paused", "The job is paused."), RETRY_SECONDS)
 
 
 async def open_read(
-    ctx: Context, user_id: UUID, file_id: UUID, offset: int, stream_id: UUID | None = None
+    ctx: Context, user_id: UUID, file_id: UUID, offset: int, stream_id: UUID | None = None, *, by_link: bool = False
 ) -> ReadSource:
-    """From `offset` on; with a `stream_id` for a reader, who counts among the user's streams.
+    """From `offset` on; with a `stream_id` for a reader, who counts among the user's streams. `by_link`: it is his link
+    that is read, and not he who asks.
 
     What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
 
@@ -49,7 +50,7 @@ async def open_read(
     if row.state is not FileState.STORED:
         _refuse_unwanted(row)
     if stream_id is not None:
-        await hold_stream(ctx, user_id, stream_id)
+        await hold_stream(ctx, user_id, stream_id, by_link=by_link)
     if row.state is not FileState.STORED:
         return ReadSource(row, tag, _source(row, holder, job, stream_id))
     if row.size_bytes == 0:

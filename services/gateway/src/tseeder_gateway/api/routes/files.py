@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from tseeder_gateway.api.access import FilesRead, FilesWrite, authorizer
-from tseeder_gateway.api.content import ContentResponse
-from tseeder_gateway.api.described import headers
+from tseeder_gateway.api.answer_content import answer_content, described_content
 from tseeder_gateway.api.ids import FileId, JobId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import LISTED, problems
 from tseeder_gateway.api.schemas.files import FilesQuery, FileView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.access import Access
-from tseeder_gateway.domain.content_plan import Plan, Wish, plan
-from tseeder_gateway.usecases.open_content import OpenContent
-from tseeder_kit.errors import AppError, Kind, out_of_range
-from tseeder_kit.ids import random_token
+from tseeder_gateway.usecases.readings import OwnReading
 
 router = APIRouter(prefix="/v1", tags=["files"])
-
-_BYTES: Final[dict[str, Any]] = {
-    "content": {
-        # The media types of domain/media_types.py, and none that a browser would run.
-        "*/*": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-    }
-}
-_SAME: Final = ("ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy")
-_CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "The whole file", "headers": headers(*_SAME), **_BYTES},
-    206: {
-        "description": "The ranges that were asked for; several as multipart/byteranges",
-        "headers": headers(*_SAME, "Content-Range"),
-        **_BYTES,
-    },
-    307: {
-        "description": "Where the bytes are, for this minute (by setting)",
-        "headers": headers("Storage-Location"),
-    },
-    304: {"description": "The client has it already", "headers": headers("ETag")},
-    **problems(
-        "file_not_found",
-        "not_stored_yet",
-        "content_late",
-        "streams_limit",
-        "file_not_wanted",
-        "etag_mismatch",
-        "range_not_satisfiable",
-        "storage_unavailable",
-        "storage_refused",
-    ),
-}
-
-
-_CONTENT: Final[dict[str, Any]] = {
-    "response_class": Response,
-    "responses": _CONTENT_RESPONSES,
-    "openapi_extra": {"x-request-headers": ("Range", "If-Range", "If-Match", "If-None-Match")},
-}
 
 
 @router.get("/jobs/{job_id}/files", responses=problems(*LISTED, "job_not_found"))
@@ -88,16 +45,16 @@ async def delete_file(request: Request, access: FilesWrite, file_id: FileId) -> 
     await parts_of(request).jobs.delete_file(access.identity, file_id)
 
 
-@router.api_route("/files/{file_id}/content", methods=["GET"], **_CONTENT)
+@router.api_route("/files/{file_id}/content", methods=["GET"], **described_content("file_not_found"))
 async def get_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """The file's bytes: all, a range, or up to five."""
-    return await _content(request, access, file_id)
+    return await answer_content(request, _own(request, access, file_id))
 
 
-@router.api_route("/files/{file_id}/content", methods=["HEAD"], **_CONTENT)
+@router.api_route("/files/{file_id}/content", methods=["HEAD"], **described_content("file_not_found"))
 async def head_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """What a GET would say about the whole file."""
-    return await _content(request, access, file_id)
+    return await answer_content(request, _own(request, access, file_id))
 
 
 async def _list(request: Request, access: Access, job_id: str, query: FilesQuery) -> Page[FileView]:
@@ -107,56 +64,6 @@ async def _list(request: Request, access: Access, job_id: str, query: FilesQuery
     return Page(items=[FileView.of(file) for file in answer.files], next_cursor=answer.next_cursor or None)
 
 
-async def _content(request: Request, access: Access, file_id: str) -> Response:
+def _own(request: Request, access: Access, file_id: str) -> OwnReading:
     parts = parts_of(request)
-    authorize = authorizer(parts, access, "files:read")
-    wish = _wish(request)
-    redirects = parts.settings.content_redirect and wish.plain
-    counted = wish.method == "GET" and not redirects
-    source = OpenContent(parts.jobs, parts.readers, authorize, file_id=file_id, counted=counted)
-    try:
-        opened = await source.open()
-        if not (redirects and opened.public_url):
-            if redirects:
-                opened = await source.count()
-            planned = plan(opened.content, wish, random_token(18))
-            _refuse(request, planned)
-            return ContentResponse(
-                planned,
-                lambda part: source.read(opened, part),
-                source,
-                stalled_seconds=parts.settings.stalled_reader_seconds,
-            )
-    except AppError:
-        await source.end()
-        raise
-    await source.end()
-    return Response(
-        status_code=307,
-        headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
-    )
-
-
-def _wish(request: Request) -> Wish:
-    ranges = request.headers.getlist("range")
-    return Wish(
-        method=cast("Literal['GET', 'HEAD']", request.method),
-        range=ranges[0] if len(ranges) == 1 else None,
-        if_range=request.headers.get("if-range"),
-        if_match=_joined(request, "if-match"),
-        if_none_match=_joined(request, "if-none-match"),
-    )
-
-
-def _joined(request: Request, name: str) -> str | None:
-    return ",".join(request.headers.getlist(name)) or None
-
-
-def _refuse(request: Request, planned: Plan) -> None:
-    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
-    if planned.status not in (412, 416):
-        return
-    request.scope["state"]["problem_headers"] = planned.headers
-    if planned.status == 412:
-        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
-    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")
+    return OwnReading(parts.jobs, authorizer(parts, access, "files:read"), file_id)

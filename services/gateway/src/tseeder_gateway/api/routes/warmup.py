@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,6 +16,7 @@ from tseeder_gateway.api.schemas.warmup import WarmedUpView, WarmthView
 from tseeder_gateway.api.sse import EventStream, Frames, frame
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.usecases.open_content import OpenContent
+from tseeder_gateway.usecases.readings import OwnReading
 from tseeder_gateway.usecases.warm_up import WarmedUp, WarmEvent, WarmUp
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -38,7 +38,10 @@ async def warm_up(request: Request, access: FilesRead, file_id: FileId) -> Respo
 @asynccontextmanager
 async def _open(parts: Parts, access: Access, file_id: str) -> AsyncIterator[Frames]:
     authorize = authorizer(parts, access, "files:read")
-    new_source = partial(OpenContent, parts.jobs, parts.readers, authorize, file_id=file_id, counted=False)
+
+    def new_source() -> OpenContent:
+        return OpenContent(OwnReading(parts.jobs, authorize, file_id), parts.readers, counted=False)
+
     with parts.streams.hold(access.user_id):
         opened = await new_source().open()
         async with parts.topics.watch(opened.answer.file.job_id) as (watcher, progress):

@@ -1,0 +1,114 @@
+"""What the routes that answer a file's bytes have in common: by the caller's own right, or by a link."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Final, Literal, cast
+
+from fastapi import Request, Response
+
+from tseeder_gateway.api.content import ContentResponse
+from tseeder_gateway.api.described import headers
+from tseeder_gateway.api.parts import parts_of
+from tseeder_gateway.api.problem_codes import problems
+from tseeder_gateway.domain.content_plan import Plan, Wish, plan
+from tseeder_gateway.usecases.open_content import OpenContent
+from tseeder_gateway.usecases.readings import Reading
+from tseeder_kit.errors import AppError, Kind, out_of_range
+from tseeder_kit.ids import random_token
+
+_BYTES: Final[dict[str, Any]] = {
+    "content": {
+        # The media types of domain/media_types.py, and none that a browser would run.
+        "*/*": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    }
+}
+_SAME: Final = ("ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy")
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The whole file", "headers": headers(*_SAME), **_BYTES},
+    206: {
+        "description": "The ranges that were asked for; several as multipart/byteranges",
+        "headers": headers(*_SAME, "Content-Range"),
+        **_BYTES,
+    },
+    307: {
+        "description": "Where the bytes are, for this minute (by setting)",
+        "headers": headers("Storage-Location"),
+    },
+    304: {"description": "The client has it already", "headers": headers("ETag")},
+}
+_CODES: Final = (
+    "not_stored_yet",
+    "content_late",
+    "streams_limit",
+    "file_not_wanted",
+    "etag_mismatch",
+    "range_not_satisfiable",
+    "storage_unavailable",
+    "storage_refused",
+)
+
+
+def described_content(*codes: str) -> dict[str, Any]:
+    """What a route says of itself that answers so; `codes` are its own, beside those of every such route."""
+    return {
+        "response_class": Response,
+        "responses": {**deepcopy(_RESPONSES), **problems(*_CODES, *codes)},
+        "openapi_extra": {"x-request-headers": ("Range", "If-Range", "If-Match", "If-None-Match")},
+    }
+
+
+async def answer_content(request: Request, reading: Reading) -> Response:
+    """The bytes that the request asks for, or where they are. Raises what `reading` does; 412 and 416."""
+    parts = parts_of(request)
+    wish = _wish(request)
+    redirects = parts.settings.content_redirect and wish.plain
+    counted = wish.method == "GET" and not redirects
+    source = OpenContent(reading, parts.readers, counted=counted)
+    try:
+        opened = await source.open()
+        if not (redirects and opened.public_url):
+            if redirects:
+                opened = await source.count()
+            planned = plan(opened.content, wish, random_token(18))
+            _refuse(request, planned)
+            return ContentResponse(
+                planned,
+                lambda part: source.read(opened, part),
+                source,
+                stalled_seconds=parts.settings.stalled_reader_seconds,
+            )
+        await source.begin(at_start=plan(opened.content, wish, "").at_start)
+    except AppError:
+        await source.end()
+        raise
+    await source.end()
+    return Response(
+        status_code=307,
+        headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+    )
+
+
+def _wish(request: Request) -> Wish:
+    ranges = request.headers.getlist("range")
+    return Wish(
+        method=cast("Literal['GET', 'HEAD']", request.method),
+        range=ranges[0] if len(ranges) == 1 else None,
+        if_range=request.headers.get("if-range"),
+        if_match=_joined(request, "if-match"),
+        if_none_match=_joined(request, "if-none-match"),
+    )
+
+
+def _joined(request: Request, name: str) -> str | None:
+    return ",".join(request.headers.getlist(name)) or None
+
+
+def _refuse(request: Request, planned: Plan) -> None:
+    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
+    if planned.status not in (412, 416):
+        return
+    request.scope["state"]["problem_headers"] = planned.headers
+    if planned.status == 412:
+        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
+    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")
