@@ -13,10 +13,12 @@ from typing import Final, TypeAlias
 from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
+from tseeder_jobs.usecases.stop_blocked import stop_blocked
 from tseeder_jobs.usecases.sweep_objects import delete_objects, forget_tombstones, purge_torrents
 from tseeder_jobs.usecases.sweep_orphans import delete_orphans
 from tseeder_jobs.usecases.sweep_uploads import abort_strays, abort_unwanted, carry_completions
@@ -62,10 +64,12 @@ SWEEPS: Final = (
     Sweep("tombstones", forget_tombstones, RARELY),
     Sweep("orphans", delete_orphans, RARELY),
     Sweep("abort_rule", keep_abort_rule, RARELY),
+    Sweep("retention", expire_files, RARELY, thrifty=True),
     Sweep("unused_torrents", purge_torrents),
     Sweep("unsettled_files", settle_leftovers),
     Sweep("stranded_jobs", end_stranded, thrifty=True),
     Sweep("too_large", fail_too_large),
+    Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
