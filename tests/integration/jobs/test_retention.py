@@ -67,9 +67,7 @@ async def test_a_file_ends_after_a_warning(ground: Still, sample: MakeSample) ->
     told = await user.job(job)
     assert told.version > job.version, "who watches it is told"
     assert from_now(told) == pytest.approx(NOTICE, abs=0.01)
-    assert [datetime.fromisoformat(at) for at in await ground.expiring(job)] == [
-        told.expires_at.ToDatetime(tzinfo=UTC)
-    ]
+    assert [datetime.fromisoformat(at) for at in await ground.expiring(job)] == [told.expires_at.ToDatetime(tzinfo=UTC)]
     await ground.age(user, 2.9)
     assert await expire_files(ground.ctx) == 0
     assert len(await ground.expiring(job)) == 1, "once"

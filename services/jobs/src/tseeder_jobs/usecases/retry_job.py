@@ -27,7 +27,9 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
     async def retry() -> JobRow:
         async with own_job(ctx, user_id, job_id) as own:
             if own.job.state not in RETRIED:
-                raise conflict("job_not_retryable", "Only a failed, cancelled or expired job is retried.", state=own.job.state)
+                raise conflict(
+                    "job_not_retryable", "Only a failed, cancelled or expired job is retried.", state=own.job.state
+                )
             await reopen_ended(own, bell)
             return await own.reread()
 
