@@ -56,7 +56,7 @@ async def unlisted(
     tx: Tx, after: str, last: str, listed: Sequence[str], stored_before: datetime, limit: int
 ) -> list[KnownObject]:
     """Stored objects with keys from behind `after` to `last` that are not among those that S3 listed there."""
-    return [KnownObject(**row) for row in await tx.fetch(UNLISTED, after, last, listed, stored_before, limit)]
+    return [KnownObject(**row) for row in await tx.fetch(UNLISTED, after, last, stored_before, listed, limit)]
 
 
 TORRENT_OF: Final = "SELECT e.torrent_id FROM objects o JOIN entries e USING (entry_id) WHERE o.object_id = $1"
@@ -76,7 +76,7 @@ WHERE object_id = $1 AND state = 'stored' RETURNING true
 
 
 async def give_up(tx: Tx, object_id: UUID) -> bool:
-    """It is stored no longer, and its files are to be told. The torrent's row is held. False: it was given up already."""
+    """It is stored no longer, and its files are to be told. The torrent's row is held. False: it was so already."""
     return bool(await tx.fetchval(GIVE_UP, object_id, TOMBSTONE_KEPT))
 
 

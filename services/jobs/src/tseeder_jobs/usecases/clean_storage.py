@@ -1,4 +1,4 @@
-"""An operator looks for leftovers now, and has them dealt with: a bounded piece of the bucket a call, its uploads last."""
+"""An operator looks for leftovers now, and has them dealt with: a piece of the bucket a call, its uploads last."""
 
 from __future__ import annotations
 

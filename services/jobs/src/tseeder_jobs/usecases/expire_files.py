@@ -14,7 +14,7 @@ from tseeder_jobs.store import events, jobs, objects, retention, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
-from tseeder_jobs.usecases.wish import changed_meanwhile, complete_jobs, refresh_wish
+from tseeder_jobs.usecases.wish import complete_jobs, refresh_wish
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.logging import get_logger
 from tseeder_pg import connection, retrying, transaction
@@ -111,9 +111,6 @@ async def _end_files(own: OwnJob, bell: Doorbell) -> int:
             await refresh_wish(tx, own.transfer, bell)
     now = await own.reread()
     if now.state is JobState.COMPLETED and now.stored_files == 0:
-        if not await jobs.set_state(
-            tx, job.job_id, old=JobState.COMPLETED, new=JobState.EXPIRED, reason=RETENTION_OVER
-        ):
-            raise changed_meanwhile()
+        await jobs.set_state(tx, job.job_id, old=now.state, new=JobState.EXPIRED, reason=RETENTION_OVER)
     await events.append_changed(tx, [job.job_id])
     return len(entries)

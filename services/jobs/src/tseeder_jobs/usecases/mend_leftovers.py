@@ -1,4 +1,4 @@
-"""What is done about leftovers that a look has found: by the sweeps, within their settings, and by an operator's call."""
+"""What is done about leftovers that were found: by the sweeps, within their settings, and by an operator's call."""
 
 from __future__ import annotations
 

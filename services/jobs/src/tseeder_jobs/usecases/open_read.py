@@ -34,8 +34,9 @@ async def open_read(
 
     What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
 
-    Errors: NOT_FOUND `file_not_found`; FORBIDDEN `torrent_blocked`; EXHAUSTED `streams_limit`; RANGE `offset_out_of_range`; CONFLICT
-    `file_not_wanted` for a file that is not selected, or that its job ended without: waiting for it is of no use.
+    Errors: NOT_FOUND `file_not_found`; FORBIDDEN `torrent_blocked`; EXHAUSTED `streams_limit`; RANGE
+    `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not selected, or that its job ended without:
+    waiting for it is of no use.
     """
     async with transaction(ctx.pool, readonly=True) as tx:
         row = await files.read_own(tx, file_id, user_id)

@@ -1,4 +1,4 @@
-"""Retry: a failed, cancelled or expired job is wanted again, as its next run; what S3 holds already is not fetched again."""
+"""Retry: a failed, cancelled or expired job is wanted again, as its next run; what S3 holds is not fetched again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
         async with own_job(ctx, user_id, job_id) as own:
             if own.job.state not in RETRIED:
                 raise conflict(
-                    "job_not_retryable", "Only a failed, cancelled or expired job is retried.", state=own.job.state
+                    "job_not_retryable",
+                    "Only a job that failed, expired or was cancelled is retried.",
+                    state=own.job.state,
                 )
             await reopen_ended(own, bell)
             return await own.reread()
