@@ -39,6 +39,8 @@ COMMANDS = (
         "admin dlq",
         "admin dlq show",
         "admin dlq replay",
+        "admin storage",
+        "admin storage cleanup",
         "admin audit",
     ),
 )

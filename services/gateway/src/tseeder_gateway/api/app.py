@@ -30,6 +30,7 @@ from tseeder_gateway.api.routes import (
     jobs,
     me,
     plans,
+    storage,
 )
 
 _ROUTERS: Final = (
@@ -44,6 +45,7 @@ _ROUTERS: Final = (
     plans.router,
     admin.router,
     dead_letters.router,
+    storage.router,
 )
 
 # The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.

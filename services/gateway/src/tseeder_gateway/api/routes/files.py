@@ -47,6 +47,7 @@ _CONTENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content_late",
         "streams_limit",
         "file_not_wanted",
+        "torrent_blocked",
         "etag_mismatch",
         "range_not_satisfiable",
         "storage_unavailable",
