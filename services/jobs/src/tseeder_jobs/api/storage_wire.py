@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from tseeder.jobs.v1 import operators_pb2 as pb
 from tseeder_jobs.api.wire import timestamp
-from tseeder_jobs.domain.leftovers import Report
-from tseeder_jobs.store.storage_totals import StorageTotals
+from tseeder_jobs.domain.leftovers import Report, StorageTotals
 
 
 def storage(totals: StorageTotals | None, reports: Sequence[Report]) -> pb.Storage:

@@ -1,4 +1,4 @@
-"""What is left behind in object storage, or is missing there, and what is told of it."""
+"""What object storage holds, what is left behind or missing there, and what is told of it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,21 @@ class Stray:
     key: str
     s3_upload_id: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageTotals:
+    """Counts and bytes; `reserved_bytes` and `charged_bytes` are of all users, each as if he were alone."""
+
+    measured_at: datetime
+    stored_objects: int
+    stored_bytes: int
+    writing_objects: int
+    deleting_objects: int
+    deleting_bytes: int
+    open_uploads: int
+    reserved_bytes: int
+    charged_bytes: int
 
 
 @dataclass(slots=True)

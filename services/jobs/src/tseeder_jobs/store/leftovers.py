@@ -48,8 +48,6 @@ WHERE state = 'stored' AND object_key COLLATE "C" > $1 AND object_key COLLATE "C
   AND object_key NOT IN (SELECT unnest($4::text[]))
 ORDER BY object_key COLLATE "C" LIMIT $5
 """
-LAST_KEY: Final = chr(0x7E)
-"""Behind every key that is ours."""
 
 
 async def unlisted(

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
+from tseeder_jobs.domain.leftovers import StorageTotals
 from tseeder_pg import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class StorageTotals:
-    """Counts and bytes; `reserved_bytes` and `charged_bytes` are of all users, each as if he were alone."""
-
-    measured_at: datetime
-    stored_objects: int
-    stored_bytes: int
-    writing_objects: int
-    deleting_objects: int
-    deleting_bytes: int
-    open_uploads: int
-    reserved_bytes: int
-    charged_bytes: int
 
 
 MEASURE: Final = """

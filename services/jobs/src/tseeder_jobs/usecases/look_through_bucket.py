@@ -17,6 +17,8 @@ from tseeder_kit.clock import now
 from tseeder_pg import transaction
 
 OUR_KEY: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{38}")  # as tseeder_kit.ids.object_key makes them
+BEHIND_ALL: Final = "~"
+"""Behind every key that is ours, in the order of S3's listings."""
 MISSING: Final = 1000
 LOOKS_AT_ONCE: Final = 16
 
@@ -41,9 +43,7 @@ async def look_through_bucket(ctx: Context, after: str) -> Seen:
     old = [each for each in page if each.modified_at < oldest and OUR_KEY.fullmatch(each.key)]
     async with transaction(ctx.pool, readonly=True) as tx:
         late, unknown = await leftovers.orphans(tx, [each.key for each in old])
-        missing = await leftovers.unlisted(
-            tx, after, last or leftovers.LAST_KEY, [each.key for each in page], oldest, MISSING
-        )
+        missing = await leftovers.unlisted(tx, after, last or BEHIND_ALL, [each.key for each in page], oldest, MISSING)
     return Seen(
         last=last,
         looked_at=len(page),

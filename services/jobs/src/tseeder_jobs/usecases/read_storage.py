@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tseeder_jobs.domain.leftovers import Report
+from tseeder_jobs.domain.leftovers import Report, StorageTotals
 from tseeder_jobs.store import leftovers, storage_totals
-from tseeder_jobs.store.storage_totals import StorageTotals
 from tseeder_jobs.usecases.context import Context
 from tseeder_pg import transaction
 
