@@ -18,9 +18,10 @@ from tseeder.billing.v1 import billing_pb2, billing_pb2_grpc
 from tseeder_auth.adapters.identity_key import Signer, generate_pair, load_signer
 from tseeder_billing.main import build
 from tseeder_billing.settings import Settings
+from tseeder_billing.usecases.assign_plan import assign_plan
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.settings import SettingsError, load
-from tseeder_pg import Pool, open_pool
+from tseeder_pg import Pool, connection, open_pool
 from tseeder_rpc import Caller, open_channel, use_identity
 from tseeder_stack.provision import create_database
 
@@ -119,3 +120,23 @@ async def test_a_key_file_that_is_none_is_refused(billing: Billing, tmp_path: Pa
         with pytest.raises(SettingsError):
             async with build(billing.settings.model_copy(update={"identity_public_keys": path})):
                 raise AssertionError("it started")
+
+
+async def test_how_long_files_are_kept_is_told_without_an_identity(billing: Billing) -> None:
+    """In the order asked, of users whom billing never heard of, too; a plan that changes counts at once."""
+    one, two = uuid.uuid4(), uuid.uuid4()
+
+    async def kept(*user_ids: object) -> list[tuple[str, int]]:
+        request = billing_pb2.ListRetentionRequest(user_ids=[str(each) for each in user_ids])
+        return [(each.user_id, each.retention_days) for each in (await billing.plans.ListRetention(request)).users]
+
+    assert await kept(two, one) == [(str(two), 0), (str(one), 0)]
+    async with connection(billing.pool) as held:
+        await held.execute("UPDATE plans SET retention_days = 30 WHERE plan_id = 'plus'")
+    await assign_plan(billing.pool, one, "plus")
+    assert await kept(two, one) == [(str(two), 0), (str(one), 30)]
+    assert await kept() == []
+    for code, asked in (("bad_id", ["x"]), ("too_many_users", [str(one)] * 1001)):
+        with pytest.raises(AppError) as refused:
+            await kept(*asked)
+        assert refused.value.code == code

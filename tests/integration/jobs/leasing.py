@@ -9,29 +9,22 @@ import uuid
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tests.integration.jobs.breaking import BreakingPool, Crash, Where
+from tests.integration.jobs.contexts import bare_context
 from tests.integration.jobs.lease_model import ENDED, OVER, PARKED, PAUSED, QUEUED, RUNNING, WAITING, Ref
 from tests.integration.jobs.running import JOIN_SECRET, OWN_SCOPES, World
-from tseeder_bus import connect
-from tseeder_jobs.adapters.billing import Billing
-from tseeder_jobs.adapters.parser import ParserPool
-from tseeder_jobs.adapters.s3 import Endpoint, open_storage
-from tseeder_jobs.adapters.scrypt import Scrypt
 from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, Registration, WriteIntent, WritePlan, WriteResult
-from tseeder_jobs.settings import Settings
 from tseeder_jobs.usecases.authenticate_agent import authenticate_agent
 from tseeder_jobs.usecases.context import Context
-from tseeder_jobs.usecases.open_keyring import open_keyring
 from tseeder_jobs.usecases.register_agent import register_agent
 from tseeder_jobs.usecases.submit_job import Submission, TorrentSource, submit_job
 from tseeder_kit.errors import AppError
-from tseeder_kit.settings import SecretStr
 from tseeder_pg import Pool, connection, open_pool
-from tseeder_rpc import open_channel, use_identity
+from tseeder_rpc import use_identity
 from tseeder_testkit.torrents import Sample
 
 GIB: Final = 1 << 30
@@ -269,39 +262,10 @@ def writes_of(sample: Sample, part_size: int) -> list[Write]:
 @asynccontextmanager
 async def leasing(world: World, s3_client: Any, **changes: Any) -> AsyncIterator[Ground]:
     """Jobs without its servers and its workers: what they would do, the machine does."""
-    settings = world.settings(**changes)
     url = world.database.urls["jobs"]
     async with AsyncExitStack() as stack:
         inside = await stack.enter_async_context(open_pool(url, application_name="machine", max_size=8))
         outside = await stack.enter_async_context(open_pool(url, application_name="test", max_size=2))
         breaking = BreakingPool(inside)
-        ctx = Context(
-            settings=settings,
-            pool=breaking.pool,
-            bus=await stack.enter_async_context(connect(_text(settings.nats_url), name="machine")),
-            keyring=await open_keyring(inside, settings.crypto_keys, generate=True),
-            parser=await stack.enter_async_context(
-                ParserPool(size=1, seconds=30, memory_bytes=512 << 20, admit_private=True)
-            ),
-            storage=await stack.enter_async_context(open_storage(_endpoint(settings), read_timeout=30)),
-            billing=Billing(await stack.enter_async_context(open_channel(settings.billing_target)), cache_seconds=0),
-            passwords=stack.enter_context(Scrypt()),
-            poke_relay=lambda: None,
-        )
-        yield Ground(ctx, breaking, outside, world, s3_client)
-
-
-def _endpoint(settings: Settings) -> Endpoint:
-    return Endpoint(
-        url=settings.s3_endpoint,
-        region=settings.s3_region,
-        bucket=settings.s3_bucket,
-        access_key=settings.s3_access_key,
-        secret_key=_text(settings.s3_secret_key),
-        public_url=None,
-        agent_url=None,
-    )
-
-
-def _text(secret: SecretStr | str) -> str:
-    return secret if isinstance(secret, str) else secret.get_secret_value()
+        ctx = await stack.enter_async_context(bare_context(world, pool=inside, **changes))
+        yield Ground(replace(ctx, pool=breaking.pool), breaking, outside, world, s3_client)

@@ -42,6 +42,8 @@ COMMANDS = (
         "admin dlq",
         "admin dlq show",
         "admin dlq replay",
+        "admin storage",
+        "admin storage cleanup",
         "admin audit",
     ),
 )

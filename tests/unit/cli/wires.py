@@ -37,6 +37,7 @@ def job(**changes: Any) -> Job:
         "created_at": "2026-11-20T10:00:00Z",
         "updated_at": "2026-11-20T10:00:00Z",
         "finished_at": None,
+        "expires_at": None,
     }
     return {**made, **changes}  # type: ignore[typeddict-item]
 
@@ -54,6 +55,7 @@ def file(**changes: Any) -> File:
         "media_type": "video/x-matroska",
         "crc32": None,
         "stored_at": "2026-11-20T10:00:00Z",
+        "expires_at": None,
     }
     return {**made, **changes}  # type: ignore[typeddict-item]
 

@@ -23,6 +23,7 @@ from tseeder_cli.wire import (
     Agent,
     AuditEntry,
     CachedTorrent,
+    Cleanup,
     DeadLetter,
     Diagnosis,
     File,
@@ -34,6 +35,7 @@ from tseeder_cli.wire import (
     NewLink,
     Page,
     Replay,
+    Storage,
     Usage,
     User,
     WholeDeadLetter,
@@ -312,6 +314,22 @@ class Client:
         """Its failed jobs are tried again; the audit log keeps why."""
         path, body = f"/v1/admin/dlq/{quote(transfer_id, safe='')}/replay", {"reason": reason, "ticket_id": ticket_id}
         return cast(Replay, await self._json("POST", path, json=body))
+
+    async def storage(self) -> Storage:
+        return cast(Storage, await self._json("GET", "/v1/admin/storage"))
+
+    async def clean_storage(
+        self, *, apply: bool, unknown: bool, cursor: str = "", reason: str = "", ticket_id: str = ""
+    ) -> Cleanup:
+        """One piece of the bucket is looked through; with `apply` what is found is dealt with, and audited."""
+        body: dict[str, Any] = {
+            "dry_run": not apply,
+            "unknown_objects": unknown,
+            "reason": reason,
+            "ticket_id": ticket_id,
+        }
+        body |= {"cursor": cursor} if cursor else {}
+        return cast(Cleanup, await self._json("POST", "/v1/admin/storage/cleanup", json=body))
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> Page[AuditEntry]:
         """One page of the audit log, newest first."""

@@ -47,6 +47,7 @@ class Job(TypedDict):
     created_at: str
     updated_at: str
     finished_at: str | None
+    expires_at: str | None
 
 
 class Tracker(TypedDict):
@@ -143,6 +144,7 @@ class File(TypedDict):
     media_type: str
     crc32: int | None
     stored_at: str | None
+    expires_at: str | None
 
 
 class Link(TypedDict):
@@ -270,6 +272,41 @@ class Replay(TypedDict):
     refused_jobs: int
     left_jobs: int
     transfer_id: str | None
+
+
+class Leftovers(TypedDict):
+    """One look for one kind of leftover in object storage."""
+
+    kind: str
+    began_at: str
+    ended_at: str | None
+    looked_at: int
+    found: int
+    found_bytes: int
+    mended: int
+    examples: list[str]
+
+
+class StorageTotals(TypedDict):
+    measured_at: str
+    stored_objects: int
+    stored_bytes: int
+    writing_objects: int
+    deleting_objects: int
+    deleting_bytes: int
+    open_uploads: int
+    reserved_bytes: int
+    charged_bytes: int
+
+
+class Storage(TypedDict):
+    totals: StorageTotals | None
+    reports: list[Leftovers]
+
+
+class Cleanup(TypedDict):
+    reports: list[Leftovers]
+    next_cursor: str | None
 
 
 class AuditEntry(TypedDict):

@@ -26,8 +26,8 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """A file to make: `path` below the torrent's name, parts joined with '/'; `size` in bytes; `source`, if it is given,
-    is a file with these bytes."""
+    """A file to make: `path` below the torrent's name, parts joined with '/'; `size` in bytes; `source`: a file whose
+    bytes it has, instead of made up ones."""
 
     path: str
     size: int

@@ -14,7 +14,7 @@ from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
 from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
 
-PUBLIC_METHODS: Final = frozenset({"/tseeder.billing.v1.Plans/ListPlans"})
+PUBLIC_METHODS: Final = frozenset({"/tseeder.billing.v1.Plans/ListPlans", "/tseeder.billing.v1.Plans/ListRetention"})
 
 
 @dataclass(frozen=True, slots=True)

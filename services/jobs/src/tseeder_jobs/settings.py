@@ -111,6 +111,15 @@ class Settings(kit.Settings):
     delete_again_seconds: float = Field(
         300, gt=0, description="a deleted key is deleted again so often, until no write to it can be under way"
     )
+    retention_notice_days: float = Field(
+        3, gt=0, description="a file ends by its plan's retention no sooner after its owner was warned than this"
+    )
+    lost_objects_limit: int = Field(
+        100,
+        ge=0,
+        description="stored objects that one walk through the bucket may find missing and give up; were it more, the "
+        "bucket is taken for the wrong one, and they are only counted and told",
+    )
     feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
     feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")
 

@@ -108,7 +108,7 @@ TRANSFER_LEGAL = {
 LIVE_JOB = "queued resolving downloading storing paused"
 JOB_LEGAL = {
     **dict.fromkeys(JOB_LIVE, f"{LIVE_JOB} completed failed cancelled"),
-    J.COMPLETED: "queued resolving downloading storing expired",
+    J.COMPLETED: "queued resolving downloading storing expired failed",
     J.FAILED: "queued resolving downloading storing completed",
     J.CANCELLED: "queued resolving downloading storing completed",
     J.EXPIRED: "queued resolving downloading storing completed",

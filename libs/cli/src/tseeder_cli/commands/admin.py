@@ -1,4 +1,4 @@
-"""admin bootstrap, create-user, agents, drain, undrain, dlq, audit."""
+"""admin bootstrap, create-user, agents, drain, undrain, dlq, storage, audit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from tseeder_cli.commands import dead_letters
+from tseeder_cli.commands import dead_letters, storage
 from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.wire import ROLES
 
 app = typer.Typer(
-    help="For operators: the first admin, users, agents, what failed for good, the audit log.",
+    help="For operators: the first admin, users, agents, what failed for good, object storage, the audit log.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(storage.app, name="storage")
 
 _PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")

@@ -43,6 +43,14 @@ class JobsOperators:
         request = operators_pb2.ReplayDeadLetterRequest(transfer_id=str(transfer_id))
         return await self._stub.ReplayDeadLetter(request)
 
+    async def get_storage(self) -> operators_pb2.Storage:
+        """What object storage holds, and what was left behind there."""
+        return await self._stub.GetStorage(operators_pb2.GetStorageRequest())
+
+    async def clean_storage(self, request: operators_pb2.CleanStorageRequest) -> operators_pb2.CleanStorageResponse:
+        """Looks for leftovers, and deals with them if it says so; a repeat finds the rest."""
+        return await self._stub.CleanStorage(request)
+
     async def terminate_job(self, job_id: UUID) -> model_pb2.Job:
         """Ends a job of any user; an ended one stays as it is."""
         return await self._stub.TerminateJob(operators_pb2.TerminateJobRequest(job_id=str(job_id), reason=TERMINATED))

@@ -18,6 +18,7 @@ from tseeder_admin.adapters.jobs import JobsOperators
 from tseeder_admin.domain.audit import AuditEntry
 from tseeder_admin.domain.operators import Call, Operator
 from tseeder_admin.usecases.carry_out import Acts
+from tseeder_admin.usecases.clean_storage import clean_storage
 from tseeder_admin.usecases.create_user import NewUser, create_user
 from tseeder_admin.usecases.list_audit import emails_of, list_audit
 from tseeder_admin.usecases.replay_dead_letter import replay_dead_letter
@@ -90,6 +91,17 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
     async def TerminateJob(self, request: admin_pb2.TerminateJobRequest, context: Context) -> model_pb2.Job:
         """The end of any user's job."""
         return await terminate_job(self._acts, self._jobs, _call(request.justification), request.job_id)
+
+    async def GetStorage(self, request: operators_pb2.GetStorageRequest, context: Context) -> operators_pb2.Storage:
+        """What object storage holds, and what was left behind there."""
+        _operator().require_read()
+        return await self._jobs.get_storage()
+
+    async def CleanStorage(
+        self, request: admin_pb2.CleanStorageRequest, context: Context
+    ) -> operators_pb2.CleanStorageResponse:
+        """Leftovers are looked for, and dealt with."""
+        return await clean_storage(self._acts, self._jobs, _call(request.justification), request.clean)
 
     async def ListAudit(self, request: admin_pb2.ListAuditRequest, context: Context) -> admin_pb2.ListAuditResponse:
         """What operators did, newest first."""

@@ -17,6 +17,7 @@ AGENT_DRAIN: Final = "agent.drain"
 AGENT_UNDRAIN: Final = "agent.undrain"
 JOB_TERMINATE: Final = "job.terminate"
 DEAD_LETTER_REPLAY: Final = "dead_letter.replay"
+STORAGE_CLEAN: Final = "storage.clean"
 
 # After these nobody can tell whether the effect took place: the answer was lost, or the other side broke down midway.
 _LOST: Final = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE, Kind.CANCELLED, Kind.INTERNAL})

@@ -4,6 +4,7 @@
 # The methods are named by the proto.
 
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import grpc.aio
 
@@ -11,6 +12,8 @@ from tseeder.billing.v1 import billing_pb2, billing_pb2_grpc
 from tseeder_billing.domain.plans import Plan
 from tseeder_billing.usecases.get_entitlements import get_entitlements
 from tseeder_billing.usecases.list_plans import list_plans
+from tseeder_billing.usecases.list_retention import list_retention
+from tseeder_kit.errors import invalid
 from tseeder_pg import Pool
 from tseeder_rpc import current_principal
 
@@ -18,7 +21,8 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class PlansServicer(billing_pb2_grpc.PlansServicer):
-    """ListPlans, which is public, and GetEntitlements, for whoever calls: it needs an identity and no scope."""
+    """ListPlans and ListRetention, which need no identity, and GetEntitlements, for whoever calls: it needs one, and no
+    scope."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -32,6 +36,21 @@ class PlansServicer(billing_pb2_grpc.PlansServicer):
     ) -> billing_pb2.Entitlements:
         """What the caller may, now."""
         return _entitlements_to_wire(await get_entitlements(self._pool, current_principal().user_id))
+
+    async def ListRetention(
+        self, request: billing_pb2.ListRetentionRequest, context: Context
+    ) -> billing_pb2.ListRetentionResponse:
+        """How long files of these users are kept."""
+        found = await list_retention(self._pool, [_user_id(text) for text in request.user_ids])
+        users = [billing_pb2.Retention(user_id=str(user_id), retention_days=days) for user_id, days in found]
+        return billing_pb2.ListRetentionResponse(users=users)
+
+
+def _user_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise invalid("bad_id", "A user's id is a UUID.") from None
 
 
 def _plan_to_wire(plan: Plan) -> billing_pb2.Plan:

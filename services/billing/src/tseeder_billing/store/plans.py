@@ -34,6 +34,20 @@ async def plan_of_user(tx: Tx, user_id: UUID) -> Plan | None:
     return None if row is None else _plan(row)
 
 
+RETENTION_OF_USERS: Final[str] = """
+SELECT u.user_id, p.retention_days
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u (user_id, place)
+LEFT JOIN user_plans up ON up.user_id = u.user_id
+LEFT JOIN plans p ON CASE WHEN up.plan_id IS NULL THEN p.is_default ELSE p.plan_id = up.plan_id END
+ORDER BY u.place
+"""
+
+
+async def retention_of_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[tuple[UUID, int | None]]:
+    """For how many days the plan of each of these keeps files; None without a default plan."""
+    return [(row["user_id"], row["retention_days"]) for row in await tx.fetch(RETENTION_OF_USERS, user_ids)]
+
+
 ASSIGN_PLAN: Final[str] = """
 INSERT INTO user_plans (user_id, plan_id) SELECT $1, plan_id FROM plans WHERE plan_id = $2
 ON CONFLICT (user_id) DO UPDATE SET plan_id = EXCLUDED.plan_id, since = clock_timestamp()

@@ -78,6 +78,16 @@ class Admin:
         with use_identity(identity):
             return await self._stub.TerminateJob(request, timeout=self._seconds)
 
+    async def get_storage(self, identity: str) -> operators.Storage:
+        """What object storage holds, and what was left behind there."""
+        with use_identity(identity):
+            return await self._stub.GetStorage(operators.GetStorageRequest(), timeout=self._seconds)
+
+    async def clean_storage(self, identity: str, request: pb.CleanStorageRequest) -> operators.CleanStorageResponse:
+        """Looks for leftovers, and deals with them if it says so."""
+        with use_identity(identity):
+            return await self._stub.CleanStorage(request, timeout=self._seconds)
+
     async def list_audit(self, identity: str, *, action: str, cursor: str, limit: int) -> pb.ListAuditResponse:
         """What operators did, newest first."""
         request = pb.ListAuditRequest(action=action, cursor=cursor, limit=limit)

@@ -42,6 +42,7 @@ _CODES: Final = (
     "content_late",
     "streams_limit",
     "file_not_wanted",
+    "torrent_blocked",
     "etag_mismatch",
     "range_not_satisfiable",
     "storage_unavailable",

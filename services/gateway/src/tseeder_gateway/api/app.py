@@ -31,6 +31,7 @@ from tseeder_gateway.api.routes import (
     links,
     me,
     plans,
+    storage,
     warmup,
 )
 
@@ -48,6 +49,7 @@ _ROUTERS: Final = (
     plans.router,
     admin.router,
     dead_letters.router,
+    storage.router,
 )
 
 # The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.

@@ -34,6 +34,7 @@ _job_view: Final[dict[str, Any]] = {
     "created_at": _AT,
     "updated_at": _AT,
     "finished_at": None,
+    "expires_at": None,
 }
 _link_view: Final[dict[str, Any]] = {
     "link_id": "01a1f8b6-10c2-7a3e-8b4d-9c5f6e7d8a90",
@@ -90,6 +91,27 @@ _dead_letter: Final[dict[str, Any]] = {
     "failed_at": _AT,
     "attempts_spent": 5,
     "failed_jobs": 1,
+}
+_leftover: Final[dict[str, Any]] = {
+    "kind": "orphan_objects",
+    "began_at": _AT,
+    "ended_at": _AT,
+    "looked_at": 120_000,
+    "found": 1,
+    "found_bytes": 734_003_200,
+    "mended": 1,
+    "examples": ["3f/5b0c1e7a9d2f4c6e8a0b1d3f5a7c9e1b2d4f60"],
+}
+_totals: Final[dict[str, Any]] = {
+    "measured_at": _AT,
+    "stored_objects": 120_000,
+    "stored_bytes": 48_318_382_080,
+    "writing_objects": 3,
+    "deleting_objects": 0,
+    "deleting_bytes": 0,
+    "open_uploads": 2,
+    "reserved_bytes": 1_073_741_824,
+    "charged_bytes": 51_539_607_552,
 }
 
 EXAMPLES: Final[dict[str, Any]] = {
@@ -161,6 +183,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "media_type": "application/x-iso9660-image",
         "crc32": None,
         "stored_at": None,
+        "expires_at": None,
     },
     "NewLinkBody": {"expires_at": "2027-02-28T12:00:00Z", "download_limit": 5, "password": "correct horse"},
     "LinkView": _link_view,
@@ -209,6 +232,11 @@ EXAMPLES: Final[dict[str, Any]] = {
         "jobs": [{"job_id": _JOB, "user_id": _USER}],
     },
     "ReplayView": {"replayed_jobs": 1, "refused_jobs": 0, "left_jobs": 0, "transfer_id": _TRANSFER},
+    "CleanupBody": {"dry_run": True},
+    "LeftoverView": _leftover,
+    "StorageTotalsView": _totals,
+    "StorageView": {"totals": _totals, "reports": [_leftover]},
+    "CleanupView": {"reports": [_leftover], "next_cursor": None},
     "AuditView": {
         "audit_id": _KEY,
         "actor_user_id": _USER,

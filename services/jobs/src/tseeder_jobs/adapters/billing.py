@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -55,6 +56,13 @@ class Billing:
             self._cache.clear()
         self._cache[user_id] = (monotonic() + self._cache_seconds, entitlements)
         return entitlements
+
+    async def retention_days(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """For how many days the plans of these users keep files, now; 0: for ever. Nobody is served: the call carries
+        no identity. UNAVAILABLE `service_unavailable` while billing is away."""
+        request = billing_pb2.ListRetentionRequest(user_ids=[str(user_id) for user_id in user_ids])
+        answer = await self._plans.ListRetention(request)
+        return {UUID(each.user_id): each.retention_days for each in answer.users}
 
 
 def _from_wire(answer: billing_pb2.Entitlements) -> Entitlements:

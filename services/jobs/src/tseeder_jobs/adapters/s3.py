@@ -108,6 +108,7 @@ class ListedObject:
 
     key: str
     modified_at: datetime
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +332,7 @@ class Storage:
                 _told(answer, "Name")
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
-        return [ListedObject(each["Key"], each["LastModified"]) for each in answer.get("Contents", ())]
+        return [ListedObject(each["Key"], each["LastModified"], each["Size"]) for each in answer.get("Contents", ())]
 
     async def keep_abort_rule(self, days: int) -> bool:
         """The bucket has a lifecycle rule of ours that aborts uploads after `days`, beside all others' rules.

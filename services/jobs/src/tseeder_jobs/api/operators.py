@@ -10,12 +10,14 @@ from typing import Any, Final
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder.jobs.v1 import operators_pb2 as pb
 from tseeder.jobs.v1 import operators_pb2_grpc
-from tseeder_jobs.api import wire
+from tseeder_jobs.api import storage_wire, wire
 from tseeder_jobs.api.callers import operator
 from tseeder_jobs.domain.rows import AgentRow, DeadLetterRow, Reason
+from tseeder_jobs.usecases.clean_storage import clean_storage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.list_agents import list_agents
 from tseeder_jobs.usecases.read_dead_letters import get_dead_letter, list_dead_letters
+from tseeder_jobs.usecases.read_storage import read_storage
 from tseeder_jobs.usecases.replay_dead_letter import replay_dead_letter
 from tseeder_jobs.usecases.set_cordon import set_cordon
 from tseeder_jobs.usecases.set_drain import set_drain
@@ -79,6 +81,18 @@ class OperatorsServicer(operators_pb2_grpc.OperatorsServicer):
         given = request.reason
         why = Reason(given.code, given.message) if given.code else DEFAULT_REASON
         return wire.job(await terminate_job(self._ctx, wire.job_id(request.job_id), why))
+
+    async def GetStorage(self, request: pb.GetStorageRequest, context: Any) -> pb.Storage:
+        """What object storage holds, and what was left behind there."""
+        operator("admin:read")
+        return storage_wire.storage(*await read_storage(self._ctx))
+
+    async def CleanStorage(self, request: pb.CleanStorageRequest, context: Any) -> pb.CleanStorageResponse:
+        """Look for leftovers now, and deal with them if that is said."""
+        operator("admin:write")
+        done = await clean_storage(self._ctx, request.cursor, apply=request.apply, unknown=request.unknown_objects)
+        reports = [storage_wire.report(each) for each in done.reports]
+        return pb.CleanStorageResponse(reports=reports, next_cursor=done.next_cursor)
 
 
 def _dead_letter(row: DeadLetterRow) -> pb.DeadLetter:

@@ -145,6 +145,7 @@ def job(row: JobRow) -> model.Job:
         updated_at=timestamp(row.updated_at),
         finished_at=timestamp(row.finished_at),
         priority=OWN_PRIORITIES[row.own_priority],
+        expires_at=timestamp(row.expires_at),
     )
 
 
@@ -202,4 +203,5 @@ def file(row: FileRow) -> model.File:
         media_type=media_type(row.path),
         crc32=row.crc32,
         stored_at=timestamp(row.stored_at),
+        expires_at=timestamp(row.expires_at),
     )

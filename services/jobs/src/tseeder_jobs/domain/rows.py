@@ -78,6 +78,7 @@ class JobRow:
     total_bytes: int
     transfer_reason_code: str | None
     transfer_reason_message: str | None
+    expires_at: datetime | None  # when the first of its files ends, as its user's plan is now
 
     @property
     def shown_name(self) -> str:
@@ -111,6 +112,7 @@ class FileRow:
     state: FileState
     crc32: int | None
     stored_at: datetime | None
+    expires_at: datetime | None  # as its user's plan is now; None: not stored, or kept for ever
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ TRANSFER_MOVES: Final[Mapping[TransferState, frozenset[TransferState]]] = {
 _reopened = JOB_WANTING | {J.COMPLETED}
 JOB_MOVES: Final[Mapping[JobState, frozenset[JobState]]] = {
     **{state: (JOB_LIVE | {J.COMPLETED, J.FAILED, J.CANCELLED}) - {state} for state in JOB_LIVE},
-    J.COMPLETED: JOB_WANTING | {J.EXPIRED},
+    J.COMPLETED: JOB_WANTING | {J.EXPIRED, J.FAILED},  # failed: S3 lost what was stored
     J.FAILED: _reopened,
     J.CANCELLED: _reopened,
     J.EXPIRED: _reopened,

@@ -21,6 +21,21 @@ async def append_changed(tx: Tx, job_ids: Sequence[UUID]) -> None:
         await tx.execute(APPEND_JOB_EVENTS, "job.changed", job_ids)
 
 
+APPEND_EXPIRING: Final = """
+INSERT INTO feed (type, entity_id, payload)
+SELECT 'job.expiring', j.job_id, jsonb_build_object(
+    'user_id', j.user_id, 'version', j.version,
+    'expires_at', GREATEST(j.oldest_stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until))
+FROM jobs j JOIN usage u USING (user_id) WHERE j.job_id = ANY($1::uuid[]) ORDER BY j.job_id
+"""
+
+
+async def append_expiring(tx: Tx, job_ids: Sequence[UUID]) -> None:
+    """`job.expiring`: files of it end soon, the first of them at `expires_at`. Its row was written before."""
+    if job_ids:
+        await tx.execute(APPEND_EXPIRING, job_ids)
+
+
 APPEND_JOB_DELETED: Final = """
 INSERT INTO feed (type, entity_id, payload) VALUES ('job.deleted', $1, jsonb_build_object('user_id', $2::uuid))
 """
@@ -40,7 +55,8 @@ async def head(tx: Tx) -> int:
 
 
 STAMPED_JOBS: Final = """
-SELECT seq, entity_id FROM feed WHERE seq > $1 AND type IN ('job.changed', 'job.deleted') ORDER BY seq LIMIT $2
+SELECT seq, entity_id FROM feed WHERE seq > $1 AND type IN ('job.changed', 'job.expiring', 'job.deleted')
+ORDER BY seq LIMIT $2
 """
 
 

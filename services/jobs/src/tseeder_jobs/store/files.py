@@ -13,7 +13,10 @@ from tseeder_pg import Record, Tx
 
 _select = """
 SELECT f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.path, e.size_bytes, f.selected, f.state, e.crc32,
-       f.stored_at
+       f.stored_at, CASE WHEN f.state = 'stored' THEN (
+           SELECT GREATEST(f.stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until)
+           FROM jobs j JOIN usage u USING (user_id)
+           WHERE j.job_id = f.job_id AND u.retention_days > 0) END AS expires_at
 FROM files f JOIN entries e USING (entry_id)
 """
 

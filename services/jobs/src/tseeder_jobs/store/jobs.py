@@ -17,7 +17,10 @@ def _selecting(selection: str) -> str:
 SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, {selection}, j.own_priority,
        j.reason_code, j.reason_message, j.file_count, j.wanted_files, j.wanted_bytes, j.stored_files, j.stored_bytes,
        j.version, j.created_at, j.updated_at, j.finished_at, t.verified, t.private, t.name AS torrent_name,
-       t.total_bytes, x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message
+       t.total_bytes, x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message,
+       CASE WHEN j.oldest_stored_at IS NOT NULL THEN (
+           SELECT GREATEST(j.oldest_stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until)
+           FROM usage u WHERE u.user_id = j.user_id AND u.retention_days > 0) END AS expires_at
 FROM jobs j JOIN torrents t USING (torrent_id) LEFT JOIN transfers x ON x.transfer_id = j.transfer_id
 """
 
@@ -158,12 +161,13 @@ WITH counts AS (
            count(*) FILTER (WHERE f.selected) AS wanted_files,
            COALESCE(sum(e.size_bytes) FILTER (WHERE f.selected), 0) AS wanted_bytes,
            count(*) FILTER (WHERE f.selected AND f.state = 'stored') AS stored_files,
-           COALESCE(sum(e.size_bytes) FILTER (WHERE f.selected AND f.state = 'stored'), 0) AS stored_bytes
+           COALESCE(sum(e.size_bytes) FILTER (WHERE f.selected AND f.state = 'stored'), 0) AS stored_bytes,
+           min(f.stored_at) AS oldest_stored_at
     FROM files f JOIN entries e USING (entry_id) WHERE f.job_id = ANY($1::uuid[]) GROUP BY f.job_id
 )
 UPDATE jobs j SET file_count = c.files, wanted_files = c.wanted_files, wanted_bytes = c.wanted_bytes,
-    stored_files = c.stored_files, stored_bytes = c.stored_bytes, version = version + 1,
-    updated_at = clock_timestamp()
+    stored_files = c.stored_files, stored_bytes = c.stored_bytes, oldest_stored_at = c.oldest_stored_at,
+    version = version + 1, updated_at = clock_timestamp()
 FROM counts c WHERE c.job_id = j.job_id
 """
 
@@ -273,6 +277,19 @@ WHERE job_id = $1 AND own_priority <> $2
 async def set_own_priority(tx: Tx, job_id: UUID, own_priority: int) -> bool:
     """How the job stands among its user's own: -1, 0 or 1. False: it stands so already."""
     return await tx.execute(SET_OWN_PRIORITY, job_id, own_priority) == "UPDATE 1"
+
+
+EXPLAIN_COMPLETED: Final = """
+UPDATE jobs SET reason_code = $2, reason_message = $3, version = version + 1, updated_at = clock_timestamp()
+WHERE job_id IN (SELECT j.job_id FROM jobs j WHERE j.torrent_id = $1 AND j.state = 'completed'
+                 AND j.reason_code IS DISTINCT FROM $2 ORDER BY j.job_id LIMIT $4 FOR UPDATE)
+RETURNING job_id
+"""
+
+
+async def explain_completed(tx: Tx, torrent_id: UUID, reason: Reason, limit: int) -> list[UUID]:
+    """Completed jobs of a torrent show this reason from now on; answers those that did not yet."""
+    return [row["job_id"] for row in await tx.fetch(EXPLAIN_COMPLETED, torrent_id, reason.code, reason.message, limit)]
 
 
 DELETE: Final = "DELETE FROM jobs WHERE job_id = $1"

@@ -397,34 +397,6 @@ async def abort_later(tx: Tx, upload_id: UUID, delay: timedelta) -> None:
     await tx.execute(ABORT_LATER, upload_id, delay)
 
 
-STRAYS: Final = """
-SELECT s.object_key, s.s3_upload_id FROM unnest($1::text[], $2::text[]) AS s (object_key, s3_upload_id)
-JOIN objects o USING (object_key)
-WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object_id = o.object_id
-                  AND (u.state = 'opening' OR (u.s3_upload_id = s.s3_upload_id AND u.state IN ('open', 'completing'))))
-"""
-
-
-async def strays(tx: Tx, listed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Of `(key, S3 upload id)` as S3 lists them: those under keys of ours that no live upload is."""
-    rows = await tx.fetch(STRAYS, [key for key, _ in listed], [upload for _, upload in listed])
-    return [(row["object_key"], row["s3_upload_id"]) for row in rows]
-
-
-ORPHANS: Final = """
-SELECT k.object_key, o.object_id IS NULL AS unknown FROM unnest($1::text[]) AS k (object_key)
-LEFT JOIN objects o USING (object_key)
-WHERE o.object_id IS NULL OR (o.state = 'gone' AND o.delete_after IS NULL)
-"""
-
-
-async def orphans(tx: Tx, keys: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Of keys that S3 holds objects under: those given up for good, and those that no row has."""
-    rows = await tx.fetch(ORPHANS, keys)
-    late = [row["object_key"] for row in rows if not row["unknown"]]
-    return late, [row["object_key"] for row in rows if row["unknown"]]
-
-
 TO_DELETE: Final = """
 SELECT object_id, object_key FROM objects
 WHERE state IN ('deleting', 'gone') AND delete_after <= clock_timestamp() ORDER BY delete_after LIMIT $1
@@ -459,7 +431,7 @@ async def deleted(tx: Tx, object_ids: Sequence[UUID], again_after: timedelta) ->
 FORGET: Final = """
 WITH old AS (
     SELECT object_id FROM objects
-    WHERE state = 'gone' AND delete_after IS NULL AND deleted_at < clock_timestamp() - $1::interval
+    WHERE state = 'gone' AND NOT lost AND delete_after IS NULL AND deleted_at < clock_timestamp() - $1::interval
       AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object_id = objects.object_id AND u.state <> 'aborted'
                       AND u.state <> 'completed')
     LIMIT $2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,13 +15,15 @@ storage_limit_bytes, priority, metadata_timeout_seconds, stall_timeout_seconds, 
 
 UPSERT: Final = f"""
 INSERT INTO usage AS u (user_id, plan_id, live_jobs_limit, running_limit, storage_limit_bytes, priority,
-                        metadata_timeout_seconds, stall_timeout_seconds, streams_limit)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                        metadata_timeout_seconds, stall_timeout_seconds, streams_limit, retention_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (user_id) DO UPDATE SET plan_id = excluded.plan_id, live_jobs_limit = excluded.live_jobs_limit,
     running_limit = excluded.running_limit, storage_limit_bytes = excluded.storage_limit_bytes,
     priority = excluded.priority, metadata_timeout_seconds = excluded.metadata_timeout_seconds,
     stall_timeout_seconds = excluded.stall_timeout_seconds, streams_limit = excluded.streams_limit,
-    entitlements_at = clock_timestamp()
+    entitlements_at = clock_timestamp(), retention_days = excluded.retention_days,
+    kept_until = CASE WHEN u.retention_days = excluded.retention_days THEN u.kept_until
+                 ELSE clock_timestamp() + $11::interval END
 RETURNING {_columns}
 """
 
@@ -37,8 +40,11 @@ async def lock_with_entitlements(
     metadata_timeout_seconds: int,
     stall_timeout_seconds: int,
     streams_limit: int,
+    retention_days: int,
+    notice: timedelta,
 ) -> UsageRow:
-    """Write what billing said, and hold the row until the transaction ends."""
+    """Write what billing said, and hold the row until the transaction ends. `notice`: what is kept for another time
+    than before is kept for this long at least."""
     row = await tx.fetchrow(
         UPSERT,
         user_id,
@@ -50,6 +56,8 @@ async def lock_with_entitlements(
         metadata_timeout_seconds,
         stall_timeout_seconds,
         streams_limit,
+        retention_days,
+        notice,
     )
     assert row is not None  # noqa: S101 - an upsert answers its row
     return UsageRow(**row)

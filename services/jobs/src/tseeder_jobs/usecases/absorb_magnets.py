@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import Reason, TorrentRow, TransferRow
 from tseeder_jobs.domain.states import JOB_WANTING, JobState, TransferState, job_state_under
-from tseeder_jobs.store import events, files, jobs, locks, objects, torrents, transfers, usage
+from tseeder_jobs.store import events, files, jobs, locks, objects, takedowns, torrents, transfers, usage
 from tseeder_jobs.store.jobs import LiveJob
 from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.context import Context
@@ -58,6 +58,8 @@ async def _absorb_one(ctx: Context, verified_id: UUID, magnet_id: UUID) -> bool:
             held = await torrents.lock(tx, [verified_id, magnet_id])
             if magnet_id not in held or held[magnet_id].verified:
                 return False
+            if await takedowns.torrent_blocked(tx, verified_id):
+                return False  # it fails by itself, once its metadata shows which torrent it is
             if verified_id not in held:
                 raise changed_meanwhile()
             transfer = await transfers.lock_live(tx, magnet_id)

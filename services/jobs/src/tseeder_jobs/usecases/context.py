@@ -14,6 +14,7 @@ from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Storage
 from tseeder_jobs.adapters.scrypt import Scrypt
 from tseeder_jobs.domain.agent_calls import CompletedFile
+from tseeder_jobs.domain.leftovers import Walk
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.store.lanes import Place
 from tseeder_pg import Pool
@@ -36,6 +37,6 @@ class Context:
     absorb_now: Event = field(default_factory=Event)
     cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool
     told: set[str] = field(default_factory=set)  # what is logged once in the life of a process
-    orphan_place: list[str] = field(default_factory=lambda: [""])  # up to which key the bucket was looked through
+    walk: list[Walk | None] = field(default_factory=lambda: [None])  # through the bucket, while one is under way
     walked: dict[str, Place] = field(default_factory=dict)  # by agent: up to which lane it was looked for work last
     completing: dict[UUID, Task[CompletedFile]] = field(default_factory=dict)  # by object: who asks S3 now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from tseeder_jobs.adapters.billing import Entitlements
@@ -15,7 +16,7 @@ from tseeder_pg import Tx, retrying, transaction
 _log = get_logger(__name__)
 
 
-async def lock_entitled(tx: Tx, user_id: UUID, allowed: Entitlements) -> UsageRow:
+async def lock_entitled(ctx: Context, tx: Tx, user_id: UUID, allowed: Entitlements) -> UsageRow:
     """The usage row with these limits, held until the transaction ends; made if it is the user's first."""
     return await usage.lock_with_entitlements(
         tx,
@@ -28,6 +29,8 @@ async def lock_entitled(tx: Tx, user_id: UUID, allowed: Entitlements) -> UsageRo
         metadata_timeout_seconds=allowed.metadata_timeout_seconds,
         stall_timeout_seconds=allowed.stall_timeout_seconds,
         streams_limit=allowed.streams,
+        retention_days=allowed.retention_days,
+        notice=timedelta(days=ctx.settings.retention_notice_days),
     )
 
 
@@ -45,6 +48,6 @@ async def refresh_limits(ctx: Context, user_id: UUID) -> None:
     async def write() -> None:
         async with transaction(ctx.pool) as tx:
             if await usage.read(tx, user_id) is not None:
-                await lock_entitled(tx, user_id, allowed)
+                await lock_entitled(ctx, tx, user_id, allowed)
 
     await retrying(write)

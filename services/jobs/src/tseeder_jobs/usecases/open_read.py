@@ -11,7 +11,8 @@ from tseeder_jobs.domain.media_types import media_type
 from tseeder_jobs.domain.reads import AgentRead, Holder, ReadSource, StoredUrl, Wait, attachment, etag
 from tseeder_jobs.domain.rows import FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import FileState, JobState
-from tseeder_jobs.store import files, jobs, leases
+from tseeder_jobs.domain.takedowns import torrent_blocked
+from tseeder_jobs.store import files, jobs, leases, takedowns
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.read_files import file_not_found
@@ -34,16 +35,20 @@ async def open_read(
 
     What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
 
-    Errors: NOT_FOUND `file_not_found`; EXHAUSTED `streams_limit`; RANGE `offset_out_of_range`; CONFLICT
-    `file_not_wanted` for a file that is not selected, or that its job ended without: waiting for it is of no use.
+    Errors: NOT_FOUND `file_not_found`; FORBIDDEN `torrent_blocked`; EXHAUSTED `streams_limit`; RANGE
+    `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not selected, or that its job ended without:
+    waiting for it is of no use.
     """
     async with transaction(ctx.pool, readonly=True) as tx:
         row = await files.read_own(tx, file_id, user_id)
+        blocked = row is not None and await takedowns.file_blocked(tx, file_id)
         key = await files.stored_object_key(tx, row.entry_id) if row is not None else None
         holder = await leases.holder(tx, row.job_id) if row is not None and row.state is FileState.PENDING else None
         job = await jobs.read(tx, row.job_id) if row is not None and holder is None else None
     if row is None:
         raise file_not_found()
+    if blocked:
+        raise torrent_blocked()
     if not 0 <= offset <= row.size_bytes:
         raise out_of_range("offset_out_of_range", "The file has no such position.", size_bytes=row.size_bytes)
     tag = etag(row.entry_id)

@@ -4,7 +4,8 @@ is completed at once."""
 from __future__ import annotations
 
 from tseeder_jobs.domain.states import JOB_LIVE, JobState, job_state_under
-from tseeder_jobs.store import events, files, jobs, objects, torrents, usage
+from tseeder_jobs.domain.takedowns import torrent_blocked
+from tseeder_jobs.store import events, files, jobs, objects, takedowns, torrents, usage
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import OwnJob
 from tseeder_jobs.usecases.wish import changed_meanwhile, refresh_wish, start_transfer
@@ -30,6 +31,8 @@ async def attach(own: OwnJob, bell: Doorbell) -> None:
 
 async def _wait(own: OwnJob, bell: Doorbell, *, was_live: bool) -> None:
     tx, job = own.tx, own.job
+    if await takedowns.torrent_blocked(tx, job.torrent_id):
+        raise torrent_blocked()
     if not was_live and own.usage.live_jobs >= own.usage.live_jobs_limit:
         raise forbidden("live_jobs_limit", "Your plan allows no more jobs at once.", limit=own.usage.live_jobs_limit)
     transfer = own.transfer or await start_transfer(tx, job.torrent_id, job.user_id, own.usage.priority, bell)

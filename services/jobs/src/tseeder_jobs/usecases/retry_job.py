@@ -1,4 +1,4 @@
-"""Retry: a failed or cancelled job is wanted again, as its next run; what S3 holds already is not fetched again."""
+"""Retry: a failed, cancelled or expired job is wanted again, as its next run; what S3 holds is not fetched again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import JobRow
 from tseeder_jobs.domain.states import JobState
-from tseeder_jobs.store import files
+from tseeder_jobs.store import files, retention
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
@@ -27,7 +27,11 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
     async def retry() -> JobRow:
         async with own_job(ctx, user_id, job_id) as own:
             if own.job.state not in RETRIED:
-                raise conflict("job_not_retryable", "Only a failed or cancelled job is retried.", state=own.job.state)
+                raise conflict(
+                    "job_not_retryable",
+                    "Only a job that failed, expired or was cancelled is retried.",
+                    state=own.job.state,
+                )
             await reopen_ended(own, bell)
             return await own.reread()
 
@@ -39,6 +43,7 @@ async def retry_job(ctx: Context, user_id: UUID, job_id: UUID) -> JobRow:
 async def reopen_ended(own: OwnJob, bell: Doorbell) -> None:
     """Within its user's limits; nothing is changed where they, or the torrent's files, refuse it."""
     if own.torrent.verified:
+        await retention.restore(own.tx, own.job.job_id)
         await check_selection(own.tx, own.job.torrent_id, own.job.selection)
         await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
         # A job that was refused when its metadata came has its files, but none of them selected.

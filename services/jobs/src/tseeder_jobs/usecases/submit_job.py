@@ -12,6 +12,7 @@ from tseeder_jobs.domain.agent_calls import Sources
 from tseeder_jobs.domain.magnet import Magnet, parse_info_hash, parse_magnet
 from tseeder_jobs.domain.rows import JobRow, TorrentRow, UsageRow
 from tseeder_jobs.domain.states import JobState, job_state_under
+from tseeder_jobs.domain.takedowns import torrent_blocked
 from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, takedowns, torrents, usage
 from tseeder_jobs.store.jobs import NewJob
@@ -20,7 +21,7 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import lock_entitled
 from tseeder_jobs.usecases.wish import changed_meanwhile, refresh_wish, start_transfer
-from tseeder_kit.errors import AppError, conflict, forbidden, invalid, not_found, unprocessable
+from tseeder_kit.errors import conflict, forbidden, invalid, not_found, unprocessable
 from tseeder_kit.ids import uuid7
 from tseeder_kit.tracing import span
 from tseeder_pg import Tx, retrying, transaction
@@ -91,7 +92,7 @@ async def submit_job(ctx: Context, user_id: UUID, wish: Submission) -> tuple[Job
                 if replay is not None:
                     return replay, True
             await locks.lock_digests(tx, sealing.digests_of(parsed.hashes))
-            held = await lock_entitled(tx, user_id, allowed)
+            held = await lock_entitled(ctx, tx, user_id, allowed)
             return await _accept(ctx, tx, held, parsed, wish, fingerprint, bell), False
 
     with span("accept"):
@@ -151,11 +152,11 @@ async def _accept(
     if held.live_jobs >= held.live_jobs_limit:
         raise forbidden("live_jobs_limit", "Your plan allows no more jobs at once.", limit=held.live_jobs_limit)
     if await takedowns.any_blocked(tx, sealing.blinds_of(ctx.keyring, parsed.hashes)):
-        raise _blocked()
+        raise torrent_blocked()
     torrent = await _torrent_for(ctx, tx, held.user_id, parsed)
     if torrent.verified:
         if await takedowns.torrent_blocked(tx, torrent.torrent_id):
-            raise _blocked()
+            raise torrent_blocked()
         await check_selection(tx, torrent.torrent_id, wish.selection)
         await check_quota(tx, held, torrent.torrent_id, wish.selection)
     job_id = uuid7()
@@ -182,10 +183,6 @@ async def _accept(
     if row is None:
         raise changed_meanwhile()
     return row
-
-
-def _blocked() -> AppError:
-    return forbidden("torrent_blocked", "This torrent was taken down and is not accepted.")
 
 
 async def _torrent_for(ctx: Context, tx: Tx, user_id: UUID, parsed: _Parsed) -> TorrentRow:

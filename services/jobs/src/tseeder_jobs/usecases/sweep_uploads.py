@@ -60,17 +60,3 @@ async def _abort(ctx: Context, row: Record) -> bool:
     async with connection(ctx.pool) as tx:
         await objects.aborted(tx, row["upload_id"])
     return True
-
-
-async def abort_strays(ctx: Context) -> int:
-    """Uploads that S3 has under our keys and that no row knows: an open was repeated since its answer was lost, or
-    whoever lost the race to open died before he aborted his own. Answers how many were aborted."""
-    listed = [(upload.key, upload.upload_id) async for upload in ctx.storage.list_uploads()]
-    aborted = 0
-    for at in range(0, len(listed), BATCH):
-        async with connection(ctx.pool) as tx:
-            strays = await objects.strays(tx, listed[at : at + BATCH])
-        for key, s3_upload_id in strays:
-            await ctx.storage.abort_upload(key, s3_upload_id)
-        aborted += len(strays)
-    return aborted

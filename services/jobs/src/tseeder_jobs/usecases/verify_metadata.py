@@ -9,6 +9,7 @@ from tseeder_jobs.domain.agent_calls import AgentCaller, LeaseRef, MetadataVerdi
 from tseeder_jobs.domain.failures import LeaseEnd
 from tseeder_jobs.domain.rows import Reason, TorrentRow, TransferRow
 from tseeder_jobs.domain.states import TransferState
+from tseeder_jobs.domain.takedowns import BLOCKED
 from tseeder_jobs.domain.torrent import Metainfo
 from tseeder_jobs.store import files, jobs, leases, locks, takedowns, torrents, transfers, usage
 from tseeder_jobs.usecases import sealing, sharing
@@ -114,9 +115,8 @@ async def _verify(
     await share(tx, caller, lease)
     await leases.lock(tx, lease.transfer_id)
     if await takedowns.any_blocked(tx, asked.blinds):
-        reason = Reason("torrent_blocked", "This torrent was taken down and is not accepted.")
-        await end_transfer(tx, transfer, TransferState.FAILED, bell, outcome="failed", reason=reason)
-        return MetadataVerdict(proceed=False, reason=reason), None
+        await end_transfer(tx, transfer, TransferState.FAILED, bell, outcome="failed", reason=BLOCKED)
+        return MetadataVerdict(proceed=False, reason=BLOCKED), None
     if known is not None and known.torrent_id not in held:
         raise changed_meanwhile()
     goes_on = await _place(ctx, tx, torrent, known, transfer, meta, bell)

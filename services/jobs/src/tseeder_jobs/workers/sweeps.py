@@ -13,13 +13,18 @@ from typing import Final, TypeAlias
 from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
+from tseeder_jobs.usecases.give_up_lost import tell_owners
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
+from tseeder_jobs.usecases.read_storage import measure_storage
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
+from tseeder_jobs.usecases.stop_blocked import stop_blocked
+from tseeder_jobs.usecases.sweep_bucket import sweep_bucket
 from tseeder_jobs.usecases.sweep_objects import delete_objects, forget_tombstones, purge_torrents
-from tseeder_jobs.usecases.sweep_orphans import delete_orphans
-from tseeder_jobs.usecases.sweep_uploads import abort_strays, abort_unwanted, carry_completions
+from tseeder_jobs.usecases.sweep_strays import sweep_strays
+from tseeder_jobs.usecases.sweep_uploads import abort_unwanted, carry_completions
 from tseeder_jobs.usecases.take_measure import check_storage, count_rows
 from tseeder_jobs.usecases.trim_records import trim_records
 from tseeder_kit.lifecycle import every
@@ -57,18 +62,22 @@ SWEEPS: Final = (
     Sweep("queued", ring_queued),
     Sweep("completions", carry_completions),
     Sweep("unwanted_uploads", abort_unwanted),
-    Sweep("stray_uploads", abort_strays, RARELY),
+    Sweep("stray_uploads", sweep_strays, RARELY),
     Sweep("deleted_objects", delete_objects),
     Sweep("tombstones", forget_tombstones, RARELY),
-    Sweep("orphans", delete_orphans, RARELY),
+    Sweep("bucket", sweep_bucket, RARELY),
+    Sweep("lost_objects", tell_owners),
     Sweep("abort_rule", keep_abort_rule, RARELY),
+    Sweep("retention", expire_files, RARELY, thrifty=True),
     Sweep("unused_torrents", purge_torrents),
     Sweep("unsettled_files", settle_leftovers),
     Sweep("stranded_jobs", end_stranded, thrifty=True),
     Sweep("too_large", fail_too_large),
+    Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
+    Sweep("storage_totals", measure_storage, RARELY, thrifty=True),
     Sweep("records", trim_records, RARELY),
 )
 

@@ -10,6 +10,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tseeder.auth.v1 import auth_pb2 as _auth_pb2
+from tseeder.jobs.v1 import operators_pb2 as _operators_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -174,6 +175,32 @@ class TerminateJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TerminateJobRequest: _TypeAlias = TerminateJobRequest  # noqa: Y015
+
+@_typing.final
+class CleanStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLEAN_FIELD_NUMBER: _builtins.int
+    JUSTIFICATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clean(self) -> _operators_pb2.CleanStorageRequest: ...
+    @_builtins.property
+    def justification(self) -> Global___Justification:
+        """with `apply`"""
+
+    def __init__(
+        self,
+        *,
+        clean: _operators_pb2.CleanStorageRequest | None = ...,
+        justification: Global___Justification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clean", b"clean", "justification", b"justification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clean", b"clean", "justification", b"justification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CleanStorageRequest: _TypeAlias = CleanStorageRequest  # noqa: Y015
 
 @_typing.final
 class ListAuditRequest(_message.Message):

@@ -84,6 +84,16 @@ class OperationsStub:
                 request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.TerminateJobRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
                 _registered_method=True)
+        self.GetStorage = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/GetStorage',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.FromString,
+                _registered_method=True)
+        self.CleanStorage = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/CleanStorage',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.CleanStorageRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/tseeder.admin.v1.Operations/ListAudit',
                 request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.SerializeToString,
@@ -150,6 +160,19 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStorage(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CleanStorage(self, request, context):
+        """With `apply` it destroys, and is audited; without, it only looks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -203,6 +226,16 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.TerminateJob,
                     request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.TerminateJobRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.SerializeToString,
+            ),
+            'GetStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStorage,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.SerializeToString,
+            ),
+            'CleanStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CleanStorage,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.CleanStorageRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -455,6 +488,60 @@ class Operations:
             '/tseeder.admin.v1.Operations/TerminateJob',
             tseeder_dot_admin_dot_v1_dot_admin__pb2.TerminateJobRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/GetStorage',
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CleanStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/CleanStorage',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.CleanStorageRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.FromString,
             options,
             channel_credentials,
             insecure,

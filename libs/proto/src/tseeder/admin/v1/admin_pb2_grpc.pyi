@@ -30,6 +30,9 @@ class OperationsStub:
     GetDeadLetter: _aio.UnaryUnaryMultiCallable[_operators_pb2.GetDeadLetterRequest, _operators_pb2.DeadLetter]
     ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.ReplayDeadLetterRequest, _operators_pb2.ReplayDeadLetterResponse]
     TerminateJob: _aio.UnaryUnaryMultiCallable[_admin_pb2.TerminateJobRequest, _model_pb2.Job]
+    GetStorage: _aio.UnaryUnaryMultiCallable[_operators_pb2.GetStorageRequest, _operators_pb2.Storage]
+    CleanStorage: _aio.UnaryUnaryMultiCallable[_admin_pb2.CleanStorageRequest, _operators_pb2.CleanStorageResponse]
+    """With `apply` it destroys, and is audited; without, it only looks."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditResponse]
 
 class OperationsServicer(metaclass=_abc_1.ABCMeta):
@@ -99,6 +102,21 @@ class OperationsServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.TerminateJobRequest,
         context: _aio.ServicerContext[_admin_pb2.TerminateJobRequest, _abc.Awaitable[_model_pb2.Job]],
     ) -> _abc.Awaitable[_model_pb2.Job]: ...
+
+    @_abc_1.abstractmethod
+    def GetStorage(
+        self,
+        request: _operators_pb2.GetStorageRequest,
+        context: _aio.ServicerContext[_operators_pb2.GetStorageRequest, _abc.Awaitable[_operators_pb2.Storage]],
+    ) -> _abc.Awaitable[_operators_pb2.Storage]: ...
+
+    @_abc_1.abstractmethod
+    def CleanStorage(
+        self,
+        request: _admin_pb2.CleanStorageRequest,
+        context: _aio.ServicerContext[_admin_pb2.CleanStorageRequest, _abc.Awaitable[_operators_pb2.CleanStorageResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.CleanStorageResponse]:
+        """With `apply` it destroys, and is audited; without, it only looks."""
 
     @_abc_1.abstractmethod
     def ListAudit(

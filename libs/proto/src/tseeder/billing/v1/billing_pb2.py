@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tseeder/billing/v1/billing.proto\x12\x12tseeder.billing.v1\"q\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x36\n\x0c\x65ntitlements\x18\x03 \x01(\x0b\x32 .tseeder.billing.v1.Entitlements\x12\x12\n\nis_default\x18\x04 \x01(\x08\"\x83\x02\n\x0c\x45ntitlements\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x11\n\tlive_jobs\x18\x02 \x01(\x05\x12\x19\n\x11running_transfers\x18\x03 \x01(\x05\x12\x15\n\rstorage_bytes\x18\x04 \x01(\x03\x12!\n\x19\x62\x61ndwidth_bytes_per_month\x18\x05 \x01(\x03\x12\x16\n\x0eretention_days\x18\x06 \x01(\x05\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x0f\n\x07streams\x18\x08 \x01(\x05\x12 \n\x18metadata_timeout_seconds\x18\t \x01(\x05\x12\x1d\n\x15stall_timeout_seconds\x18\n \x01(\x05\"\x12\n\x10ListPlansRequest\"<\n\x11ListPlansResponse\x12\'\n\x05plans\x18\x01 \x03(\x0b\x32\x18.tseeder.billing.v1.Plan\"\x18\n\x16GetEntitlementsRequest2\xc2\x01\n\x05Plans\x12X\n\tListPlans\x12$.tseeder.billing.v1.ListPlansRequest\x1a%.tseeder.billing.v1.ListPlansResponse\x12_\n\x0fGetEntitlements\x12*.tseeder.billing.v1.GetEntitlementsRequest\x1a .tseeder.billing.v1.Entitlementsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tseeder/billing/v1/billing.proto\x12\x12tseeder.billing.v1\"q\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x36\n\x0c\x65ntitlements\x18\x03 \x01(\x0b\x32 .tseeder.billing.v1.Entitlements\x12\x12\n\nis_default\x18\x04 \x01(\x08\"\x83\x02\n\x0c\x45ntitlements\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x11\n\tlive_jobs\x18\x02 \x01(\x05\x12\x19\n\x11running_transfers\x18\x03 \x01(\x05\x12\x15\n\rstorage_bytes\x18\x04 \x01(\x03\x12!\n\x19\x62\x61ndwidth_bytes_per_month\x18\x05 \x01(\x03\x12\x16\n\x0eretention_days\x18\x06 \x01(\x05\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x0f\n\x07streams\x18\x08 \x01(\x05\x12 \n\x18metadata_timeout_seconds\x18\t \x01(\x05\x12\x1d\n\x15stall_timeout_seconds\x18\n \x01(\x05\"\x12\n\x10ListPlansRequest\"<\n\x11ListPlansResponse\x12\'\n\x05plans\x18\x01 \x03(\x0b\x32\x18.tseeder.billing.v1.Plan\"\x18\n\x16GetEntitlementsRequest\"(\n\x14ListRetentionRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"E\n\x15ListRetentionResponse\x12,\n\x05users\x18\x01 \x03(\x0b\x32\x1d.tseeder.billing.v1.Retention\"4\n\tRetention\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x16\n\x0eretention_days\x18\x02 \x01(\x05\x32\xa8\x02\n\x05Plans\x12X\n\tListPlans\x12$.tseeder.billing.v1.ListPlansRequest\x1a%.tseeder.billing.v1.ListPlansResponse\x12_\n\x0fGetEntitlements\x12*.tseeder.billing.v1.GetEntitlementsRequest\x1a .tseeder.billing.v1.Entitlements\x12\x64\n\rListRetention\x12(.tseeder.billing.v1.ListRetentionRequest\x1a).tseeder.billing.v1.ListRetentionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPLANSRESPONSE']._serialized_end=513
   _globals['_GETENTITLEMENTSREQUEST']._serialized_start=515
   _globals['_GETENTITLEMENTSREQUEST']._serialized_end=539
-  _globals['_PLANS']._serialized_start=542
-  _globals['_PLANS']._serialized_end=736
+  _globals['_LISTRETENTIONREQUEST']._serialized_start=541
+  _globals['_LISTRETENTIONREQUEST']._serialized_end=581
+  _globals['_LISTRETENTIONRESPONSE']._serialized_start=583
+  _globals['_LISTRETENTIONRESPONSE']._serialized_end=652
+  _globals['_RETENTION']._serialized_start=654
+  _globals['_RETENTION']._serialized_end=706
+  _globals['_PLANS']._serialized_start=709
+  _globals['_PLANS']._serialized_end=1005
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class PlansStub:
                 request_serializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.GetEntitlementsRequest.SerializeToString,
                 response_deserializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.Entitlements.FromString,
                 _registered_method=True)
+        self.ListRetention = channel.unary_unary(
+                '/tseeder.billing.v1.Plans/ListRetention',
+                request_serializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionRequest.SerializeToString,
+                response_deserializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionResponse.FromString,
+                _registered_method=True)
 
 
 class PlansServicer:
@@ -62,6 +67,14 @@ class PlansServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRetention(self, request, context):
+        """How long files of these users are kept, by their plans as they are now: for jobs' sweeps, which serve nobody. It is
+        the only thing about a user that billing tells without an identity.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlansServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -74,6 +87,11 @@ def add_PlansServicer_to_server(servicer, server):
                     servicer.GetEntitlements,
                     request_deserializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.GetEntitlementsRequest.FromString,
                     response_serializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.Entitlements.SerializeToString,
+            ),
+            'ListRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRetention,
+                    request_deserializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionRequest.FromString,
+                    response_serializer=tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -130,6 +148,33 @@ class Plans:
             '/tseeder.billing.v1.Plans/GetEntitlements',
             tseeder_dot_billing_dot_v1_dot_billing__pb2.GetEntitlementsRequest.SerializeToString,
             tseeder_dot_billing_dot_v1_dot_billing__pb2.Entitlements.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.billing.v1.Plans/ListRetention',
+            tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionRequest.SerializeToString,
+            tseeder_dot_billing_dot_v1_dot_billing__pb2.ListRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -17,6 +17,10 @@ class PlansStub:
     ListPlans: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListPlansRequest, _billing_pb2.ListPlansResponse]
     GetEntitlements: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetEntitlementsRequest, _billing_pb2.Entitlements]
     """What the caller's plan allows, now. jobs asks at submit."""
+    ListRetention: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListRetentionRequest, _billing_pb2.ListRetentionResponse]
+    """How long files of these users are kept, by their plans as they are now: for jobs' sweeps, which serve nobody. It is
+    the only thing about a user that billing tells without an identity.
+    """
 
 class PlansServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -33,5 +37,15 @@ class PlansServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_billing_pb2.GetEntitlementsRequest, _abc.Awaitable[_billing_pb2.Entitlements]],
     ) -> _abc.Awaitable[_billing_pb2.Entitlements]:
         """What the caller's plan allows, now. jobs asks at submit."""
+
+    @_abc_1.abstractmethod
+    def ListRetention(
+        self,
+        request: _billing_pb2.ListRetentionRequest,
+        context: _aio.ServicerContext[_billing_pb2.ListRetentionRequest, _abc.Awaitable[_billing_pb2.ListRetentionResponse]],
+    ) -> _abc.Awaitable[_billing_pb2.ListRetentionResponse]:
+        """How long files of these users are kept, by their plans as they are now: for jobs' sweeps, which serve nobody. It is
+        the only thing about a user that billing tells without an identity.
+        """
 
 def add_PlansServicer_to_server(servicer: PlansServicer, server: _aio.Server) -> None: ...

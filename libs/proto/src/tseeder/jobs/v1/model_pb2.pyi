@@ -201,6 +201,7 @@ class Job(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     """the user's, else the torrent's once it is known, else "" for a magnet without dn"""
@@ -234,6 +235,10 @@ class Job(_message.Message):
     def finished_at(self) -> _timestamp_pb2.Timestamp:
         """absent while it moves"""
 
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """when its plan ends the first of its stored files; absent: never"""
+
     def __init__(
         self,
         *,
@@ -255,10 +260,11 @@ class Job(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         priority: Global___JobPriority.ValueType = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "finished_at", b"finished_at", "reason", b"reason", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "finished_at", b"finished_at", "reason", b"reason", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "priority", b"priority", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "priority", b"priority", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -278,6 +284,7 @@ class File(_message.Message):
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     CRC32_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     job_id: _builtins.str
     file_index: _builtins.int
@@ -295,6 +302,10 @@ class File(_message.Message):
 
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """when its plan ends it; absent: never, or not stored"""
+
     def __init__(
         self,
         *,
@@ -308,10 +319,11 @@ class File(_message.Message):
         media_type: _builtins.str = ...,
         crc32: _builtins.int | None = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "stored_at", b"stored_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media_type", b"media_type", "path", b"path", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media_type", b"media_type", "path", b"path", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crc32: _TypeAlias = _typing.Literal["crc32"]  # noqa: Y015
     _WhichOneofArgType__crc32: _TypeAlias = _typing.Literal["_crc32", b"_crc32"]  # noqa: Y015

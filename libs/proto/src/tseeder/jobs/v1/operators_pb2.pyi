@@ -364,3 +364,198 @@ class TerminateJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TerminateJobRequest: _TypeAlias = TerminateJobRequest  # noqa: Y015
+
+@_typing.final
+class GetStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStorageRequest: _TypeAlias = GetStorageRequest  # noqa: Y015
+
+@_typing.final
+class Storage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTALS_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def totals(self) -> Global___StorageTotals:
+        """absent until they were counted for the first time"""
+
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftoverReport]:
+        """of each kind that was ever looked for"""
+
+    def __init__(
+        self,
+        *,
+        totals: Global___StorageTotals | None = ...,
+        reports: _abc.Iterable[Global___LeftoverReport] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reports", b"reports", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Storage: _TypeAlias = Storage  # noqa: Y015
+
+@_typing.final
+class StorageTotals(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURED_AT_FIELD_NUMBER: _builtins.int
+    STORED_OBJECTS_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
+    WRITING_OBJECTS_FIELD_NUMBER: _builtins.int
+    DELETING_OBJECTS_FIELD_NUMBER: _builtins.int
+    DELETING_BYTES_FIELD_NUMBER: _builtins.int
+    OPEN_UPLOADS_FIELD_NUMBER: _builtins.int
+    RESERVED_BYTES_FIELD_NUMBER: _builtins.int
+    CHARGED_BYTES_FIELD_NUMBER: _builtins.int
+    stored_objects: _builtins.int
+    stored_bytes: _builtins.int
+    writing_objects: _builtins.int
+    deleting_objects: _builtins.int
+    """given up, not deleted at S3 yet"""
+    deleting_bytes: _builtins.int
+    open_uploads: _builtins.int
+    reserved_bytes: _builtins.int
+    """of all users, each as if he were alone"""
+    charged_bytes: _builtins.int
+    @_builtins.property
+    def measured_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        measured_at: _timestamp_pb2.Timestamp | None = ...,
+        stored_objects: _builtins.int = ...,
+        stored_bytes: _builtins.int = ...,
+        writing_objects: _builtins.int = ...,
+        deleting_objects: _builtins.int = ...,
+        deleting_bytes: _builtins.int = ...,
+        open_uploads: _builtins.int = ...,
+        reserved_bytes: _builtins.int = ...,
+        charged_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measured_at", b"measured_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_bytes", b"charged_bytes", "deleting_bytes", b"deleting_bytes", "deleting_objects", b"deleting_objects", "measured_at", b"measured_at", "open_uploads", b"open_uploads", "reserved_bytes", b"reserved_bytes", "stored_bytes", b"stored_bytes", "stored_objects", b"stored_objects", "writing_objects", b"writing_objects"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StorageTotals: _TypeAlias = StorageTotals  # noqa: Y015
+
+@_typing.final
+class LeftoverReport(_message.Message):
+    """One kind of leftover: `orphan_objects` (S3 has them, no row owns them), `lost_objects` (a row says stored, S3 does not
+    have them), `stray_uploads` (multipart uploads without an owner).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    BEGAN_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    LOOKED_AT_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    FOUND_BYTES_FIELD_NUMBER: _builtins.int
+    MENDED_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    looked_at: _builtins.int
+    """objects, or uploads, that were looked at"""
+    found: _builtins.int
+    found_bytes: _builtins.int
+    mended: _builtins.int
+    """of them: deleted, aborted, or their owners told"""
+    @_builtins.property
+    def began_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """absent while it is under way"""
+
+    @_builtins.property
+    def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys, 20 at most"""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        began_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        looked_at: _builtins.int = ...,
+        found: _builtins.int = ...,
+        found_bytes: _builtins.int = ...,
+        mended: _builtins.int = ...,
+        examples: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "ended_at", b"ended_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_at", b"began_at", "ended_at", b"ended_at", "examples", b"examples", "found", b"found", "found_bytes", b"found_bytes", "kind", b"kind", "looked_at", b"looked_at", "mended", b"mended"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftoverReport: _TypeAlias = LeftoverReport  # noqa: Y015
+
+@_typing.final
+class CleanStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLY_FIELD_NUMBER: _builtins.int
+    UNKNOWN_OBJECTS_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    apply: _builtins.bool
+    """false: only say what would be done"""
+    unknown_objects: _builtins.bool
+    """also what lies under keys like ours that the database never heard of"""
+    cursor: _builtins.str
+    def __init__(
+        self,
+        *,
+        apply: _builtins.bool = ...,
+        unknown_objects: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apply", b"apply", "cursor", b"cursor", "unknown_objects", b"unknown_objects"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CleanStorageRequest: _TypeAlias = CleanStorageRequest  # noqa: Y015
+
+@_typing.final
+class CleanStorageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """"" at the end"""
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftoverReport]:
+        """of what this call looked through"""
+
+    def __init__(
+        self,
+        *,
+        reports: _abc.Iterable[Global___LeftoverReport] | None = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CleanStorageResponse: _TypeAlias = CleanStorageResponse  # noqa: Y015

@@ -71,6 +71,16 @@ class OperatorsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.TerminateJobRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
                 _registered_method=True)
+        self.GetStorage = channel.unary_unary(
+                '/tseeder.jobs.v1.Operators/GetStorage',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.FromString,
+                _registered_method=True)
+        self.CleanStorage = channel.unary_unary(
+                '/tseeder.jobs.v1.Operators/CleanStorage',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorsServicer:
@@ -124,6 +134,21 @@ class OperatorsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStorage(self, request, context):
+        """What object storage holds in all, and what the last look for each kind of leftover saw and did.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CleanStorage(self, request, context):
+        """Looks through some of the bucket for leftovers, and with `apply` deals with them as the sweeps do. Bounded in time:
+        the answer's cursor goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +186,16 @@ def add_OperatorsServicer_to_server(servicer, server):
                     servicer.TerminateJob,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.TerminateJobRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.SerializeToString,
+            ),
+            'GetStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStorage,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.SerializeToString,
+            ),
+            'CleanStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CleanStorage,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -353,6 +388,60 @@ class Operators:
             '/tseeder.jobs.v1.Operators/TerminateJob',
             tseeder_dot_jobs_dot_v1_dot_operators__pb2.TerminateJobRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_model__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Operators/GetStorage',
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.GetStorageRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.Storage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CleanStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Operators/CleanStorage',
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_operators__pb2.CleanStorageResponse.FromString,
             options,
             channel_credentials,
             insecure,

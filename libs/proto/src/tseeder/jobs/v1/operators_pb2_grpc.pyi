@@ -29,6 +29,12 @@ class OperatorsStub:
     """Its failed jobs are wanted again, as their next runs, on one new transfer."""
     TerminateJob: _aio.UnaryUnaryMultiCallable[_operators_pb2.TerminateJobRequest, _model_pb2.Job]
     """Ends any user's job."""
+    GetStorage: _aio.UnaryUnaryMultiCallable[_operators_pb2.GetStorageRequest, _operators_pb2.Storage]
+    """What object storage holds in all, and what the last look for each kind of leftover saw and did."""
+    CleanStorage: _aio.UnaryUnaryMultiCallable[_operators_pb2.CleanStorageRequest, _operators_pb2.CleanStorageResponse]
+    """Looks through some of the bucket for leftovers, and with `apply` deals with them as the sweeps do. Bounded in time:
+    the answer's cursor goes on.
+    """
 
 class OperatorsServicer(metaclass=_abc_1.ABCMeta):
     """What operators see and do; called by the admin service only, with the operator's own identity, and audited there."""
@@ -86,5 +92,23 @@ class OperatorsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_operators_pb2.TerminateJobRequest, _abc.Awaitable[_model_pb2.Job]],
     ) -> _abc.Awaitable[_model_pb2.Job]:
         """Ends any user's job."""
+
+    @_abc_1.abstractmethod
+    def GetStorage(
+        self,
+        request: _operators_pb2.GetStorageRequest,
+        context: _aio.ServicerContext[_operators_pb2.GetStorageRequest, _abc.Awaitable[_operators_pb2.Storage]],
+    ) -> _abc.Awaitable[_operators_pb2.Storage]:
+        """What object storage holds in all, and what the last look for each kind of leftover saw and did."""
+
+    @_abc_1.abstractmethod
+    def CleanStorage(
+        self,
+        request: _operators_pb2.CleanStorageRequest,
+        context: _aio.ServicerContext[_operators_pb2.CleanStorageRequest, _abc.Awaitable[_operators_pb2.CleanStorageResponse]],
+    ) -> _abc.Awaitable[_operators_pb2.CleanStorageResponse]:
+        """Looks through some of the bucket for leftovers, and with `apply` deals with them as the sweeps do. Bounded in time:
+        the answer's cursor goes on.
+        """
 
 def add_OperatorsServicer_to_server(servicer: OperatorsServicer, server: _aio.Server) -> None: ...

@@ -135,7 +135,10 @@ async def pause_job(request: Request, access: JobsWrite, job_id: JobId) -> JobVi
     return JobView.of(await parts_of(request).jobs.pause_job(access.identity, job_id))
 
 
-@router.post("/{job_id}/resume", responses=problems("job_not_found", "job_ended", "live_jobs_limit"))
+@router.post(
+    "/{job_id}/resume",
+    responses=problems("job_not_found", "job_ended", "live_jobs_limit", "torrent_blocked"),
+)
 async def resume_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
     """Takes a paused job up again."""
     return JobView.of(await parts_of(request).jobs.resume_job(access.identity, job_id))
@@ -149,6 +152,7 @@ async def resume_job(request: Request, access: JobsWrite, job_id: JobId) -> JobV
         "selection_out_of_range",
         "live_jobs_limit",
         "storage_quota_exceeded",
+        "torrent_blocked",
     ),
 )
 async def retry_job(request: Request, access: JobsWrite, job_id: JobId) -> JobView:
@@ -158,7 +162,9 @@ async def retry_job(request: Request, access: JobsWrite, job_id: JobId) -> JobVi
 
 @router.put(
     "/{job_id}/selection",
-    responses=problems("job_not_found", "job_ended", *_SELECTION, "live_jobs_limit", "storage_quota_exceeded"),
+    responses=problems(
+        "job_not_found", "job_ended", *_SELECTION, "live_jobs_limit", "storage_quota_exceeded", "torrent_blocked"
+    ),
 )
 async def set_selection(
     request: Request,

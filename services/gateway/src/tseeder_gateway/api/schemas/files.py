@@ -47,6 +47,7 @@ class FileView(View):
     media_type: str
     crc32: int | None = described("of the stored bytes", minimum=0, maximum=2**32 - 1)
     stored_at: datetime | None
+    expires_at: datetime | None = described("when the plan ends it; null: never, or not stored")
 
     @classmethod
     def of(cls, file: pb.File) -> FileView:
@@ -62,4 +63,5 @@ class FileView(View):
             media_type=file.media_type,
             crc32=file.crc32 if file.HasField("crc32") else None,
             stored_at=timestamp(file, "stored_at"),
+            expires_at=timestamp(file, "expires_at"),
         )

@@ -170,6 +170,7 @@ class JobView(View):
     updated_at: datetime | None
     finished_at: datetime | None
     priority: str = one_of(JOB_PRIORITIES)
+    expires_at: datetime | None = described("when the plan ends the first of its stored files; null: never")
 
     @classmethod
     def of(cls, job: pb.Job) -> JobView:
@@ -249,4 +250,5 @@ def _job_fields(job: pb.Job) -> dict[str, Any]:
         "created_at": timestamp(job, "created_at"),
         "updated_at": timestamp(job, "updated_at"),
         "finished_at": timestamp(job, "finished_at"),
+        "expires_at": timestamp(job, "expires_at"),
     }
