@@ -21,7 +21,7 @@ JOB_CALLS = [
     ("PUT", "/v1/jobs/{job}/selection", {"file_indexes": [0]}),
     ("PATCH", "/v1/jobs/{job}", {"name": "mine"}),
 ]
-FILE_CALLS = [
+FILE_CALLS: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/v1/files/{file}", None),
     ("GET", "/v1/files/{file}/content", None),
     ("HEAD", "/v1/files/{file}/content", None),

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.integration.jobs.barriers import Barrier
 from tests.integration.jobs.conftest import MakeSample
 from tests.integration.jobs.running import Service, User, eventually, refused, running
 from tseeder.jobs.v1 import jobs_pb2
 from tseeder.jobs.v1 import links_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_kit.errors import AppError
+from tseeder_pg import transaction
 
 PASSWORD = "Grüße an alle"
 ANY = uuid.UUID(int=0)
@@ -328,12 +330,16 @@ async def test_a_user_has_so_many_links_and_ended_ones_make_room(jobs: Service, 
     assert await owner.rows() == 10_000
 
 
-async def test_a_link_made_while_its_job_is_deleted(owner: Owner) -> None:
-    """Either it was made, and goes with the job, or there is no such file any more."""
-    made = [asyncio.ensure_future(owner.make(*owner.files)) for _ in range(8)]
-    await owner.user.delete(owner.job)
-    for answer in await asyncio.gather(*made, return_exceptions=True):
-        assert isinstance(answer, pb.CreateLinksResponse) or str(answer).startswith("file_not_found"), answer
+async def test_a_link_made_while_its_job_is_deleted(jobs: Service, owner: Owner) -> None:
+    """It has found its file, and stands before the table: the job waits for it, and takes it along."""
+    held = Barrier(jobs)
+    async with transaction(jobs.pool) as tx:
+        await tx.execute("LOCK TABLE links IN SHARE MODE")  # reading goes on
+        making = await held.start(owner.make)
+        deletion = await held.start(lambda: owner.user.delete(owner.job))
+    (made,) = (await making).links
+    await deletion
+    await refused("link_not_found", opened(jobs, made.token))
     assert await owner.rows() == 0
 
 

@@ -261,8 +261,8 @@ class Client:
 
     # links
 
-    async def create_link(self, file_id: str, *, expires_at: str, download_limit: int, password: str) -> NewLink:
-        """A link to a file; "" and 0: as the server has it. Not retried: a replay would not show the token."""
+    async def create_link(self, file_id: str, *, expires_at: str, download_limit: int | None, password: str) -> NewLink:
+        """A link to a file; None and "": as the server has it. Not retried: a replay would not show the token."""
         wanted = {"expires_at": expires_at, "download_limit": download_limit, "password": password}
         body = {name: value for name, value in wanted.items() if value}
         return cast(NewLink, await self._json("POST", f"/v1/files/{file_id}/links", json=body))

@@ -26,8 +26,8 @@ def link(
         typer.Option("--expires", metavar="TIME", show_default=False, help="As in 90m, 12h, 30d; 7d if not given."),
     ] = "",
     downloads: Annotated[
-        int, typer.Option("--downloads", min=1, show_default=False, help="How often it may be downloaded.")
-    ] = 0,
+        int | None, typer.Option("--downloads", min=1, show_default=False, help="How often it may be downloaded.")
+    ] = None,
     password: Annotated[bool, typer.Option("--password", help="Ask for a password that opens it.")] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read that password from the first line of stdin.")

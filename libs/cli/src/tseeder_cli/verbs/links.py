@@ -27,9 +27,11 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-async def link(url: str, text: str, lasting: timedelta | None, *, downloads: int, password: str, as_json: bool) -> None:
-    """Make a link, and print its address alone, to stdout. `lasting` None, 0 and "": as the server has it."""
-    expires_at = (datetime.now(UTC) + lasting).isoformat() if lasting else ""
+async def link(
+    url: str, text: str, lasting: timedelta | None, *, downloads: int | None, password: str, as_json: bool
+) -> None:
+    """Make a link, and print its address alone, to stdout. What is None or "" is as the server has it."""
+    expires_at = (datetime.now(UTC) + lasting).isoformat() if lasting is not None else ""
     async with connect(url) as client:
         file = await _file(client, text)
         made = await client.create_link(
