@@ -138,6 +138,7 @@ def job(row: JobRow) -> model.Job:
         updated_at=timestamp(row.updated_at),
         finished_at=timestamp(row.finished_at),
         priority=OWN_PRIORITIES[row.own_priority],
+        primary_file_id=str(row.primary_file_id or ""),
     )
 
 
@@ -180,4 +181,5 @@ def file(row: FileRow) -> model.File:
         media_type=media_type(row.path),
         crc32=row.crc32,
         stored_at=timestamp(row.stored_at),
+        primary=row.primary,
     )

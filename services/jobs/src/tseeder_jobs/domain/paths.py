@@ -59,6 +59,12 @@ def path_of(raw: Bvalue, **where: object) -> tuple[str, ...]:
     return path
 
 
+def folder_path(text: str) -> tuple[str, ...]:
+    """The elements of a folder's path from its text: joined by `/`, which no element holds; "" is the root. What can be
+    no path is one that no torrent has."""
+    return tuple(text.split("/")) if text else ()
+
+
 def check_depth(elements: int, **where: object) -> None:
     """Refuse a path of too many folders."""
     if elements > MAX_ELEMENTS:

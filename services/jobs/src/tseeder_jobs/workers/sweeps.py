@@ -14,7 +14,9 @@ from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
+from tseeder_jobs.usecases.find_primaries import find_primaries
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
+from tseeder_jobs.usecases.order_files import order_files
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
 from tseeder_jobs.usecases.sweep_objects import delete_objects, forget_tombstones, purge_torrents
@@ -67,6 +69,8 @@ SWEEPS: Final = (
     Sweep("stranded_jobs", end_stranded, thrifty=True),
     Sweep("too_large", fail_too_large),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
+    Sweep("unordered_torrents", order_files),
+    Sweep("unknown_primaries", find_primaries),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
     Sweep("records", trim_records, RARELY),
