@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from tseeder_jobs.domain.rows import FileRow, FileTotals
-from tseeder_jobs.store.files import columns, file_row
+from tseeder_jobs.domain.rows import FileTotals
+from tseeder_jobs.store.file_lists import Stretch, own_file
 from tseeder_pg import Tx
 
 END_OF_TORRENT: Final = (1 << 31) - 1
@@ -44,57 +44,46 @@ async def end_rank(tx: Tx, torrent_id: UUID, depth: int, rank: int) -> int:
 
 
 class Child(NamedTuple):
-    """What a folder holds directly, as it begins: a folder, or a file (its entry)."""
+    """What a folder holds directly, with the rank at which it begins: a folder, or a file."""
 
     rank: int
-    entry_id: UUID
     name: str
     is_folder: bool
 
 
 CHILDREN: Final = """
-SELECT natural_rank, entry_id, path[$2::integer + 1] AS name, cardinality(path) > $2::integer + 1 AS is_folder
+SELECT natural_rank, path[$2::integer + 1] AS name, cardinality(path) > $2::integer + 1 AS is_folder
 FROM entries WHERE torrent_id = $1 AND natural_rank = $3
 UNION ALL (
-SELECT natural_rank, entry_id, path[$2::integer + 1], cardinality(path) > $2::integer + 1
+SELECT natural_rank, path[$2::integer + 1], cardinality(path) > $2::integer + 1
 FROM entries WHERE torrent_id = $1 AND shared_folders = $2::integer AND natural_rank > $3 AND natural_rank < $4
 ORDER BY natural_rank LIMIT $5)
 ORDER BY natural_rank
 """
 
 
-async def children(tx: Tx, torrent_id: UUID, depth: int, *, first: int, past: int, limit: int) -> list[Child]:
-    """The children of a folder of `depth` elements from the one that begins at rank `first` on, before rank `past`:
+async def children(tx: Tx, left: Stretch, depth: int, *, limit: int) -> list[Child]:
+    """The children of a folder of `depth` elements, of which `left` begins with one and goes up to the folder's end:
     `limit` (1 or more) of them, folders first, in natural order."""
-    return [Child(*row) for row in await tx.fetch(CHILDREN, torrent_id, depth, first, past, limit - 1)]
+    found = await tx.fetch(CHILDREN, left.torrent_id, depth, left.first, left.past, limit - 1)
+    return [Child(*row) for row in found]
 
 
-TOTALS: Final = """
-SELECT r.first, count(*) AS file_count, sum(e.size_bytes)::bigint AS total_bytes,
+TOTALS: Final = f"""
+SELECT width_bucket(e.natural_rank, $3::integer[]) AS nth, count(*) AS file_count,
+       sum(e.size_bytes)::bigint AS total_bytes,
        count(*) FILTER (WHERE f.selected) AS wanted_files,
        COALESCE(sum(e.size_bytes) FILTER (WHERE f.selected), 0)::bigint AS wanted_bytes,
        count(*) FILTER (WHERE f.state = 'stored') AS stored_files,
        COALESCE(sum(e.size_bytes) FILTER (WHERE f.state = 'stored'), 0)::bigint AS stored_bytes
-FROM unnest($3::integer[], $4::integer[]) AS r (first, past)
-JOIN entries e ON e.torrent_id = $1 AND e.natural_rank >= r.first AND e.natural_rank < r.past
-JOIN files f ON f.entry_id = e.entry_id AND f.job_id = $2 AND f.state <> 'deleted'
-GROUP BY r.first
+FROM entries e CROSS JOIN {own_file}
+WHERE e.torrent_id = $1 AND e.natural_rank >= ($3::integer[])[1] AND e.natural_rank < $4 AND f.state <> 'deleted'
+GROUP BY nth
 """
 
 
-async def totals(tx: Tx, torrent_id: UUID, job_id: UUID, ranges: Sequence[tuple[int, int]]) -> dict[int, FileTotals]:
-    """What a job has in each of these ranges of ranks, by their first one; none for a range without files."""
-    firsts, ends = [first for first, _ in ranges], [past for _, past in ranges]
-    found = await tx.fetch(TOTALS, torrent_id, job_id, firsts, ends)
-    return {first: FileTotals(*rest) for first, *rest in found}
-
-
-FILES: Final = f"""
-SELECT {columns} FROM entries e JOIN files f ON f.entry_id = e.entry_id AND f.job_id = $1
-WHERE e.entry_id = ANY($2::uuid[]) AND f.state <> 'deleted' ORDER BY e.natural_rank
-"""
-
-
-async def files_of(tx: Tx, job_id: UUID, entry_ids: Sequence[UUID]) -> list[FileRow]:
-    """The job's files of these entries, in natural order."""
-    return [file_row(row) for row in await tx.fetch(FILES, job_id, entry_ids)]
+async def totals(tx: Tx, part: Stretch, firsts: Sequence[int]) -> dict[int, FileTotals]:
+    """What the job has in this part of its torrent, which is cut before each of the ranks `firsts` (one at least, its
+    own first), by them; a cut without files is left out."""
+    found = await tx.fetch(TOTALS, part.torrent_id, part.job_id, firsts, part.past)
+    return {firsts[nth - 1]: FileTotals(*rest) for nth, *rest in found}

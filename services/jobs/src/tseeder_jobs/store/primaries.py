@@ -11,15 +11,16 @@ from tseeder_jobs.store.files import extension
 from tseeder_pg import Tx
 
 REFRESH: Final = f"""
-WITH due AS (
+WITH due AS MATERIALIZED (
     SELECT COALESCE(
         (SELECT f.file_id FROM files f
          WHERE f.file_id = j.chosen_file_id AND f.job_id = j.job_id AND f.selected AND f.state <> 'deleted'),
-        (SELECT f.file_id FROM files f JOIN entries e USING (entry_id)
-         CROSS JOIN LATERAL (SELECT {extension} AS extension) x
+        (SELECT f.file_id FROM files f CROSS JOIN LATERAL (
+             SELECT e.size_bytes, e.file_index, {extension} AS extension
+             FROM entries e WHERE e.entry_id = f.entry_id OFFSET 0) e  -- 0: as in store/file_lists.py
          WHERE f.job_id = j.job_id AND f.selected AND f.state <> 'deleted'
-           AND (x.extension = ANY($2::text[]) OR x.extension = ANY($3::text[]))
-         ORDER BY x.extension = ANY($2) DESC, e.size_bytes DESC, e.file_index LIMIT 1)) AS file_id
+           AND (e.extension = ANY($2::text[]) OR e.extension = ANY($3::text[]))
+         ORDER BY e.extension = ANY($2) DESC, e.size_bytes DESC, e.file_index LIMIT 1)) AS file_id
     FROM jobs j WHERE j.job_id = $1
 )
 UPDATE jobs SET primary_file_id = due.file_id, version = version + 1, updated_at = clock_timestamp()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from tseeder_jobs.domain.file_filter import FileFilter
 from tseeder_jobs.domain.paths import folder_path
-from tseeder_jobs.domain.rows import FileRow, FileTotals
-from tseeder_jobs.store import folders
+from tseeder_jobs.domain.rows import FileRow, FileTotals, JobRow
+from tseeder_jobs.store import file_lists, folders
+from tseeder_jobs.store.file_lists import Stretch
 from tseeder_jobs.store.folders import Child
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.order_files import ordered_job
 from tseeder_jobs.usecases.paging import List, page_size
-from tseeder_jobs.usecases.read_files import DEFAULT_LIMIT, MAX_LIMIT, folder_range, totals_of
+from tseeder_jobs.usecases.read_files import DEFAULT_LIMIT, MAX_LIMIT, stretch_of, totals_of
 from tseeder_pg import Tx, transaction
 
 
@@ -45,32 +47,34 @@ async def list_folder(ctx: Context, user_id: UUID, job_id: UUID, folder: str, *,
     listed = List(ctx.keyring, "jobs.folder", (str(user_id), str(job_id), folder))
     place = listed.position(cursor)
     job = await ordered_job(ctx, user_id, job_id)
-    path = folder_path(folder)
+    depth = len(folder_path(folder))
     async with transaction(ctx.pool, readonly=True) as tx:
-        first, past = await _range(tx, job.torrent_id, folder, place)
-        found = await folders.children(tx, job.torrent_id, len(path), first=first, past=past, limit=size + 1)
+        left = await _left(tx, job, folder, place)
+        found = await folders.children(tx, left, depth, limit=size + 1)
         shown, following = found[:size], found[size:]
-        end = following[0].rank if following else past
+        end = following[0].rank if following else left.past
+        inner = [child for child in shown if child.is_folder]
+        files_from = shown[len(inner)].rank if len(inner) < len(shown) else end
         return FolderPage(
-            folders=await _folders(tx, job.torrent_id, job_id, path, shown, end),
-            files=await folders.files_of(tx, job_id, [child.entry_id for child in shown if not child.is_folder]),
-            next_cursor=listed.cursor(following[0].rank) if following else "",
-            totals=await totals_of(tx, job.torrent_id, job_id, (first, past)) if place is None else None,
+            folders=await _totalled(tx, replace(left, past=files_from), folder, inner),
+            files=await file_lists.page_by_rank(tx, replace(left, first=files_from, past=end), FileFilter(), size),
+            next_cursor=listed.cursor(end) if following else "",
+            totals=await totals_of(tx, left) if place is None else None,
         )
 
 
-async def _range(tx: Tx, torrent_id: UUID, folder: str, place: int | str | None) -> tuple[int, int]:
-    """What is left of the folder from `place` on, the rank at which its next child begins; None: all of it."""
+async def _left(tx: Tx, job: JobRow, folder: str, place: int | str | None) -> Stretch:
+    """Of the folder what begins with its child of rank `place`; None: all of it. NOT_FOUND `folder_not_found`."""
     if place is None:
-        return await folder_range(tx, torrent_id, folder)
-    return int(place), await folders.end_rank(tx, torrent_id, len(folder_path(folder)), int(place))
+        return await stretch_of(tx, job, folder)
+    end = await folders.end_rank(tx, job.torrent_id, len(folder_path(folder)), int(place))
+    return Stretch(job.torrent_id, job.job_id, int(place), end)
 
 
-async def _folders(
-    tx: Tx, torrent_id: UUID, job_id: UUID, path: tuple[str, ...], children: Sequence[Child], end: int
-) -> list[Folder]:
-    """Those of the children, of which the last one goes up to rank `end`, that are folders with files left."""
-    ends = [*(child.rank for child in children[1:]), end]
-    ranges = {child.rank: past for child, past in zip(children, ends, strict=False) if child.is_folder}
-    held = await folders.totals(tx, torrent_id, job_id, list(ranges.items()))
-    return [Folder((*path, child.name), held[child.rank]) for child in children if child.rank in held]
+async def _totalled(tx: Tx, part: Stretch, folder: str, inner: Sequence[Child]) -> list[Folder]:
+    """Those of the folders in this part that have files left."""
+    if not inner:
+        return []
+    held = await folders.totals(tx, part, [child.rank for child in inner])
+    path = folder_path(folder)
+    return [Folder((*path, child.name), held[child.rank]) for child in inner if child.rank in held]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 from uuid import UUID
 
 from tseeder_jobs.domain.file_filter import FileFilter
 from tseeder_jobs.domain.paths import folder_path
-from tseeder_jobs.domain.rows import FileRow, FileTotals
+from tseeder_jobs.domain.rows import FileRow, FileTotals, JobRow
 from tseeder_jobs.store import file_lists, files, folders
 from tseeder_jobs.store.file_lists import Stretch
 from tseeder_jobs.usecases.context import Context
@@ -90,14 +90,13 @@ async def list_files(
     last = listed.position(cursor)
     job = await ordered_job(ctx, user_id, job_id)
     async with transaction(ctx.pool, readonly=True) as tx:
-        first, past = await folder_range(tx, job.torrent_id, folder)
-        totals = await totals_of(tx, job.torrent_id, job_id, (first, past)) if last is None else None
+        part = await stretch_of(tx, job, folder)
+        totals = await totals_of(tx, part) if last is None else None
         if order == "index":
-            part = Stretch(job.torrent_id, job_id, first, past)
             after = -1 if last is None else int(last)
             rows = await file_lists.page_by_index(tx, part, wanted, size + 1, after_index=after)
         else:
-            part = Stretch(job.torrent_id, job_id, first if last is None else int(last) + 1, past)
+            part = part if last is None else replace(part, first=int(last) + 1)
             rows = await file_lists.page_by_rank(tx, part, wanted, size + 1)
     if len(rows) <= size:
         return FilePage(rows, "", totals)
@@ -105,17 +104,17 @@ async def list_files(
     return FilePage(rows[:size], listed.cursor(end.file_index if order == "index" else end.natural_rank), totals)
 
 
-async def folder_range(tx: Tx, torrent_id: UUID, folder: str) -> tuple[int, int]:
-    """The ranks of a folder's files: the first, and the one after the last. NOT_FOUND `folder_not_found`."""
+async def stretch_of(tx: Tx, job: JobRow, folder: str) -> Stretch:
+    """A folder of a job ("": all of it). NOT_FOUND `folder_not_found`."""
     path = folder_path(folder)
-    if not path:
-        return 0, folders.END_OF_TORRENT
-    first = await folders.first_rank(tx, torrent_id, path)
+    first: int | None = 0
+    if path:
+        first = await folders.first_rank(tx, job.torrent_id, path)
     if first is None:
         raise not_found("folder_not_found", "The job has no such folder.")
-    return first, await folders.end_rank(tx, torrent_id, len(path), first)
+    return Stretch(job.torrent_id, job.job_id, first, await folders.end_rank(tx, job.torrent_id, len(path), first))
 
 
-async def totals_of(tx: Tx, torrent_id: UUID, job_id: UUID, ranks: tuple[int, int]) -> FileTotals:
-    """What the job has between these ranks."""
-    return (await folders.totals(tx, torrent_id, job_id, [ranks])).get(ranks[0], NO_TOTALS)
+async def totals_of(tx: Tx, part: Stretch) -> FileTotals:
+    """What the job has in this part of its torrent."""
+    return (await folders.totals(tx, part, [part.first])).get(part.first, NO_TOTALS)
