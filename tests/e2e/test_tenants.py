@@ -13,6 +13,8 @@ JOB_CALLS = [
     ("DELETE", "/v1/jobs/{job}", None),
     ("GET", "/v1/jobs/{job}/diagnosis", None),
     ("GET", "/v1/jobs/{job}/files", None),
+    ("GET", "/v1/jobs/{job}/files?view=folder", None),
+    ("GET", "/v1/jobs/{job}/files?view=folder&folder=nowhere", None),
     ("GET", "/v1/jobs/{job}/events", None),
     ("POST", "/v1/jobs/{job}/cancel", None),
     ("POST", "/v1/jobs/{job}/pause", None),
@@ -20,6 +22,7 @@ JOB_CALLS = [
     ("POST", "/v1/jobs/{job}/retry", None),
     ("PUT", "/v1/jobs/{job}/selection", {"file_indexes": [0]}),
     ("PATCH", "/v1/jobs/{job}", {"name": "mine"}),
+    ("PATCH", "/v1/jobs/{job}", {"primary_file_id": None}),
 ]
 FILE_CALLS: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/v1/files/{file}", None),

@@ -231,6 +231,27 @@ def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str
         assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest)
 
 
+def test_its_files_are_drawn_found_and_one_is_the_main_one(computer: Computer) -> None:
+    job = computer.jobs["film"]
+    files = computer.json("files", job)
+    main = next(file for file in files if file["primary"])
+    assert main["media_type"].startswith("video/")
+    drawn = computer.run("files", job, "--tree").out
+    assert all(file["path"][-1] in drawn for file in files)
+    assert f"{len(files)} files" in drawn.splitlines()[0]
+    assert [line.split("  ")[0].strip("│├└─ ") for line in drawn.splitlines() if "(primary)" in line] == [
+        str(main["file_index"])
+    ]
+    other = next(file for file in files if not file["primary"])
+    assert computer.json("primary", f"{job[:13]}:{other['file_index']}")["primary_file_id"] == other["file_id"]
+    assert computer.json("primary", job)["primary_file_id"] == main["file_id"]
+    assert [file["file_id"] for file in computer.json("find", other["path"][-1].upper())] == [other["file_id"]]
+    found = computer.run("find", "--type", "video", "--min", "1K")
+    assert f"{job[:13]}:{main['file_index']}" in found.out
+    assert computer.run("find", "--min", "10G").errors.strip() == "no such files"
+    assert (computer.run("find", "--type", "films").status, computer.run("find", "--max", "x").status) == (2, 2)
+
+
 def test_a_file_goes_into_a_folder_that_is_named_with_a_slash(computer: Computer) -> None:
     files = computer.json("files", computer.jobs["film"])
     said = computer.run("files", computer.jobs["film"]).errors

@@ -30,6 +30,8 @@ COMMANDS = (
         "rm",
         "usage",
         "files",
+        "find",
+        "primary",
         "get",
         "link",
         "links",

@@ -33,6 +33,7 @@ def job(**changes: Any) -> Job:
         "wanted_files": 1,
         "stored_files": 0,
         "priority": "normal",
+        "primary_file_id": None,
         "reason": None,
         "created_at": "2026-11-20T10:00:00Z",
         "updated_at": "2026-11-20T10:00:00Z",
@@ -56,6 +57,7 @@ def file(**changes: Any) -> File:
         "crc32": None,
         "stored_at": "2026-11-20T10:00:00Z",
         "expires_at": None,
+        "primary": False,
     }
     return {**made, **changes}  # type: ignore[typeddict-item]
 

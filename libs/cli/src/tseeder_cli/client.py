@@ -70,6 +70,24 @@ class Event:
     id: str = ""
 
 
+@dataclass(frozen=True)
+class FileSearch:
+    """Which files: `text` is part of their path, `types` as in FILE_TYPES (none: all), sizes are bytes."""
+
+    text: str = ""
+    types: tuple[str, ...] = ()
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+
+    def params(self) -> dict[str, Any]:
+        """As a query says it."""
+        given = {"text": self.text or None, "min_bytes": self.min_bytes, "max_bytes": self.max_bytes}
+        return {"type": list(self.types), **{name: value for name, value in given.items() if value is not None}}
+
+
+ANY_FILE = FileSearch()
+
+
 class Client:
     """A connection to one tseeder; use it as an async context manager.
 
@@ -193,6 +211,10 @@ class Client:
         """`priority` is low, normal or high: which of the caller's own jobs go first."""
         return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"priority": priority}))
 
+    async def set_primary(self, job_id: str, file_id: str | None) -> Job:
+        """Make a file of the job its main one; None: the largest video, or else audio."""
+        return cast(Job, await self._json("PATCH", f"/v1/jobs/{job_id}", json={"primary_file_id": file_id}))
+
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", f"/v1/jobs/{job_id}")
 
@@ -219,17 +241,18 @@ class Client:
     # files
 
     async def files(
-        self, job_id: str = "", *, text: str = "", cursor: str = "", limit: int = LONGEST_PAGE
+        self, job_id: str = "", *, wanted: FileSearch = ANY_FILE, cursor: str = "", limit: int = LONGEST_PAGE
     ) -> Page[File]:
-        """One page of a job's files by index; of all of the caller's files, newest first, without a job."""
+        """One page of a job's files in natural order; of all of the caller's files, newest first, without a job. It may
+        hold none while the list goes on."""
         path = f"/v1/jobs/{job_id}/files" if job_id else "/v1/files"
-        params = _params(text=text, cursor=cursor, limit=limit)
+        params = {**wanted.params(), **_params(cursor=cursor, limit=limit)}
         return cast(Page[File], await self._json("GET", path, params=params))
 
-    async def all_files(self, job_id: str = "") -> AsyncGenerator[File, None]:
+    async def all_files(self, job_id: str = "", *, wanted: FileSearch = ANY_FILE) -> AsyncGenerator[File, None]:
         cursor = ""
         while True:
-            page = await self.files(job_id, cursor=cursor)
+            page = await self.files(job_id, wanted=wanted, cursor=cursor)
             for file in page["items"]:
                 yield file
             cursor = page["next_cursor"] or ""

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from tseeder_cli.errors import ApiError, CliError
 from tseeder_cli.names import printable
+from tseeder_cli.wire import File
 
 PIPE_WIDTH = 1000
 INVALID_REQUEST = "invalid_request"
@@ -128,6 +129,11 @@ def command_name() -> str:
         return str(own.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(own)
+
+
+def file_state(file: File) -> str:
+    """Its state, or that nobody wants it."""
+    return file["state"] if file["selected"] or file["state"] == "stored" else "not selected"
 
 
 def state_text(state: str) -> Text:

@@ -11,6 +11,8 @@ JobState = Literal[
 ]
 JobPriority = Literal["low", "normal", "high"]
 JOB_PRIORITIES: tuple[JobPriority, ...] = JobPriority.__args__  # type: ignore[attr-defined]  # as below
+FileType = Literal["video", "audio", "image", "text", "document", "archive", "other"]
+FILE_TYPES: tuple[FileType, ...] = FileType.__args__  # type: ignore[attr-defined]  # as below
 JOB_STATES: tuple[JobState, ...] = JobState.__args__  # type: ignore[attr-defined]  # typing has no public way
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled", "expired"})
 """The states in which a job moves no more by itself."""
@@ -43,6 +45,7 @@ class Job(TypedDict):
     wanted_files: int
     stored_files: int
     priority: JobPriority
+    primary_file_id: str | None
     reason: Reason | None
     created_at: str
     updated_at: str
@@ -145,6 +148,7 @@ class File(TypedDict):
     crc32: int | None
     stored_at: str | None
     expires_at: str | None
+    primary: bool
 
 
 class Link(TypedDict):

@@ -1,4 +1,4 @@
-"""files, get."""
+"""files, find, primary, get."""
 
 from __future__ import annotations
 
@@ -14,17 +14,83 @@ PANEL = "Files"
 def register(app: typer.Typer) -> None:
     """Put this module's commands into `app`."""
     app.command("files", rich_help_panel=PANEL)(list_files)
+    app.command(rich_help_panel=PANEL)(find)
+    app.command(rich_help_panel=PANEL)(primary)
     app.command(rich_help_panel=PANEL)(get)
 
 
-def list_files(ctx: typer.Context, job: JobArgument, as_json: AsJson = False) -> None:
-    """List a job's files, with the index by which `get` and `--select` name them.
+def list_files(
+    ctx: typer.Context,
+    job: JobArgument,
+    tree: Annotated[bool, typer.Option("--tree", help="Draw folders, with what is in each of them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List a job's files as people count them, 2 before 10, with the index by which `get` and `--select` name them.
 
-    **Example**  `tseeder files 0193a1b2-c3d4`
+    **Examples**
+
+    `tseeder files 0193a1b2-c3d4`
+
+    `tseeder files 0193a1b2-c3d4 --tree`
     """
     from tseeder_cli.verbs import files
 
-    run(files.list_files(chosen_url(ctx), job, as_json=as_json))
+    run(files.list_files(chosen_url(ctx), job, tree=tree, as_json=as_json))
+
+
+def find(
+    ctx: typer.Context,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", show_default=False, help="Part of the path, in any case; all without it.")
+    ] = "",
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            show_default=False,
+            help="video, audio, image, text, document, archive or other; may be given several times.",
+        ),
+    ] = None,
+    smallest: Annotated[str, typer.Option("--min", metavar="SIZE", help="Of this size at least, as 700M.")] = "",
+    largest: Annotated[str, typer.Option("--max", metavar="SIZE", help="Of this size at most, as 1.5GiB.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find files over all of your jobs, newest first, with the name by which `get` takes them.
+
+    **Examples**
+
+    `tseeder find debian`
+
+    `tseeder find --type video --min 1G`
+    """
+    from tseeder_cli.verbs import find as finding
+
+    url = chosen_url(ctx)
+    run(finding.find(url, text, types=types or [], smallest=smallest, largest=largest, as_json=as_json))
+
+
+def primary(
+    ctx: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", show_default=False, help="JOB:INDEX or a file's id; a job's id for the largest again."
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Choose a job's main media file: by itself it is the largest video, or else audio.
+
+    **Examples**
+
+    `tseeder primary 0193a1b2-c3d4:3`
+
+    `tseeder primary 0193a1b2-c3d4`
+    """
+    from tseeder_cli.verbs import files
+
+    run(files.set_primary(chosen_url(ctx), what, as_json=as_json))
 
 
 def get(

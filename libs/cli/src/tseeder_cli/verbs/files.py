@@ -9,20 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from rich.text import Text
+
 from tseeder_cli.bars import ByteBar
 from tseeder_cli.client import Client
 from tseeder_cli.download import Downloaded, download, refuse_overwrite
 from tseeder_cli.errors import CliError, ExitCode, Interrupted
 from tseeder_cli.names import Places, safe_element
 from tseeder_cli.picking import SHOWN_CHARACTERS, pick_file_or_job, pick_job
-from tseeder_cli.screen import command_name, counted, say, show_json, show_table, size, state_text
+from tseeder_cli.screen import command_name, counted, file_state, out, say, show_json, show_table, size, state_text
 from tseeder_cli.selection import parse_selection
+from tseeder_cli.tree import PRIMARY, tree_of
 from tseeder_cli.verbs.connect import connect
 from tseeder_cli.wire import ENDED, File, Job
 
 
-async def list_files(url: str, text: str, *, as_json: bool) -> None:
-    """List a job's files."""
+async def list_files(url: str, text: str, *, tree: bool = False, as_json: bool) -> None:
+    """List a job's files in natural order, or draw them as a tree."""
     async with connect(url) as client:
         job = await pick_job(client, text)
         files = [file async for file in client.all_files(job["job_id"])]
@@ -32,20 +35,34 @@ async def list_files(url: str, text: str, *, as_json: bool) -> None:
     if not files:
         say("no files are known yet: the metadata has not come" if not job["metadata_known"] else "no files")
         return
-    rows = [
-        (
-            str(file["file_index"]),
-            state_text(file["state"] if file["selected"] or file["state"] == "stored" else "not selected"),
-            size(file["size_bytes"]),
-            "/".join(file["path"]),
-        )
-        for file in files
-    ]
-    show_table(("INDEX", "STATE", "SIZE", "PATH"), rows, right=("INDEX", "SIZE"))
+    if tree:
+        out().print(tree_of(job["name"] or job["job_id"], files))
+    else:
+        show_table(("INDEX", "STATE", "SIZE", "PATH"), map(_row, files), right=("INDEX", "SIZE"))
     stored = next((file for file in files if file["state"] == "stored"), None)
     if stored is not None:
         short = job["job_id"][:SHOWN_CHARACTERS]
         say(f"download one: {command_name()} get {short}:{stored['file_index']}")
+
+
+def _row(file: File) -> tuple[str, Text, str, str]:
+    path = "/".join(file["path"]) + (PRIMARY if file["primary"] else "")
+    return str(file["file_index"]), state_text(file_state(file)), size(file["size_bytes"]), path
+
+
+async def set_primary(url: str, text: str, *, as_json: bool) -> None:
+    """Make a file its job's main one; with a job instead of a file: the largest video, or else audio, again."""
+    async with connect(url) as client:
+        found = await pick_file_or_job(client, text)
+        file_id = str(found["file_id"]) if "file_id" in found else None
+        job = await client.set_primary(found["job_id"], file_id)
+        main = await client.file(job["primary_file_id"]) if job["primary_file_id"] else None
+    if as_json:
+        show_json(job)
+    elif main is None:
+        say(f"{job['name']}: it has no video and no audio, and so no primary file")
+    else:
+        say(f"{job['name']}: primary file is {'/'.join(main['path'])}")
 
 
 async def get(url: str, text: str, *, output: str, select: str, force: bool, as_json: bool = False) -> None:

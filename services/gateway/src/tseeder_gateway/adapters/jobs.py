@@ -68,10 +68,17 @@ class Jobs:
             return await self._stub.SetSelection(request, timeout=self._seconds)
 
     async def update_job(
-        self, identity: str, job_id: str, *, name: str | None, priority: model.JobPriority.ValueType
+        self,
+        identity: str,
+        job_id: str,
+        *,
+        name: str | None,
+        priority: model.JobPriority.ValueType,
+        primary_file_id: str | None,
     ) -> model.Job:
-        """Calls a job `name` ("" is the torrent's own), and gives it a priority; None and unspecified: as it is."""
-        request = pb.UpdateJobRequest(job_id=job_id, name=name, priority=priority)
+        """Calls a job `name` ("" is the torrent's own), gives it a priority and a main file ("" is the largest); None
+        and unspecified: as it is."""
+        request = pb.UpdateJobRequest(job_id=job_id, name=name, priority=priority, primary_file_id=primary_file_id)
         with use_identity(identity):
             return await self._stub.UpdateJob(request, timeout=self._seconds)
 
@@ -80,13 +87,18 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.DiagnoseJob(pb.DiagnoseJobRequest(job_id=job_id), timeout=self._seconds)
 
-    async def list_files(
-        self, identity: str, *, job_id: str, text: str, cursor: str, limit: int
-    ) -> pb.ListFilesResponse:
-        """Files of one job by index; without a job, of all jobs, newest first."""
-        request = pb.ListFilesRequest(job_id=job_id, text=text, cursor=cursor, limit=limit)
+    async def list_files(self, identity: str, request: pb.ListFilesRequest) -> pb.ListFilesResponse:
+        """Files of one job; without a job, of all jobs, newest first."""
         with use_identity(identity):
             return await self._stub.ListFiles(request, timeout=self._seconds)
+
+    async def list_folder(
+        self, identity: str, job_id: str, *, folder: str, cursor: str, limit: int
+    ) -> pb.ListFolderResponse:
+        """What is directly in a folder of a job: folders, then files, in natural order."""
+        request = pb.ListFolderRequest(job_id=job_id, folder=folder, cursor=cursor, limit=limit)
+        with use_identity(identity):
+            return await self._stub.ListFolder(request, timeout=self._seconds)
 
     async def get_file(self, identity: str, file_id: str) -> model.File:
         """One file."""

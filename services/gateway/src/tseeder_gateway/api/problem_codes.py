@@ -37,9 +37,9 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "http_invalid invalid_request body_timeout text_not_storable json_invalid json_not_utf8 json_duplicate_key "
         "json_number_not_finite json_number_too_large json_lone_surrogate json_nul json_too_deep multipart_invalid "
         "multipart_duplicate_field idempotency_key_invalid bad_idempotency_key bad_cursor bad_limit bad_text bad_name "
-        "bad_email bad_action bad_state password_too_short password_too_long unknown_scope expires_at_past "
-        "not_a_session source_missing selection_empty bad_selection selection_out_of_range reason_required "
-        "ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
+        "bad_email bad_action bad_state bad_size_range password_too_short password_too_long unknown_scope "
+        "expires_at_past not_a_session source_missing selection_empty bad_selection selection_out_of_range "
+        "reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
         + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
@@ -51,8 +51,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
     ),
     Kind.NOT_FOUND: (
-        "job_not_found file_not_found api_key_not_found agent_not_found user_not_found dead_letter_not_found "
-        "link_not_found"
+        "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
+        "dead_letter_not_found link_not_found"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from tseeder_jobs.domain.filelist import ListedFile
+from tseeder_jobs.domain.natural_order import Place
 from tseeder_jobs.domain.torrent import Metainfo, MetaVersion
 
 Operation = Literal["torrent", "info"]
@@ -89,6 +90,8 @@ def encode_metainfo(meta: Metainfo, data: bytes) -> Message:
         array("q", [file.piece_offset for file in meta.files]).tobytes(),
         bytes([file.is_pad * _PAD | file.is_symlink * _SYMLINK for file in meta.files]),
         "\0".join(["/".join(file.path) for file in meta.files]).encode(),
+        array("i", [place.rank for place in meta.places]).tobytes(),
+        array("h", [place.shared_folders for place in meta.places]).tobytes(),
     ]
 
 
@@ -104,6 +107,7 @@ def decode_metainfo(message: Message, data: bytes, layers: bytes | None) -> Meta
         info, own_layers = slice(*header["info"]), slice(*header["piece_layers"])
         return Metainfo(
             files=_files(message),
+            places=_places(message),
             version=MetaVersion(header["version"]),
             trackers=tuple(header["trackers"]),
             web_seeds=tuple(header["web_seeds"]),
@@ -136,3 +140,7 @@ def _files(message: Message) -> tuple[ListedFile, ...]:
             for index, path, size, offset, flags in columns
         ]
     )
+
+
+def _places(message: Message) -> tuple[Place, ...]:
+    return tuple([Place(*place) for place in zip(array("i", message[5]), array("h", message[6]), strict=True)])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import jobs_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.api import diagnosis_wire, submissions, wire
+from tseeder_jobs.api import diagnosis_wire, file_lists, submissions, wire
 from tseeder_jobs.api.callers import user
 from tseeder_jobs.usecases import read_files, read_jobs
 from tseeder_jobs.usecases.cancel_job import cancel_job
@@ -20,6 +20,7 @@ from tseeder_jobs.usecases.delete_file import delete_file
 from tseeder_jobs.usecases.delete_job import delete_job
 from tseeder_jobs.usecases.diagnose_job import diagnose_job
 from tseeder_jobs.usecases.hold_stream import end_stream
+from tseeder_jobs.usecases.list_folder import list_folder
 from tseeder_jobs.usecases.open_read import open_read
 from tseeder_jobs.usecases.pause_job import pause_job
 from tseeder_jobs.usecases.read_usage import get_usage
@@ -93,12 +94,10 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         return wire.job(await set_selection(self._ctx, caller, wire.job_id(request.job_id), chosen))
 
     async def UpdateJob(self, request: pb.UpdateJobRequest, context: Any) -> model.Job:
-        """Call it something else, or let it go before or after one's others."""
+        """Call it something else, let it go before or after one's others, choose its main file."""
         caller = user("jobs:write")
-        name = request.name if request.HasField("name") else None
-        own_priority = wire.own_priority(request.priority)
         job_id = wire.job_id(request.job_id)
-        return wire.job(await update_job(self._ctx, caller, job_id, name=name, own_priority=own_priority))
+        return wire.job(await update_job(self._ctx, caller, job_id, submissions.changes(request)))
 
     async def DiagnoseJob(self, request: pb.DiagnoseJobRequest, context: Any) -> pb.Diagnosis:
         """Why it is where it is."""
@@ -108,11 +107,22 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
     async def ListFiles(self, request: pb.ListFilesRequest, context: Any) -> pb.ListFilesResponse:
         """A page of files, of one job or of all."""
         caller = user("files:read")
-        job_id = wire.job_id(request.job_id) if request.job_id else None
-        rows, following = await read_files.list_files(
-            self._ctx, caller, job_id, text=request.text, cursor=request.cursor, limit=request.limit
+        wanted, cursor, limit = file_lists.wanted(request), request.cursor, request.limit
+        if not request.job_id:
+            return file_lists.files(await read_files.find_files(self._ctx, caller, wanted, cursor=cursor, limit=limit))
+        job_id, folder, order = wire.job_id(request.job_id), request.folder, file_lists.order(request)
+        return file_lists.files(
+            await read_files.list_files(
+                self._ctx, caller, job_id, wanted, folder=folder, order=order, cursor=cursor, limit=limit
+            )
         )
-        return pb.ListFilesResponse(files=[wire.file(row) for row in rows], next_cursor=following)
+
+    async def ListFolder(self, request: pb.ListFolderRequest, context: Any) -> pb.ListFolderResponse:
+        """A page of what is directly in a folder of a job."""
+        caller = user("files:read")
+        job_id = wire.job_id(request.job_id)
+        page = await list_folder(self._ctx, caller, job_id, request.folder, cursor=request.cursor, limit=request.limit)
+        return file_lists.folder(page)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Any) -> model.File:
         """One file."""

@@ -1,4 +1,4 @@
-"""The shape of what a user submits, checked before anybody works on it."""
+"""The shape of what a user submits, or changes of it, checked before anybody works on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tseeder.jobs.v1 import jobs_pb2, model_pb2
 from tseeder_jobs.api import wire as words
 from tseeder_jobs.domain.names import job_name
 from tseeder_jobs.usecases.submit_job import InfoHashSource, MagnetSource, Submission, TorrentSource
+from tseeder_jobs.usecases.update_job import JobChanges, PrimaryChoice
 from tseeder_kit.errors import AppError, FieldError, invalid
 
 MAX_KEY_CHARS: Final = 255
@@ -25,6 +26,16 @@ def submission(request: jobs_pb2.SubmitRequest) -> Submission:
         own_priority=words.own_priority(request.priority) or 0,
         idempotency_key=idempotency_key(request.idempotency_key),
     )
+
+
+def changes(request: jobs_pb2.UpdateJobRequest) -> JobChanges:
+    """What is to change of a job. INVALID `bad_priority`; NOT_FOUND `file_not_found` for what is no file's id."""
+    primary = None
+    if request.HasField("primary_file_id"):
+        chosen = request.primary_file_id
+        primary = PrimaryChoice(words.file_id(chosen) if chosen else None)
+    name = request.name if request.HasField("name") else None
+    return JobChanges(name=name, own_priority=words.own_priority(request.priority), primary=primary)
 
 
 def selection(wire: model_pb2.Selection) -> list[int]:

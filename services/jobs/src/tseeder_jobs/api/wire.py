@@ -146,6 +146,7 @@ def job(row: JobRow) -> model.Job:
         finished_at=timestamp(row.finished_at),
         priority=OWN_PRIORITIES[row.own_priority],
         expires_at=timestamp(row.expires_at),
+        primary_file_id=str(row.primary_file_id or ""),
     )
 
 
@@ -204,4 +205,5 @@ def file(row: FileRow) -> model.File:
         crc32=row.crc32,
         stored_at=timestamp(row.stored_at),
         expires_at=timestamp(row.expires_at),
+        primary=row.primary,
     )

@@ -133,6 +133,7 @@ def v2_files(info: Info, piece_length: int) -> tuple[TreeFile, ...]:
 def _v2_file(leaf: Bvalue, path: tuple[str, ...], index: int, offset: int, piece_length: int) -> TreeFile:
     if not isinstance(leaf, dict):
         raise _bad_tree()
+    paths.check_length(path, file_index=index)
     attributes = leaf.get(b"attr", b"")
     if not isinstance(attributes, bytes) or b"p" in attributes:  # v2 aligns by itself: it has no pads
         raise _bad_tree()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tseeder_jobs.domain.bencode import Bvalue, refused
@@ -54,9 +54,20 @@ def path_of(raw: Bvalue, **where: object) -> tuple[str, ...]:
         raise refused("bad_path", "A file has no path.", **where)
     check_depth(len(raw), **where)
     path = tuple([element(part, first=at == 0, **where) for at, part in enumerate(raw)])
+    check_length(path, **where)
+    return path
+
+
+def folder_path(text: str) -> tuple[str, ...]:
+    """The elements of a folder's path from its text: joined by `/`, which no element holds; "" is the root. What can be
+    no path is one that no torrent has."""
+    return tuple(text.split("/")) if text else ()
+
+
+def check_length(path: Sequence[str], **where: object) -> None:
+    """Refuse a path of too many bytes."""
     if sum(map(len, path)) > MAX_PATH_BYTES // 4 and len("/".join(path).encode()) > MAX_PATH_BYTES:
         raise refused("name_too_long", f"A file's path has more than {MAX_PATH_BYTES} bytes.", **where)
-    return path
 
 
 def check_depth(elements: int, **where: object) -> None:

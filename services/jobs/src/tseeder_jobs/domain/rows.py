@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tseeder_jobs.domain.natural_order import Place
 from tseeder_jobs.domain.states import FileState, JobState, TransferState
 
 
@@ -71,6 +72,7 @@ class JobRow:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    primary_file_id: UUID | None
     # of its torrent and transfer
     verified: bool
     private: bool
@@ -95,6 +97,7 @@ class EntryRow:
     path: list[str]
     size_bytes: int
     piece_offset: int
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,20 @@ class FileRow:
     crc32: int | None
     stored_at: datetime | None
     expires_at: datetime | None  # as its user's plan is now; None: not stored, or kept for ever
+    natural_rank: int  # in its torrent; -1: not known yet
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileTotals:
+    """What a job, or a folder of it, holds at any depth; deleted files do not count."""
+
+    file_count: int
+    total_bytes: int
+    wanted_files: int
+    wanted_bytes: int
+    stored_files: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

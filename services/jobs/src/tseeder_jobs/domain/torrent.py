@@ -25,6 +25,7 @@ from tseeder_jobs.domain.filelist import (
     v2_files,
 )
 from tseeder_jobs.domain.merkle import BLOCK_BYTES, HASH_BYTES, root_of_layer
+from tseeder_jobs.domain.natural_order import Place, natural_places
 
 MAX_PIECES: Final = 200_000
 MAX_PIECE_LENGTH: Final = 256 << 20
@@ -50,7 +51,7 @@ class Metainfo:
     `info` and `piece_layers` are the raw bencoded bytes (`piece_layers` is empty for v1). `layers_known` is False for
     a v2 or hybrid info dictionary that came without its layers. `total_bytes` counts real files, `piece_space_bytes`
     pads and alignment too. `trackers` and `web_seeds` are those that may be contacted; they belong to a job, not to
-    the torrent.
+    the torrent. `places` are those of `entries`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Metainfo:
     info_hash_v1: str | None
     info_hash_v2: str | None
     files: tuple[ListedFile, ...]
+    places: tuple[Place, ...]
     total_bytes: int
     piece_space_bytes: int
     trackers: tuple[str, ...]
@@ -72,7 +74,11 @@ class Metainfo:
     @property
     def entries(self) -> tuple[ListedFile, ...]:
         """The files that users see: without pads and symlinks."""
-        return tuple([file for file in self.files if not (file.is_pad or file.is_symlink)])
+        return _real(self.files)
+
+
+def _real(files: tuple[ListedFile, ...]) -> tuple[ListedFile, ...]:
+    return tuple([file for file in files if not (file.is_pad or file.is_symlink)])
 
 
 def parse_torrent(data: bytes, *, admit_private: bool = False, limits: Limits = DEFAULT_LIMITS) -> Metainfo:
@@ -138,6 +144,7 @@ def _judge(
         info_hash_v1=hashlib.sha1(raw, usedforsecurity=False).hexdigest() if has_v1 else None,
         info_hash_v2=hashlib.sha256(raw).hexdigest() if has_v2 else None,
         files=files,
+        places=tuple(natural_places([file.path for file in _real(files)])),
         total_bytes=sum(file.size_bytes for file in files if not file.is_pad),
         piece_space_bytes=space,
         trackers=trackers,
@@ -169,7 +176,7 @@ def _piece_length(info: Info, version: MetaVersion) -> int:
 
 
 def _check_payload(files: tuple[ListedFile, ...]) -> None:
-    real = [file for file in files if not (file.is_pad or file.is_symlink)]
+    real = _real(files)
     if not real and any(file.is_pad for file in files):
         raise refused("only_pads", "The torrent has pad files only.")
     if not real:

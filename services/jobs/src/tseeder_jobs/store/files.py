@@ -11,17 +11,20 @@ from tseeder_jobs.domain.states import FileState
 from tseeder_kit.ids import uuid7
 from tseeder_pg import Record, Tx
 
-_select = """
-SELECT f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.path, e.size_bytes, f.selected, f.state, e.crc32,
-       f.stored_at, CASE WHEN f.state = 'stored' THEN (
+columns: Final = """f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.path, e.size_bytes, f.selected, f.state,
+       COALESCE((SELECT j.primary_file_id = f.file_id FROM jobs j WHERE j.job_id = f.job_id), false) AS "primary",
+       e.crc32, f.stored_at, COALESCE(e.natural_rank, -1) AS natural_rank,
+       CASE WHEN f.state = 'stored' THEN (
            SELECT GREATEST(f.stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until)
            FROM jobs j JOIN usage u USING (user_id)
-           WHERE j.job_id = f.job_id AND u.retention_days > 0) END AS expires_at
-FROM files f JOIN entries e USING (entry_id)
-"""
+           WHERE j.job_id = f.job_id AND u.retention_days > 0) END AS expires_at"""
+"""What `file_row` takes, of a file `f` and its entry `e`."""
+extension: Final = r"""lower(COALESCE(substring(e.path[cardinality(e.path)] FROM '\.([^.]*)$'), '') COLLATE "C")"""
+"""Of an entry `e`, as `domain.media_types` takes it."""
 
 
-def _row(record: Record) -> FileRow:
+def file_row(record: Record) -> FileRow:
+    """From `columns`."""
     return FileRow(**{**record, "state": FileState(record["state"])})
 
 
@@ -79,37 +82,16 @@ async def first_unknown_index(tx: Tx, torrent_id: UUID, selection: Sequence[int]
     return None if value is None else int(value)
 
 
-READ_OWN: Final = f"{_select} WHERE f.file_id = $1 AND f.user_id = $2 AND f.state <> 'deleted'"
+READ_OWN: Final = f"""
+SELECT {columns} FROM files f JOIN entries e USING (entry_id)
+WHERE f.file_id = $1 AND f.user_id = $2 AND f.state <> 'deleted'
+"""
 
 
 async def read_own(tx: Tx, file_id: UUID, user_id: UUID) -> FileRow | None:
     """None: no such file, a deleted one, or another user's."""
     row = await tx.fetchrow(READ_OWN, file_id, user_id)
-    return _row(row) if row else None
-
-
-PAGE_OF_JOB: Final = f"""{_select}
-WHERE f.job_id = $1 AND f.user_id = $2 AND f.state <> 'deleted' AND e.file_index > $3
-  AND ($4 = '' OR strpos(lower(array_to_string(e.path, '/')), lower($4)) > 0)
-ORDER BY e.file_index LIMIT $5
-"""
-
-
-async def page_of_job(tx: Tx, job_id: UUID, user_id: UUID, *, after_index: int, text: str, limit: int) -> list[FileRow]:
-    """A job's files in the order of the info dictionary, after `after_index` (-1: from the first)."""
-    return [_row(r) for r in await tx.fetch(PAGE_OF_JOB, job_id, user_id, after_index, text, limit)]
-
-
-PAGE_OF_USER: Final = f"""{_select}
-WHERE f.user_id = $1 AND f.state <> 'deleted' AND ($2::uuid IS NULL OR f.file_id < $2)
-  AND ($3 = '' OR strpos(lower(array_to_string(e.path, '/')), lower($3)) > 0)
-ORDER BY f.file_id DESC LIMIT $4
-"""
-
-
-async def page_of_user(tx: Tx, user_id: UUID, *, before: UUID | None, text: str, limit: int) -> list[FileRow]:
-    """All of a user's files, newest first."""
-    return [_row(r) for r in await tx.fetch(PAGE_OF_USER, user_id, before, text, limit)]
+    return file_row(row) if row else None
 
 
 STORED_OBJECT: Final = "SELECT object_key, etag FROM objects WHERE entry_id = $1 AND state = 'stored'"

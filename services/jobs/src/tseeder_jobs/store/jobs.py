@@ -16,8 +16,9 @@ def _selecting(selection: str) -> str:
     return f"""
 SELECT j.job_id, j.user_id, j.torrent_id, j.transfer_id, j.run, j.state, j.name, j.hint, {selection}, j.own_priority,
        j.reason_code, j.reason_message, j.file_count, j.wanted_files, j.wanted_bytes, j.stored_files, j.stored_bytes,
-       j.version, j.created_at, j.updated_at, j.finished_at, t.verified, t.private, t.name AS torrent_name,
-       t.total_bytes, x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message,
+       j.version, j.created_at, j.updated_at, j.finished_at, j.primary_file_id, t.verified, t.private,
+       t.name AS torrent_name, t.total_bytes,
+       x.reason_code AS transfer_reason_code, x.reason_message AS transfer_reason_message,
        CASE WHEN j.oldest_stored_at IS NOT NULL THEN (
            SELECT GREATEST(j.oldest_stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until)
            FROM usage u WHERE u.user_id = j.user_id AND u.retention_days > 0) END AS expires_at

@@ -154,12 +154,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 FORGET_MAGNET: Final = "DELETE FROM magnet_hashes WHERE torrent_id = $1"
 INSERT_ENTRIES: Final = """
-INSERT INTO entries (entry_id, torrent_id, file_index, path, size_bytes, piece_offset)
+INSERT INTO entries (entry_id, torrent_id, file_index, path, size_bytes, piece_offset, natural_rank, shared_folders)
 SELECT e.entry_id, $1, e.file_index,
        ARRAY(SELECT value FROM jsonb_array_elements_text(e.path::jsonb) WITH ORDINALITY ORDER BY ordinality),
-       e.size_bytes, e.piece_offset
-FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::bigint[], $6::bigint[])
-  AS e (entry_id, file_index, path, size_bytes, piece_offset)
+       e.size_bytes, e.piece_offset, e.natural_rank, e.shared_folders
+FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[], $8::smallint[])
+  AS e (entry_id, file_index, path, size_bytes, piece_offset, natural_rank, shared_folders)
 """
 
 
@@ -196,6 +196,8 @@ async def write_metadata(
         [json.dumps(e.path) for e in meta.entries],
         [e.size_bytes for e in meta.entries],
         [e.piece_offset for e in meta.entries],
+        [e.place.rank for e in meta.entries],
+        [e.place.shared_folders for e in meta.entries],
     )
 
 
@@ -224,16 +226,6 @@ async def read_secrets(tx: Tx, torrent_id: UUID) -> Secrets | None:
         return None
     hashes = {h["kind"]: (h["digest_ciphertext"], h["key_id"]) for h in await tx.fetch(READ_HASHES, torrent_id)}
     return Secrets(row["info_ciphertext"], row["layers_ciphertext"], row["key_id"], hashes)
-
-
-READ_ENTRIES: Final = """
-SELECT entry_id, file_index, path, size_bytes, piece_offset FROM entries WHERE torrent_id = $1 ORDER BY file_index
-"""
-
-
-async def read_entries(tx: Tx, torrent_id: UUID) -> list[EntryRow]:
-    """All files of a verified torrent, in the order of the info dictionary."""
-    return [EntryRow(**row) for row in await tx.fetch(READ_ENTRIES, torrent_id)]
 
 
 SET_CRC32: Final = "UPDATE entries SET crc32 = $2 WHERE entry_id = $1"

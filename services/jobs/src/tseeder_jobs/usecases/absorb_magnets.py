@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import Reason, TorrentRow, TransferRow
 from tseeder_jobs.domain.states import JOB_WANTING, JobState, TransferState, job_state_under
-from tseeder_jobs.store import events, files, jobs, locks, objects, takedowns, torrents, transfers, usage
+from tseeder_jobs.store import events, files, jobs, locks, objects, primaries, takedowns, torrents, transfers, usage
 from tseeder_jobs.store.jobs import LiveJob
 from tseeder_jobs.usecases import sealing
 from tseeder_jobs.usecases.context import Context
@@ -138,6 +138,7 @@ async def adopt_jobs(tx: Tx, moving: list[LiveJob], torrent_id: UUID, transfer: 
         reason = await _refusal(tx, job, torrent_id, row.selection)
         selection = row.selection if reason is None else []
         await files.insert_all(tx, job.job_id, job.user_id, torrent_id, selection)
+        await primaries.refresh(tx, job.job_id)
         await jobs.count_files(tx, [job.job_id])
         await usage.recharge(tx, [job.user_id], torrent_id)
         await objects.collect(tx, await objects.entries_of_job(tx, job.job_id))

@@ -36,6 +36,7 @@ class Context:
     poke_relay: Callable[[], None]
     absorb_now: Event = field(default_factory=Event)
     cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool
+    ordering: Semaphore = field(default_factory=lambda: Semaphore(1))  # heavy, too, and only for old torrents
     told: set[str] = field(default_factory=set)  # what is logged once in the life of a process
     walk: list[Walk | None] = field(default_factory=lambda: [None])  # through the bucket, while one is under way
     walked: dict[str, Place] = field(default_factory=dict)  # by agent: up to which lane it was looked for work last

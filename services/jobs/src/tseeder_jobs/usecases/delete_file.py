@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tseeder_jobs.domain.states import JOB_LIVE
-from tseeder_jobs.store import events, files, jobs, links, objects, usage
+from tseeder_jobs.store import events, files, jobs, links, objects, primaries, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import own_job
@@ -33,6 +33,8 @@ async def delete_file(ctx: Context, user_id: UUID, file_id: UUID) -> None:
                 raise file_not_found()
             await files.delete(own.tx, file_id)
             await links.delete_of_file(own.tx, own.job.job_id, file_id)
+            if own.job.primary_file_id == file_id:
+                await primaries.refresh(own.tx, own.job.job_id)
             await jobs.count_files(own.tx, [own.job.job_id])
             await usage.recharge(own.tx, [user_id], own.job.torrent_id, [before.entry_id])
             await objects.collect(own.tx, [before.entry_id])

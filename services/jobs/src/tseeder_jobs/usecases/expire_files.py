@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import Reason
 from tseeder_jobs.domain.states import JOB_LIVE, JobState
-from tseeder_jobs.store import events, jobs, objects, retention, usage
+from tseeder_jobs.store import events, jobs, objects, primaries, retention, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
@@ -102,6 +102,7 @@ async def _end_files(own: OwnJob, bell: Doorbell) -> int:
     entries = await retention.expire(tx, job.job_id, FILES)
     if not entries:
         return 0
+    await primaries.refresh(tx, job.job_id)
     await jobs.count_files(tx, [job.job_id])
     await usage.recharge(tx, [job.user_id], job.torrent_id, entries)
     await objects.collect(tx, entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,21 +30,22 @@ def searched(text: str) -> str:
 
 
 class List:
-    """One list with its filters: a cursor of another one is refused like a forged one."""
+    """One list with its filters: a cursor of another one is refused like a forged one. They stand in it by their
+    digest: a folder's path may be longer than a cursor."""
 
     def __init__(self, keyring: Keyring, purpose: str, filters: Sequence[str]) -> None:
         self._key = cursor.derive_key(keyring.derived("cursors"), purpose)
-        self._filters = list(filters)
+        self._filters = hashlib.sha256(json.dumps(filters).encode()).hexdigest()[:32]
 
     def cursor(self, last: Value) -> str:
         """After the row `last`."""
-        return cursor.encode(self._key, [*self._filters, last])
+        return cursor.encode(self._key, [self._filters, last])
 
     def position(self, text: str) -> Value | None:
         """The row after which a page begins; None: at the first. INVALID `bad_cursor` if this list did not make it."""
         if not text:
             return None
-        *filters, last = cursor.decode(self._key, text)
+        filters, last = cursor.decode(self._key, text)
         if filters != self._filters:
             raise invalid("bad_cursor", "The cursor is not one that this list gave out.")
         return last

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import JobRow
 from tseeder_jobs.domain.states import JobState
-from tseeder_jobs.store import files, retention
+from tseeder_jobs.store import files, primaries, retention
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
@@ -48,4 +48,5 @@ async def reopen_ended(own: OwnJob, bell: Doorbell) -> None:
         await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
         # A job that was refused when its metadata came has its files, but none of them selected.
         await files.select(own.tx, own.job.job_id, own.job.selection)
+        await primaries.refresh(own.tx, own.job.job_id)
     await attach(own, bell)

@@ -92,8 +92,8 @@ def seal_metadata(keyring: Keyring, torrent_id: UUID, meta: Metainfo) -> Metadat
         key_id=info.key_id,
         hashes=seal_hashes(keyring, torrent_id, hashes_of(meta)),
         entries=[
-            EntryRow(uuid7(), file.file_index, list(file.path), file.size_bytes, file.piece_offset)
-            for file in meta.entries
+            EntryRow(uuid7(), file.file_index, list(file.path), file.size_bytes, file.piece_offset, place)
+            for file, place in zip(meta.entries, meta.places, strict=True)
         ],
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import JobRow
 from tseeder_jobs.domain.states import JobState
-from tseeder_jobs.store import events, files, jobs, objects, usage
+from tseeder_jobs.store import events, files, jobs, objects, primaries, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
@@ -34,6 +34,7 @@ async def set_selection(ctx: Context, user_id: UUID, job_id: UUID, selection: li
             await jobs.set_selection(own.tx, job_id, selection)
             if own.torrent.verified:
                 await files.select(own.tx, job_id, selection)
+                await primaries.refresh(own.tx, job_id)
                 await _follow(own, bell)
                 await check_growth(own.tx, own.usage)
             await events.append_changed(own.tx, [job_id])

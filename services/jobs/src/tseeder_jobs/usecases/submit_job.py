@@ -14,7 +14,7 @@ from tseeder_jobs.domain.rows import JobRow, TorrentRow, UsageRow
 from tseeder_jobs.domain.states import JobState, job_state_under
 from tseeder_jobs.domain.takedowns import torrent_blocked
 from tseeder_jobs.domain.torrent import Metainfo
-from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, takedowns, torrents, usage
+from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, primaries, takedowns, torrents, usage
 from tseeder_jobs.store.jobs import NewJob
 from tseeder_jobs.usecases import sealing, sharing
 from tseeder_jobs.usecases.context import Context
@@ -251,6 +251,7 @@ async def _insert(tx: Tx, job: NewJob, torrent: TorrentRow, bell: Doorbell) -> N
         await usage.add_live_jobs(tx, job.user_id, 1)
     if torrent.verified:
         await files.insert_all(tx, job.job_id, job.user_id, torrent.torrent_id, job.selection)
+        await primaries.refresh(tx, job.job_id)
         await jobs.count_files(tx, [job.job_id])
         await usage.recharge(tx, [job.user_id], torrent.torrent_id)
         await objects.collect(tx, await objects.entries_of_job(tx, job.job_id))

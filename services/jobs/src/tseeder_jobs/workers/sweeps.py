@@ -15,8 +15,10 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
 from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
+from tseeder_jobs.usecases.find_primaries import find_primaries
 from tseeder_jobs.usecases.give_up_lost import tell_owners
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
+from tseeder_jobs.usecases.order_files import order_files
 from tseeder_jobs.usecases.read_storage import measure_storage
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
@@ -75,6 +77,8 @@ SWEEPS: Final = (
     Sweep("too_large", fail_too_large),
     Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
+    Sweep("unordered_torrents", order_files),
+    Sweep("unknown_primaries", find_primaries),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
     Sweep("storage_totals", measure_storage, RARELY, thrifty=True),

@@ -44,6 +44,29 @@ CACHE_STATE_STORED: CacheState.ValueType  # 3
 """a submit of it is completed at once (with dedupe off: a job of one's own holds it)"""
 Global___CacheState: _TypeAlias = CacheState  # noqa: Y015
 
+class _FileOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_ORDER_UNSPECIFIED: _FileOrder.ValueType  # 0
+    """by index"""
+    FILE_ORDER_INDEX: _FileOrder.ValueType  # 1
+    """as the info dictionary counts"""
+    FILE_ORDER_NATURAL: _FileOrder.ValueType  # 2
+    """as people count: 2 before 10, a beside A, folders before files"""
+
+class FileOrder(_FileOrder, metaclass=_FileOrderEnumTypeWrapper): ...
+
+FILE_ORDER_UNSPECIFIED: FileOrder.ValueType  # 0
+"""by index"""
+FILE_ORDER_INDEX: FileOrder.ValueType  # 1
+"""as the info dictionary counts"""
+FILE_ORDER_NATURAL: FileOrder.ValueType  # 2
+"""as people count: 2 before 10, a beside A, folders before files"""
+Global___FileOrder: _TypeAlias = FileOrder  # noqa: Y015
+
 @_typing.final
 class SubmitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -333,25 +356,34 @@ class UpdateJobRequest(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    PRIMARY_FILE_ID_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     """absent: as it is; "": the torrent's own"""
     priority: _model_pb2.JobPriority.ValueType
     """unspecified: as it is"""
+    primary_file_id: _builtins.str
+    """absent: as it is; "": the largest video, or else audio, again"""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         name: _builtins.str | None = ...,
         priority: _model_pb2.JobPriority.ValueType = ...,
+        primary_file_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_primary_file_id", b"_primary_file_id", "name", b"name", "primary_file_id", b"primary_file_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "job_id", b"job_id", "name", b"name", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_primary_file_id", b"_primary_file_id", "job_id", b"job_id", "name", b"name", "primary_file_id", b"primary_file_id", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__primary_file_id: _TypeAlias = _typing.Literal["primary_file_id"]  # noqa: Y015
+    _WhichOneofArgType__primary_file_id: _TypeAlias = _typing.Literal["_primary_file_id", b"_primary_file_id"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__primary_file_id) -> _WhichOneofReturnType__primary_file_id | None: ...
 
 Global___UpdateJobRequest: _TypeAlias = UpdateJobRequest  # noqa: Y015
 
@@ -598,6 +630,12 @@ class ListFilesRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    MIN_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """"": over all of the user's jobs"""
     text: _builtins.str
@@ -605,6 +643,20 @@ class ListFilesRequest(_message.Message):
     cursor: _builtins.str
     limit: _builtins.int
     """1 to 1000; 0: 200"""
+    order: Global___FileOrder.ValueType
+    """of one job; all jobs' files come newest first"""
+    folder: _builtins.str
+    """of one job: what is in it at any depth; its path joined by "/", "": everything"""
+    min_bytes: _builtins.int
+    max_bytes: _builtins.int
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_model_pb2.FileType.ValueType]:
+        """none: all"""
+
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_model_pb2.FileState.ValueType]:
+        """none: all"""
+
     def __init__(
         self,
         *,
@@ -612,12 +664,20 @@ class ListFilesRequest(_message.Message):
         text: _builtins.str = ...,
         cursor: _builtins.str = ...,
         limit: _builtins.int = ...,
+        order: Global___FileOrder.ValueType = ...,
+        folder: _builtins.str = ...,
+        types: _abc.Iterable[_model_pb2.FileType.ValueType] | None = ...,
+        states: _abc.Iterable[_model_pb2.FileState.ValueType] | None = ...,
+        min_bytes: _builtins.int = ...,
+        max_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "max_bytes", b"max_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "job_id", b"job_id", "limit", b"limit", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "cursor", b"cursor", "folder", b"folder", "job_id", b"job_id", "limit", b"limit", "max_bytes", b"max_bytes", "min_bytes", b"min_bytes", "order", b"order", "states", b"states", "text", b"text", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_bytes: _TypeAlias = _typing.Literal["max_bytes"]  # noqa: Y015
+    _WhichOneofArgType__max_bytes: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_bytes) -> _WhichOneofReturnType__max_bytes | None: ...
 
 Global___ListFilesRequest: _TypeAlias = ListFilesRequest  # noqa: Y015
 
@@ -627,24 +687,95 @@ class ListFilesResponse(_message.Message):
 
     FILES_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.File]:
-        """of one job: by file_index; of all: newest first"""
+        """may be fewer than `limit`, or none, while the list goes on"""
+
+    @_builtins.property
+    def totals(self) -> _model_pb2.FileTotals:
+        """of the job or folder, whatever is searched for in it; with the first page only"""
 
     def __init__(
         self,
         *,
         files: _abc.Iterable[_model_pb2.File] | None = ...,
         next_cursor: _builtins.str = ...,
+        totals: _model_pb2.FileTotals | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "next_cursor", b"next_cursor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "next_cursor", b"next_cursor", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListFilesResponse: _TypeAlias = ListFilesResponse  # noqa: Y015
+
+@_typing.final
+class ListFolderRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    folder: _builtins.str
+    """its path joined by "/"; "": the root"""
+    cursor: _builtins.str
+    limit: _builtins.int
+    """of folders and files; 1 to 1000; 0: 200"""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        folder: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "folder", b"folder", "job_id", b"job_id", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFolderRequest: _TypeAlias = ListFolderRequest  # noqa: Y015
+
+@_typing.final
+class ListFolderResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.Folder]: ...
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.File]:
+        """may be fewer than `limit` while the list goes on"""
+
+    @_builtins.property
+    def totals(self) -> _model_pb2.FileTotals:
+        """of the folder; with the first page only"""
+
+    def __init__(
+        self,
+        *,
+        folders: _abc.Iterable[_model_pb2.Folder] | None = ...,
+        files: _abc.Iterable[_model_pb2.File] | None = ...,
+        next_cursor: _builtins.str = ...,
+        totals: _model_pb2.FileTotals | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "folders", b"folders", "next_cursor", b"next_cursor", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFolderResponse: _TypeAlias = ListFolderResponse  # noqa: Y015
 
 @_typing.final
 class GetFileRequest(_message.Message):

@@ -91,6 +91,11 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.ListFolder = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/ListFolder',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderResponse.FromString,
+                _registered_method=True)
         self.GetFile = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/GetFile',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.GetFileRequest.SerializeToString,
@@ -192,7 +197,7 @@ class JobsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateJob(self, request, context):
-        """Changes what the user calls his job, and how it stands among his own, in any state.
+        """Changes what the user calls his job, how it stands among his own, and which file is the main one, in any state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,6 +205,13 @@ class JobsServicer:
 
     def ListFiles(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFolder(self, request, context):
+        """What is directly in a folder of a job: folders, then files, in natural order. Another job's or none: `folder_not_found`.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -310,6 +322,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'ListFolder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFolder,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderResponse.SerializeToString,
             ),
             'GetFile': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFile,
@@ -645,6 +662,33 @@ class Jobs:
             '/tseeder.jobs.v1.Jobs/ListFiles',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFolder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/ListFolder',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ListFolderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,8 +32,10 @@ class JobsStub:
     SetSelection: _aio.UnaryUnaryMultiCallable[_jobs_pb2.SetSelectionRequest, _model_pb2.Job]
     """Replaces the selection, also after the end; what was stored and is no longer selected is given up."""
     UpdateJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.UpdateJobRequest, _model_pb2.Job]
-    """Changes what the user calls his job, and how it stands among his own, in any state."""
+    """Changes what the user calls his job, how it stands among his own, and which file is the main one, in any state."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListFilesRequest, _jobs_pb2.ListFilesResponse]
+    ListFolder: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListFolderRequest, _jobs_pb2.ListFolderResponse]
+    """What is directly in a folder of a job: folders, then files, in natural order. Another job's or none: `folder_not_found`."""
     GetFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetFileRequest, _model_pb2.File]
     DeleteFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteFileRequest, _jobs_pb2.DeleteFileResponse]
     OpenRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenReadRequest, _jobs_pb2.OpenReadResponse]
@@ -128,7 +130,7 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.UpdateJobRequest,
         context: _aio.ServicerContext[_jobs_pb2.UpdateJobRequest, _abc.Awaitable[_model_pb2.Job]],
     ) -> _abc.Awaitable[_model_pb2.Job]:
-        """Changes what the user calls his job, and how it stands among his own, in any state."""
+        """Changes what the user calls his job, how it stands among his own, and which file is the main one, in any state."""
 
     @_abc_1.abstractmethod
     def ListFiles(
@@ -136,6 +138,14 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ListFilesRequest,
         context: _aio.ServicerContext[_jobs_pb2.ListFilesRequest, _abc.Awaitable[_jobs_pb2.ListFilesResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.ListFilesResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListFolder(
+        self,
+        request: _jobs_pb2.ListFolderRequest,
+        context: _aio.ServicerContext[_jobs_pb2.ListFolderRequest, _abc.Awaitable[_jobs_pb2.ListFolderResponse]],
+    ) -> _abc.Awaitable[_jobs_pb2.ListFolderResponse]:
+        """What is directly in a folder of a job: folders, then files, in natural order. Another job's or none: `folder_not_found`."""
 
     @_abc_1.abstractmethod
     def GetFile(

@@ -108,6 +108,34 @@ FILE_STATE_DELETED: FileState.ValueType  # 4
 """by its owner, or by retention"""
 Global___FileState: _TypeAlias = FileState  # noqa: Y015
 
+class _FileType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_TYPE_UNSPECIFIED: _FileType.ValueType  # 0
+    FILE_TYPE_VIDEO: _FileType.ValueType  # 1
+    FILE_TYPE_AUDIO: _FileType.ValueType  # 2
+    FILE_TYPE_IMAGE: _FileType.ValueType  # 3
+    FILE_TYPE_TEXT: _FileType.ValueType  # 4
+    FILE_TYPE_DOCUMENT: _FileType.ValueType  # 5
+    FILE_TYPE_ARCHIVE: _FileType.ValueType  # 6
+    FILE_TYPE_OTHER: _FileType.ValueType  # 7
+
+class FileType(_FileType, metaclass=_FileTypeEnumTypeWrapper):
+    """What a file is, by its extension; the values equal tseeder_jobs.domain.media_types."""
+
+FILE_TYPE_UNSPECIFIED: FileType.ValueType  # 0
+FILE_TYPE_VIDEO: FileType.ValueType  # 1
+FILE_TYPE_AUDIO: FileType.ValueType  # 2
+FILE_TYPE_IMAGE: FileType.ValueType  # 3
+FILE_TYPE_TEXT: FileType.ValueType  # 4
+FILE_TYPE_DOCUMENT: FileType.ValueType  # 5
+FILE_TYPE_ARCHIVE: FileType.ValueType  # 6
+FILE_TYPE_OTHER: FileType.ValueType  # 7
+Global___FileType: _TypeAlias = FileType  # noqa: Y015
+
 class _JobPriority:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -202,6 +230,7 @@ class Job(_message.Message):
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    PRIMARY_FILE_ID_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     """the user's, else the torrent's once it is known, else "" for a magnet without dn"""
@@ -223,6 +252,8 @@ class Job(_message.Message):
     wanted_files: _builtins.int
     stored_files: _builtins.int
     priority: Global___JobPriority.ValueType
+    primary_file_id: _builtins.str
+    """the main media file: the user's choice, else the largest; "" if there is none"""
     @_builtins.property
     def reason(self) -> Global___Reason:
         """failed: why; else: what holds it up now, if anything does"""
@@ -261,10 +292,11 @@ class Job(_message.Message):
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         priority: Global___JobPriority.ValueType = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        primary_file_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "finished_at", b"finished_at", "reason", b"reason", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "priority", b"priority", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "file_count", b"file_count", "finished_at", b"finished_at", "job_id", b"job_id", "metadata_known", b"metadata_known", "name", b"name", "primary_file_id", b"primary_file_id", "priority", b"priority", "private", b"private", "reason", b"reason", "run", b"run", "state", b"state", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "updated_at", b"updated_at", "version", b"version", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +317,7 @@ class File(_message.Message):
     CRC32_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    PRIMARY_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     job_id: _builtins.str
     file_index: _builtins.int
@@ -296,6 +329,8 @@ class File(_message.Message):
     """by extension, from the allow-list; application/octet-stream otherwise"""
     crc32: _builtins.int
     """once known"""
+    primary: _builtins.bool
+    """its job's main media file"""
     @_builtins.property
     def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """true names, one element a folder; for eyes, never for a file system"""
@@ -320,16 +355,81 @@ class File(_message.Message):
         crc32: _builtins.int | None = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        primary: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media_type", b"media_type", "path", b"path", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media_type", b"media_type", "path", b"path", "primary", b"primary", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crc32: _TypeAlias = _typing.Literal["crc32"]  # noqa: Y015
     _WhichOneofArgType__crc32: _TypeAlias = _typing.Literal["_crc32", b"_crc32"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__crc32) -> _WhichOneofReturnType__crc32 | None: ...
 
 Global___File: _TypeAlias = File  # noqa: Y015
+
+@_typing.final
+class Folder(_message.Message):
+    """A folder of a job, with all that is in it at any depth."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as a file's"""
+
+    @_builtins.property
+    def totals(self) -> Global___FileTotals: ...
+    def __init__(
+        self,
+        *,
+        path: _abc.Iterable[_builtins.str] | None = ...,
+        totals: Global___FileTotals | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Folder: _TypeAlias = Folder  # noqa: Y015
+
+@_typing.final
+class FileTotals(_message.Message):
+    """Of files that are not deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    WANTED_FILES_FIELD_NUMBER: _builtins.int
+    WANTED_BYTES_FIELD_NUMBER: _builtins.int
+    STORED_FILES_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
+    file_count: _builtins.int
+    total_bytes: _builtins.int
+    wanted_files: _builtins.int
+    wanted_bytes: _builtins.int
+    stored_files: _builtins.int
+    stored_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        file_count: _builtins.int = ...,
+        total_bytes: _builtins.int = ...,
+        wanted_files: _builtins.int = ...,
+        wanted_bytes: _builtins.int = ...,
+        stored_files: _builtins.int = ...,
+        stored_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_count", b"file_count", "stored_bytes", b"stored_bytes", "stored_files", b"stored_files", "total_bytes", b"total_bytes", "wanted_bytes", b"wanted_bytes", "wanted_files", b"wanted_files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileTotals: _TypeAlias = FileTotals  # noqa: Y015
 
 @_typing.final
 class Attempt(_message.Message):

@@ -11,7 +11,7 @@ from tseeder_gateway.api.answer_content import answer_content, described_content
 from tseeder_gateway.api.ids import FileId, JobId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import LISTED, problems
-from tseeder_gateway.api.schemas.files import FilesQuery, FileView
+from tseeder_gateway.api.schemas.files import FilesQuery, FileView, JobFilesQuery, JobFilesView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.usecases.readings import OwnReading
@@ -19,18 +19,33 @@ from tseeder_gateway.usecases.readings import OwnReading
 router = APIRouter(prefix="/v1", tags=["files"])
 
 
-@router.get("/jobs/{job_id}/files", responses=problems(*LISTED, "job_not_found"))
+@router.get("/jobs/{job_id}/files", responses=problems(*LISTED, "bad_size_range", "job_not_found", "folder_not_found"))
 async def list_job_files(
-    request: Request, access: FilesRead, job_id: JobId, query: Annotated[FilesQuery, Query()]
-) -> Page[FileView]:
-    """A job's files, by index."""
-    return await _list(request, access, job_id, query)
+    request: Request, access: FilesRead, job_id: JobId, query: Annotated[JobFilesQuery, Query()]
+) -> JobFilesView:
+    """A job's files: all in one list, or folder by folder."""
+    jobs = parts_of(request).jobs
+    if query.view == "folder":
+        return JobFilesView.of(
+            await jobs.list_folder(
+                access.identity,
+                job_id,
+                folder=query.folder or "",
+                cursor=query.cursor or "",
+                limit=query.limit or 0,
+            )
+        )
+    asked = query.asked()
+    asked.job_id = job_id
+    return JobFilesView.of(await jobs.list_files(access.identity, asked))
 
 
-@router.get("/files", responses=problems(*LISTED))
+@router.get("/files", responses=problems(*LISTED, "bad_size_range"))
 async def list_files(request: Request, access: FilesRead, query: Annotated[FilesQuery, Query()]) -> Page[FileView]:
-    """The files of all jobs of the caller, newest first."""
-    return await _list(request, access, "", query)
+    """The files of all jobs of the caller, newest first. A page may hold fewer than `limit`, or none, while
+    `next_cursor` goes on."""
+    answer = await parts_of(request).jobs.list_files(access.identity, query.asked())
+    return Page(items=[FileView.of(file) for file in answer.files], next_cursor=answer.next_cursor or None)
 
 
 @router.get("/files/{file_id}", responses=problems("file_not_found"))
@@ -55,13 +70,6 @@ async def get_content(request: Request, access: FilesRead, file_id: FileId) -> R
 async def head_content(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """What a GET would say about the whole file."""
     return await answer_content(request, _own(request, access, file_id))
-
-
-async def _list(request: Request, access: Access, job_id: str, query: FilesQuery) -> Page[FileView]:
-    answer = await parts_of(request).jobs.list_files(
-        access.identity, job_id=job_id, text=query.text or "", cursor=query.cursor or "", limit=query.limit or 0
-    )
-    return Page(items=[FileView.of(file) for file in answer.files], next_cursor=answer.next_cursor or None)
 
 
 def _own(request: Request, access: Access, file_id: str) -> OwnReading:

@@ -103,17 +103,21 @@ async def diagnose_job(request: Request, access: JobsRead, job_id: JobId) -> Dia
     return DiagnosisView.of(await parts_of(request).jobs.diagnose_job(access.identity, job_id))
 
 
-@router.patch("/{job_id}", responses=problems("job_not_found", "bad_name"))
+@router.patch("/{job_id}", responses=problems("job_not_found", "bad_name", "file_not_found", "file_not_wanted"))
 async def update_job(
     request: Request,
     access: JobsWrite,
     job_id: JobId,
     body: Annotated[JobChangesBody, Depends(JsonBody(JobChangesBody))],
 ) -> JobView:
-    """Changes what the caller calls the job, and its place among his own jobs, also after the end."""
+    """Changes what the caller calls the job, its place among his own jobs, and its main media file, also after the
+    end."""
     name = (body.name or "") if "name" in body.model_fields_set else None
     priority = priority_of(body.priority or "normal") if "priority" in body.model_fields_set else priority_of(None)
-    job = await parts_of(request).jobs.update_job(access.identity, job_id, name=name, priority=priority)
+    primary = (body.primary_file_id or "") if "primary_file_id" in body.model_fields_set else None
+    job = await parts_of(request).jobs.update_job(
+        access.identity, job_id, name=name, priority=priority, primary_file_id=primary
+    )
     return JobView.of(job)
 
 

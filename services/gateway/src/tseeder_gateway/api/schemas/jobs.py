@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from tseeder.agent.v1.progress_pb2 import Progress
 from tseeder.jobs.v1 import model_pb2 as pb
 from tseeder_gateway.api.schemas.wire import (
+    MAX_VALUES,
     UNKNOWN,
     Count,
     Id,
@@ -21,6 +22,7 @@ from tseeder_gateway.api.schemas.wire import (
     View,
     described,
     enum_names,
+    listed,
     one_of,
     timestamp,
 )
@@ -35,7 +37,6 @@ JobStateName = Literal[
 JobPriorityName = Literal["low", "normal", "high"]
 _MAX_INDEX: Final = 2**31 - 1
 _TOLD_ERRORS: Final = 50
-_MAX_STATES: Final = 16
 FileIndex = Annotated[int, Field(ge=0, le=_MAX_INDEX)]
 
 
@@ -112,6 +113,11 @@ class JobChangesBody(RequestBody):
     priority: JobPriorityName | None = Field(
         default=None, description="which of the caller's own jobs go first; null: normal"
     )
+    primary_file_id: str | None = Field(
+        default=None,
+        description="the job's main media file, one that is selected; null: the largest video, or else audio",
+        json_schema_extra={"format": "uuid"},
+    )
 
 
 def priority_of(name: JobPriorityName | None) -> pb.JobPriority.ValueType:
@@ -119,18 +125,11 @@ def priority_of(name: JobPriorityName | None) -> pb.JobPriority.ValueType:
     return pb.JOB_PRIORITY_UNSPECIFIED if name is None else pb.JobPriority.Value(f"JOB_PRIORITY_{name.upper()}")
 
 
-def _listed(value: object) -> object:
-    """Without empty values; but these count, too."""
-    if isinstance(value, list) and len(value) <= _MAX_STATES:
-        return [item for item in value if item != ""]
-    return value
-
-
 class JobsQuery(Query):
     """`state` may be given several times."""
 
-    state: Annotated[list[JobStateName], BeforeValidator(_listed)] = Field(
-        default=[], max_length=_MAX_STATES, description="jobs in one of these states; all if not given"
+    state: Annotated[list[JobStateName], BeforeValidator(listed)] = Field(
+        default=[], max_length=MAX_VALUES, description="jobs in one of these states; all if not given"
     )
     text: OptionalText = Field(default=None, max_length=255, description="part of the name")
     cursor: OptionalCursor = None
@@ -171,6 +170,7 @@ class JobView(View):
     finished_at: datetime | None
     priority: str = one_of(JOB_PRIORITIES)
     expires_at: datetime | None = described("when the plan ends the first of its stored files; null: never")
+    primary_file_id: Id | None = described("its main media file: the caller's choice, else the largest video or audio")
 
     @classmethod
     def of(cls, job: pb.Job) -> JobView:
@@ -246,6 +246,7 @@ def _job_fields(job: pb.Job) -> dict[str, Any]:
         "wanted_files": job.wanted_files,
         "stored_files": job.stored_files,
         "priority": JOB_PRIORITIES.get(job.priority, UNKNOWN),
+        "primary_file_id": job.primary_file_id or None,
         "reason": ReasonView.of(job.reason) if job.HasField("reason") else None,
         "created_at": timestamp(job, "created_at"),
         "updated_at": timestamp(job, "updated_at"),

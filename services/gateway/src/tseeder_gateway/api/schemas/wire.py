@@ -16,6 +16,7 @@ UNKNOWN: Final = "unknown"
 NO_NUL: Final = r"^[^\x00]*$"
 
 MAX_KEYS: Final = 100
+MAX_VALUES: Final = 16
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -105,15 +106,23 @@ def present_timestamp(message: Message, field: str) -> datetime:
     return value
 
 
-def _empty_is_absent(value: object) -> object:
+def empty_is_absent(value: object) -> object:
+    """For a parameter that is given without a value."""
     return None if value == "" else value
+
+
+def listed(value: object) -> object:
+    """For a parameter that may be given several times: without empty values; but many of them are refused, too."""
+    if isinstance(value, list) and len(value) <= MAX_VALUES:
+        return [item for item in value if item != ""]
+    return value
 
 
 def _whole_number(value: object) -> object:
     """Digits only: no blanks, signs, underscores or fractions, which `int` would take."""
     if isinstance(value, str) and value and not _DIGITS.fullmatch(value):
         raise ValueError("should be a whole number")
-    return _empty_is_absent(value)
+    return empty_is_absent(value)
 
 
 def _no_nul(value: str | None) -> str | None:
@@ -137,13 +146,13 @@ def _rfc3339(value: object) -> object:
 Instant = Annotated[datetime, BeforeValidator(_rfc3339, json_schema_input_type=str)]
 OptionalText = Annotated[
     str | None,
-    BeforeValidator(_empty_is_absent),
+    BeforeValidator(empty_is_absent),
     AfterValidator(_no_nul),
     Field(json_schema_extra={"pattern": NO_NUL}),
 ]
 OptionalCursor = Annotated[
     Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR_PATTERN)] | None,
-    BeforeValidator(_empty_is_absent),
+    BeforeValidator(empty_is_absent),
     Field(description="`next_cursor` of the page before; of the same list only"),
 ]
 OptionalInt = Annotated[int | None, BeforeValidator(_whole_number)]
