@@ -7,7 +7,6 @@ from typing import Final
 from tseeder_jobs.domain.leftovers import StorageTotals
 from tseeder_pg import Tx
 
-
 MEASURE: Final = """
 INSERT INTO storage_totals (measured_at, stored_objects, stored_bytes, writing_objects, deleting_objects,
                             deleting_bytes, open_uploads, reserved_bytes, charged_bytes)
