@@ -1,4 +1,4 @@
-"""Rows 1, 2, 5, 7 and 8 of the fault matrix, on real processes, with rclone as S3; the long forms are in `long`."""
+"""Rows 1, 2, 5, 7, 8 and 13 of the fault matrix, on real processes, with rclone as S3; the long forms are in `long`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.e2e.fixtures import MakeSample
 from tests.e2e.seeding import Swarm
 from tests.e2e.waiting import wait_for
 from tests.e2e.world import LEASE_SECONDS, MIB, SWEEP_SECONDS, World, running
+from tests.faults.deleting import begun, delete, has_read, nothing_left
 from tests.faults.looking import agents_ended, end_of, epochs, holder, stored_at, wipe
 from tests.faults.submitting import accepted, held_feed, one_job_each, source_of, submit_until
 from tseeder_cli.client import Client
@@ -206,3 +207,30 @@ async def test_postgres_dies(world: World, swarm: Swarm, sample: MakeSample) -> 
     assert sorted(one["name"] for one in jobs) == sorted(submitting.result()), "one job for each key"
     await world.ann.has(await world.ann.completed(job), made)
     assert {name: world.stack.pid(name) for name in world.stack.service_names} == services
+
+
+# --- row 13: a delete races an upload and a reader
+
+
+@pytest.mark.parametrize("whole_job", [True, pytest.param(False, marks=pytest.mark.faults)], ids=["job", "file"])
+async def test_a_delete_meets_an_upload_and_a_reader(
+    world: World, swarm: Swarm, sample: MakeSample, whole_job: bool
+) -> None:
+    """One reader while parts go up, one of what is stored. Each gets right bytes, and all of them or a visible cut."""
+    made = await sample(12 * MIB)
+    await swarm.seed(made, rate=6 * MIB)
+    job = await world.ann.submit(swarm.torrent(made))
+    early, reading = await begun(world.ann, job, made)
+    await has_read(early, reading, 0.5)
+    await delete(early, job, whole_job=whole_job)
+    await reading
+    await nothing_left(world)
+    await swarm.seed(made)
+    job = await world.ann.completed(await world.ann.submit(swarm.torrent(made)))
+    late, reading = await begun(world.ann, job, made)
+    late.held.clear()
+    await has_read(late, reading, 0)
+    await delete(late, job, whole_job=whole_job)
+    late.held.set()
+    await reading
+    await nothing_left(world)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.gateway.conftest import Library, submitted
+from tests.integration.gateway.conftest import MIB, Library, MakeDoor, MakeSample, lease_of, submitted
 from tests.integration.gateway.running import Caller, Door, signed_in, with_scopes
+from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import eventually
 
 STREAMS = 10  # of the free plan
@@ -109,4 +110,39 @@ async def test_an_answer_ends_when_it_may_go_on_no_longer(door: Door, library: L
             while chunk := await body.read(SLOWLY):
                 read += len(chunk)
     assert read < big["size_bytes"]
+    await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
+
+
+async def test_what_was_taken_down_is_served_no_longer(
+    door: Door, make_door: MakeDoor, agent: Agent, sample: MakeSample
+) -> None:
+    """Neither to new requests, by whichever way, nor to one that is under way."""
+    user, torrent = await signed_in(door.upstream), await sample({"big.bin": 24 * MIB})
+    job_id = await submitted(door, user, torrent)
+    await agent.run(await lease_of(agent, job_id), torrent)
+    (big,) = (await door.call("GET", f"/v1/jobs/{job_id}/files", user=user)).json["items"]
+    path, read = f"/v1/files/{big['file_id']}/content", 0
+    take_down = """INSERT INTO takedowns (digest_index, index_key_version, reason)
+                   SELECT digest_index, index_key_version, 'a test' FROM torrent_hashes JOIN jobs USING (torrent_id)
+                   WHERE job_id = $1"""
+    async with reading(door, user, path) as body:
+        await door.upstream.jobs.rows(take_down, UUID(job_id))
+        for each in (door, await make_door(content_redirect=True)):
+            for headers in ({}, {"Range": "bytes=0-1"}):
+                answer = await each.call("GET", path, user=user, headers=headers)
+                assert (answer.status, answer.code) == (403, "torrent_blocked")
+            assert (await each.call("HEAD", path, user=user)).status == 403
+        await eventually(down_to(door, user, 0), seconds=10)  # though it takes nothing
+        with suppress(ConnectionError):
+            while chunk := await body.read(SLOWLY):
+                read += len(chunk)
+    assert read < big["size_bytes"]
+
+    async def explained() -> bool:
+        told = (await door.call("GET", f"/v1/jobs/{job_id}", user=user)).json
+        return (
+            told["state"] == "completed" and told["reason"] is not None and told["reason"]["code"] == "torrent_blocked"
+        )
+
+    await eventually(explained)
     await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
