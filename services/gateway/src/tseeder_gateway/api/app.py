@@ -19,6 +19,7 @@ from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
 from tseeder_gateway.api.routes import (
     admin,
+    archives,
     auth,
     cached,
     dead_letters,
@@ -40,6 +41,7 @@ _ROUTERS: Final = (
     jobs.router,
     job_events.router,
     files.router,
+    archives.router,
     cached.router,
     plans.router,
     admin.router,

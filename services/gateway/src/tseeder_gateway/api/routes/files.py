@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
 from tseeder_gateway.api.access import FilesRead, FilesWrite, authorizer
-from tseeder_gateway.api.content import ContentResponse
+from tseeder_gateway.api.content import ContentResponse, refuse, wish_of
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import FileId, JobId
 from tseeder_gateway.api.parts import parts_of
@@ -15,9 +15,9 @@ from tseeder_gateway.api.problem_codes import LISTED, problems
 from tseeder_gateway.api.schemas.files import FilesQuery, FileView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.access import Access
-from tseeder_gateway.domain.content_plan import Plan, Wish, plan
+from tseeder_gateway.domain.content_plan import plan
 from tseeder_gateway.usecases.open_content import OpenContent
-from tseeder_kit.errors import AppError, Kind, out_of_range
+from tseeder_kit.errors import AppError
 from tseeder_kit.ids import random_token
 
 router = APIRouter(prefix="/v1", tags=["files"])
@@ -110,7 +110,7 @@ async def _list(request: Request, access: Access, job_id: str, query: FilesQuery
 async def _content(request: Request, access: Access, file_id: str) -> Response:
     parts = parts_of(request)
     authorize = authorizer(parts, access, "files:read")
-    wish = _wish(request)
+    wish = wish_of(request)
     redirects = parts.settings.content_redirect and wish.plain
     counted = wish.method == "GET" and not redirects
     source = OpenContent(parts.jobs, parts.readers, authorize, file_id=file_id, counted=counted)
@@ -120,7 +120,7 @@ async def _content(request: Request, access: Access, file_id: str) -> Response:
             if redirects:
                 opened = await source.count()
             planned = plan(opened.content, wish, random_token(18))
-            _refuse(request, planned)
+            refuse(request, planned)
             return ContentResponse(
                 planned,
                 lambda part: source.read(opened, part),
@@ -135,28 +135,3 @@ async def _content(request: Request, access: Access, file_id: str) -> Response:
         status_code=307,
         headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
-
-
-def _wish(request: Request) -> Wish:
-    ranges = request.headers.getlist("range")
-    return Wish(
-        method=cast("Literal['GET', 'HEAD']", request.method),
-        range=ranges[0] if len(ranges) == 1 else None,
-        if_range=request.headers.get("if-range"),
-        if_match=_joined(request, "if-match"),
-        if_none_match=_joined(request, "if-none-match"),
-    )
-
-
-def _joined(request: Request, name: str) -> str | None:
-    return ",".join(request.headers.getlist(name)) or None
-
-
-def _refuse(request: Request, planned: Plan) -> None:
-    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
-    if planned.status not in (412, 416):
-        return
-    request.scope["state"]["problem_headers"] = planned.headers
-    if planned.status == 412:
-        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
-    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")
