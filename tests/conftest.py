@@ -52,6 +52,7 @@ setattr(http_transports, "create_ssl_context", cache(create_ssl_context))  # noq
 NEEDS = {
     "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
     "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
+    "unzip": (("unzip",), "apt-get install --no-install-recommends unzip"),
     "netns": (
         ("ip", "nsenter", "unshare", "mount", "openssl"),
         "apt-get install --no-install-recommends iproute2 openssl",

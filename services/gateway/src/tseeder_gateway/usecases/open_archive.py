@@ -32,8 +32,8 @@ READS_AT_ONCE: Final = 16
 """Small files that one answer has under way at S3."""
 TRIES: Final = 3
 """How often a read is begun without getting a byte further."""
-_WORKING_BYTES: Final = 400
-"""What a name takes beside its own bytes while names are compared with each other."""
+_WORKING_BYTES: Final = 200
+"""What a name takes, beside its bytes twice, while names are compared with each other."""
 _log = get_logger(__name__)
 
 
@@ -132,10 +132,10 @@ class OpenArchive(Watched):
             async with aclosing(self._jobs.describe_archive(identity, request)) as described:
                 header = (await anext(described)).header
                 layout = ZipLayout(header.created_at.ToDatetime(tzinfo=UTC))
-                working.reach(header.file_count * _WORKING_BYTES)
                 async for message in described:
                     _add(layout, names, message.entries.entries)
                     self._held.reach(layout.memory_bytes)
+                    working.reach(header.file_count * _WORKING_BYTES + 2 * layout.memory_bytes)
         finally:
             working.release()
         layout.close()

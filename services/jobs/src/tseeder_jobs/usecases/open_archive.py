@@ -24,10 +24,10 @@ async def open_archive(
     streams. With no files it looks whether the job is still his.
 
     Errors: NOT_FOUND `job_not_found`; CONFLICT `archive_changed` where a file is not stored, or not the job's any more;
-    EXHAUSTED `streams_limit`; INVALID `too_many_files`.
+    EXHAUSTED `streams_limit`; INVALID `bad_limit`.
     """
     if len(file_indexes) > MOST_FILES:
-        raise invalid("too_many_files", f"At most {MOST_FILES} files are opened at once.")
+        raise invalid("bad_limit", f"At most {MOST_FILES} files are opened at once.")
     async with transaction(ctx.pool, readonly=True) as tx:
         job = await jobs.read_own(tx, job_id, user_id)
         if job is None:
