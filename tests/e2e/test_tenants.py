@@ -13,6 +13,8 @@ JOB_CALLS = [
     ("DELETE", "/v1/jobs/{job}", None),
     ("GET", "/v1/jobs/{job}/diagnosis", None),
     ("GET", "/v1/jobs/{job}/files", None),
+    ("GET", "/v1/jobs/{job}/archive.zip", None),
+    ("HEAD", "/v1/jobs/{job}/archive.zip", None),
     ("GET", "/v1/jobs/{job}/events", None),
     ("POST", "/v1/jobs/{job}/cancel", None),
     ("POST", "/v1/jobs/{job}/pause", None),

@@ -56,7 +56,7 @@ class Subjects:
 
 _LOOKING: Final = frozenset(
     f"{prefix}{name}"
-    for name in ("job", "file", "content", "list_job_files", "dead_letter")
+    for name in ("job", "file", "content", "list_job_files", "archive", "dead_letter")
     for prefix in ("get_", "head_", "")
 )
 

@@ -50,6 +50,8 @@ REFUSED_BY_RULES: Final = {
     "log_out": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
+    "get_archive": ["400", "412", "416"],
+    "head_archive": ["400", "412", "416"],
     **{name: ["400"] for name in LISTS},
     **{f"head_{name}": ["400"] for name in LISTS},
 }

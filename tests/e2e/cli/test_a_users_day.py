@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -228,6 +229,16 @@ def test_its_files_are_listed_and_downloaded(computer: Computer, swarm: dict[str
     for path, (size, digest) in expected.items():
         data = (computer.folder / "film" / path).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest)
+
+
+def test_all_files_of_a_job_as_an_archive(computer: Computer) -> None:
+    got = computer.json("zip", computer.jobs["film"][:13], "-o", "film.zip")
+    assert got["path"] == "film.zip"
+    files = computer.json("files", computer.jobs["film"])
+    with zipfile.ZipFile(computer.folder / "film.zip") as archive:
+        assert archive.testzip() is None
+        found = [(each.filename, each.file_size) for each in archive.infolist()]
+    assert found == [("/".join(file["path"]), file["size_bytes"]) for file in files]
 
 
 def test_a_file_goes_into_a_folder_that_is_named_with_a_slash(computer: Computer) -> None:

@@ -31,6 +31,7 @@ COMMANDS = (
         "usage",
         "files",
         "get",
+        "zip",
         "admin bootstrap",
         "admin create-user",
         "admin agents",

@@ -205,8 +205,8 @@ class OpenArchive(Watched):
     async def _file(self, part: Slice, url: str) -> AsyncGenerator[bytes, None]:
         """The bytes of one file, checked: of a whole one the last chunk comes only if its CRC32 is right. A read that
         breaks is taken up where it broke; an expired URL is asked for anew."""
-        at, crc32, failures = part.range.first, 0, 0
-        pause = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        at, crc32 = part.range.first, 0
+        failures, pause = 0, pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while at <= part.range.last:
             begun_at = at
             try:
@@ -218,9 +218,10 @@ class OpenArchive(Watched):
                         if part.whole and at > part.range.last and crc32 != part.crc32:
                             raise _WrongBytesError("a file's bytes have another CRC32")
                         yield chunk
-                        failures = 0
             except (ObjectGoneError, BodyBrokenError, AppError) as exc:
-                failures = failures + 1 if at == begun_at else 1
+                if at > begun_at:
+                    failures, pause = 0, pauses(FIRST_PAUSE, LONGEST_PAUSE)
+                failures += 1
                 if failures == TRIES or not _passes(exc):
                     raise _said(exc) from exc
                 _log.info("archive_read_again", cause=str(exc), at=at)
