@@ -7,6 +7,7 @@ import io
 import random
 import subprocess
 import sys
+import time
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from tests.integration.jobs.running import eventually
 from tseeder.jobs.v1.agents_pb2 import LeaseRef
 from tseeder_testkit.torrents import Sample
 
-MANY = {f"folder {n // 50}/{n}.txt": n % 7 * 1000 for n in range(150)}
+MANY = {f"folder {n // 50}/{n}.txt": n % 7 * 1000 for n in range(120)}
 
 
 async def archive(door: Door, who: Caller, job_id: str, query: str = "", **headers: str) -> Reply:
@@ -102,14 +103,14 @@ async def test_many_small_files(door: Door, user: Caller, agent: Agent, sample: 
     whole = (await archive(door, user, job_id)).body
     assert contents_of(whole) == {file.path: torrent.path_of(file).read_bytes() for file in torrent.files}
     shuffled = random.Random(3)
-    for _ in range(8):
+    for _ in range(4):
         first = shuffled.randrange(len(whole))
         last = min(first + shuffled.randrange(30_000), len(whole) - 1)
         answer = await archive(door, user, job_id, Range=f"bytes={first}-{last}")
         assert (answer.status, answer.body) == (206, whole[first : last + 1])
     door.upstream.flaky.refuse()  # the end holds no file's bytes
-    tail = await archive(door, user, job_id, Range="bytes=-9000")
-    assert (tail.status, tail.body) == (206, whole[-9_000:])
+    tail = await archive(door, user, job_id, Range="bytes=-7000")
+    assert (tail.status, tail.body) == (206, whole[-7_000:])
     assert (await archive(door, user, job_id, Range="bytes=0-30000")).code == "storage_unavailable"
     door.upstream.flaky.heal()
     several = await archive(door, user, job_id, Range="bytes=0-9,50000-50009,-5")
@@ -318,6 +319,7 @@ async def test_a_reader_that_leaves_leaves_nothing_behind(
 
 @pytest.mark.unzip
 @pytest.mark.faults
+@pytest.mark.timeout(1800)
 async def test_seventy_thousand_files(door: Door, agent: Agent, sample: MakeSample, tmp_path: Path) -> None:
     """Each with bytes of its own in S3; broken off at three random places."""
     count = 70_000
@@ -325,7 +327,9 @@ async def test_seventy_thousand_files(door: Door, agent: Agent, sample: MakeSamp
     torrent = await sample({f"folder {number // 1000}/{number}": 1 + number % 300 for number in range(count)})
     job_id = await submitted(door, user, torrent)
     await store_all(agent, await lease_of(agent, job_id), torrent)
+    began = time.monotonic()
     head = await door.call("HEAD", url(job_id), user=user)
+    print(f"laid out in {time.monotonic() - began:.1f} s")
     size, etag = int(head.headers["Content-Length"]), head.headers["ETag"]
     path = tmp_path / "many.zip"
     places = sorted(random.Random().sample(range(1, size), 3))
@@ -337,6 +341,7 @@ async def test_seventy_thousand_files(door: Door, agent: Agent, sample: MakeSamp
                 assert answer.status == 206
                 async for chunk in answer.content.iter_any():
                     file.write(chunk)
+    print(f"read in {time.monotonic() - began:.1f} s")
     for command in (["unzip", "-tqq", str(path)], [sys.executable, "-m", "zipfile", "-t", str(path)]):
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.unit.cli.test_download import names
 from tests.unit.cli.wires import JOB_ID, Script, Stream, client, job, problem
 from tseeder_cli.errors import CliError
 from tseeder_cli.verbs.archives import archive_params, get_archive
@@ -54,7 +55,7 @@ async def test_it_is_taken_up_where_it_broke(tmp_path: Path, monkeypatch: pytest
     assert done.path.read_bytes() == DATA
     path = f"/v1/jobs/{JOB_ID}/archive.zip?files=0-2"
     assert server.asked == [(path, "bytes=0-0"), (path, None), (path, "bytes=1000-")]
-    assert [each.name for each in tmp_path.iterdir()] == ["a_b.zip"]
+    assert names(tmp_path) == ["a_b.zip"]
 
 
 async def test_why_there_is_none_is_told(tmp_path: Path) -> None:
@@ -62,4 +63,4 @@ async def test_why_there_is_none_is_told(tmp_path: Path) -> None:
         with pytest.raises(CliError) as caught:
             await get_archive(http, job(), str(tmp_path / "x.zip"), {})
     assert caught.value.code == "not_stored_yet"
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []

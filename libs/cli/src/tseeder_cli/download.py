@@ -191,7 +191,7 @@ class _Transfer:
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def _wrong_size(self, size: int) -> CliError:
-        return CliError(f"the server sends {size} bytes or more, not {self._file['size_bytes']}", code="wrong_size")
+        return CliError(f"the server sends {size} bytes or more, not {self._wanted.size_bytes}", code="wrong_size")
 
 
 def _read_note(path: Path) -> dict[str, object]:

@@ -8,16 +8,16 @@ from typing import Final
 from tseeder_kit.errors import AppError, FieldError, invalid
 
 MAX_RANGES: Final = 256
-MAX_CHARS: Final = 4096
-PATTERN: Final = "^[0-9]{1,7}(-[0-9]{1,7})?(,[0-9]{1,7}(-[0-9]{1,7})?)*$"
+PATTERN: Final = "^([0-9]{1,7}(-[0-9]{1,7})?(,[0-9]{1,7}(-[0-9]{1,7})?)*)?$"
+"""Of the query's value; an empty one is none."""
 _TERM: Final = re.compile(r"([0-9]{1,7})(?:-([0-9]{1,7}))?", re.ASCII)
 
 
 def file_ranges(text: str) -> tuple[tuple[int, int], ...]:
     """The ranges of indexes, both inclusive, as they come. Raises AppError INVALID `bad_file_ranges`."""
-    terms = text.split(",") if len(text) <= MAX_CHARS else []
-    if not 0 < len(terms) <= MAX_RANGES:
-        raise _wrong(f"At most {MAX_RANGES} ranges are taken, of {MAX_CHARS:,} characters in all.")
+    terms = text.split(",")
+    if len(terms) > MAX_RANGES:
+        raise _wrong(f"At most {MAX_RANGES} ranges of files are taken.")
     return tuple(_range(term) for term in terms)
 
 
