@@ -65,13 +65,17 @@ def stale(fresh: Files, name: str) -> bool:
 
 
 def write(fresh: Files, there: set[str]) -> None:
-    """Replace what is there, touching only what changed, and remove what has no source any more."""
-    for name in there - fresh.keys():
-        (ROOT / name).unlink()
+    """Replace what is there, touching only what changed."""
     for name, content in fresh.items():
         if name not in there or stale(fresh, name):
             (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / name).write_bytes(content)
+
+
+def remove(names: set[str]) -> None:
+    """What has no source any more."""
+    for name in names:
+        (ROOT / name).unlink()
 
 
 def main() -> int:
@@ -79,14 +83,17 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is stale")
     check = parser.parse_args().check
     fresh: Files = {}
+    there = committed()
     try:
         for generate in GENERATORS:
-            fresh |= generate()
+            made = generate()
+            fresh |= made
+            if not check:
+                write(made, there)  # at once: the services, which the next ones ask, need the stubs
     except subprocess.CalledProcessError as error:
         return error.returncode  # the program has said why on stderr
-    there = committed()
     if not check:
-        write(fresh, there)
+        remove(there - fresh.keys())
         return 0
     lines = differences(fresh, there)
     for line in lines:

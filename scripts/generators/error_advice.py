@@ -42,6 +42,8 @@ BY_CODE: Final[Mapping[str, str]] = {
     "account_suspended": "Ask an operator.",
     "already_bootstrapped": "Sign in as the superadmin that there is.",
     "api_key_revoked": "Make another key, with another Idempotency-Key.",
+    "archive_changed": "Ask for it again, from its beginning.",
+    "archive_empty": "Read the job's files, and name some of them.",
     "bad_cursor": "Begin the list again, without a cursor.",
     "bad_info_hashes": "Correct those that `errors` names, or leave them out.",
     "bootstrap_token_expired": "Make another one on the server.",

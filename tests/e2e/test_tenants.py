@@ -15,6 +15,8 @@ JOB_CALLS = [
     ("GET", "/v1/jobs/{job}/files", None),
     ("GET", "/v1/jobs/{job}/files?view=folder", None),
     ("GET", "/v1/jobs/{job}/files?view=folder&folder=nowhere", None),
+    ("GET", "/v1/jobs/{job}/archive.zip", None),
+    ("HEAD", "/v1/jobs/{job}/archive.zip", None),
     ("GET", "/v1/jobs/{job}/events", None),
     ("POST", "/v1/jobs/{job}/cancel", None),
     ("POST", "/v1/jobs/{job}/pause", None),

@@ -58,7 +58,16 @@ class Subjects:
 
 _LOOKING: Final = frozenset(
     f"{prefix}{name}"
-    for name in ("job", "file", "content", "list_job_files", "list_file_links", "link", "dead_letter")
+    for name in (
+        "job",
+        "file",
+        "content",
+        "list_job_files",
+        "list_file_links",
+        "link",
+        "archive",
+        "dead_letter",
+    )
     for prefix in ("get_", "head_", "")
 )
 

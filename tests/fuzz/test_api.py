@@ -62,6 +62,8 @@ REFUSED_BY_RULES: Final = {
     "head_content": ["412", "416"],
     "get_link": ["412", "416"],
     "head_link": ["412", "416"],
+    "get_archive": ["400", "412", "416"],
+    "head_archive": ["400", "412", "416"],
     **{name: ["400"] for name in LISTS},
     **{f"head_{name}": ["400"] for name in LISTS},
 }

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -250,6 +251,16 @@ def test_its_files_are_drawn_found_and_one_is_the_main_one(computer: Computer) -
     assert f"{job[:13]}:{main['file_index']}" in found.out
     assert computer.run("find", "--min", "10G").errors.strip() == "no such files"
     assert (computer.run("find", "--type", "films").status, computer.run("find", "--max", "x").status) == (2, 2)
+
+
+def test_all_files_of_a_job_as_an_archive(computer: Computer) -> None:
+    got = computer.json("zip", computer.jobs["film"][:13], "-o", "film.zip")
+    assert got["path"] == "film.zip"
+    files = computer.json("files", computer.jobs["film"])
+    with zipfile.ZipFile(computer.folder / "film.zip") as archive:
+        assert archive.testzip() is None
+        found = [(each.filename, each.file_size) for each in archive.infolist()]
+    assert found == [("/".join(file["path"]), file["size_bytes"]) for file in files]
 
 
 def test_a_file_goes_into_a_folder_that_is_named_with_a_slash(computer: Computer) -> None:

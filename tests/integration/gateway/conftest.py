@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import socket
 import uuid
@@ -207,7 +208,7 @@ async def lease_of(agent: Agent, job_id: str) -> LeaseRef:
 def upload(torrent: bytes, **fields: str) -> Any:
     """A multipart body."""
     form = aiohttp.FormData()
-    form.add_field("torrent", torrent, filename="x.torrent", content_type="application/x-bittorrent")
+    form.add_field("torrent", io.BytesIO(torrent), filename="x.torrent", content_type="application/x-bittorrent")
     for name, value in fields.items():
         form.add_field(name, value)
     return form

@@ -226,6 +226,20 @@ class User:
         file_id = file if isinstance(file, str) else file.file_id
         return await self.call(self.service.jobs.OpenRead, pb.OpenReadRequest(file_id=file_id, offset=offset))
 
+    async def archive(self, job: model.Job | str, **fields: Any) -> tuple[pb.ArchiveHeader, list[pb.ArchiveEntry]]:
+        """What an archive of a job's files is made of."""
+        return await self.call(self._described, pb.DescribeArchiveRequest(job_id=_id(job), **fields))
+
+    async def _described(self, request: pb.DescribeArchiveRequest) -> tuple[pb.ArchiveHeader, list[pb.ArchiveEntry]]:
+        messages = [message async for message in self.service.jobs.DescribeArchive(request)]
+        assert max(len(message.entries.entries) for message in messages) <= 1000
+        return messages[0].header, [entry for message in messages[1:] for entry in message.entries.entries]
+
+    async def open_archive(self, job: model.Job | str, *file_indexes: int) -> list[str]:
+        """Where the bytes of some of its files are."""
+        request = pb.OpenArchiveRequest(job_id=_id(job), file_indexes=file_indexes)
+        return list((await self.call(self.service.jobs.OpenArchive, request)).urls)
+
     async def usage(self) -> pb.Usage:
         """What this user holds."""
         return await self.call(self.service.jobs.GetUsage, pb.GetUsageRequest())

@@ -36,6 +36,7 @@ COMMANDS = (
         "link",
         "links",
         "unlink",
+        "zip",
         "admin bootstrap",
         "admin create-user",
         "admin agents",

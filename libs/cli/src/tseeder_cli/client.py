@@ -269,11 +269,28 @@ class Client:
 
         CliError(code "unreachable") also comes out of the `async with`, if the connection breaks while it is read.
         """
-        return self._content(file_id, {"Accept-Encoding": "identity", **(headers or {})})
+        return self._stream(f"/v1/files/{file_id}/content", {}, headers or {})
+
+    def archive(
+        self, job_id: str, params: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """The open answer of a job's files as a ZIP archive, as `content`. `params`: `files`, `folder`, or neither."""
+        return self._stream(f"/v1/jobs/{job_id}/archive.zip", params, headers or {})
+
+    async def archive_bytes(self, job_id: str, params: Mapping[str, str]) -> int:
+        """How large that archive is. (A HEAD would not say why there is none.)"""
+        async with self.archive(job_id, params, {"Range": "bytes=0-0"}) as response:
+            size = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if not size.isdigit():
+            raise CliError("the server does not say how large the archive is", code="not_tseeder")
+        return int(size)
 
     @asynccontextmanager
-    async def _content(self, file_id: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        request = self._http.build_request("GET", f"/v1/files/{file_id}/content", headers=headers)
+    async def _stream(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        wanted = {"Accept-Encoding": "identity", **headers}
+        request = self._http.build_request("GET", path, params=dict(params), headers=wanted)
         response = await self._answer(request, again=True, stream=True)
         try:
             yield response

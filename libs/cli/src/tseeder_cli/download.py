@@ -6,9 +6,10 @@ import asyncio
 import fcntl
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,16 +36,33 @@ class Downloaded:
     checked: bool
 
 
-async def download(client: Client, file: File, target: Path, on_bytes: OnBytes = lambda _: None) -> Downloaded:
-    """Bring the bytes of `file` to `target`. `on_bytes` is told how many are there, now and then.
+@dataclass(frozen=True)
+class Wanted:
+    """What to bring. `key` tells it from all else, so that an earlier run's part can be continued; `open` asks for its
+    bytes with these headers."""
 
-    An earlier run's `.part` is continued if it is of the same file. CliError if the bytes are not the right ones.
+    key: str
+    size_bytes: int
+    crc32: int | None
+    open: Callable[[Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]]
+
+
+async def download(client: Client, file: File, target: Path, on_bytes: OnBytes = lambda _: None) -> Downloaded:
+    """Bring the bytes of `file` to `target`, as `bring` does."""
+    wanted = Wanted(file["file_id"], file["size_bytes"], file["crc32"], partial(client.content, file["file_id"]))
+    return await bring(wanted, target, on_bytes)
+
+
+async def bring(wanted: Wanted, target: Path, on_bytes: OnBytes = lambda _: None) -> Downloaded:
+    """Bring the bytes to `target`. `on_bytes` is told how many are there, now and then.
+
+    An earlier run's `.part` is continued if it is of the same. CliError if the bytes are not the right ones.
     """
     part = target.with_name(target.name + ".part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with _locked(part) as disk:
-            transfer = _Transfer(client, file, part, disk, on_bytes)
+            transfer = _Transfer(wanted, part, disk, on_bytes)
             try:
                 await transfer.run()
                 transfer.finish(target)
@@ -53,7 +71,7 @@ async def download(client: Client, file: File, target: Path, on_bytes: OnBytes =
     except OSError as error:
         where = error.filename or target
         raise CliError(f"{where} cannot be written: {error.strerror}", code="disk_error") from error
-    return Downloaded(target, file["size_bytes"], transfer.resumed_at, file["crc32"] is not None)
+    return Downloaded(target, wanted.size_bytes, transfer.resumed_at, wanted.crc32 is not None)
 
 
 @contextmanager
@@ -67,11 +85,10 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
 
 
 class _Transfer:
-    """The bytes of one file on their way into its `.part`."""
+    """Bytes on their way into a `.part`."""
 
-    def __init__(self, client: Client, file: File, part: Path, disk: BinaryIO, on_bytes: OnBytes) -> None:
-        self._client = client
-        self._file = file
+    def __init__(self, wanted: Wanted, part: Path, disk: BinaryIO, on_bytes: OnBytes) -> None:
+        self._wanted = wanted
         self._disk = disk
         self._on_bytes = on_bytes
         self._note = part.with_name(part.name + ".json")
@@ -86,7 +103,7 @@ class _Transfer:
         """Fetch until all is there; a broken connection is taken up where it broke."""
         self._take_up()
         failures = 0
-        while self._have < self._file["size_bytes"] or not self._begun:
+        while self._have < self._wanted.size_bytes or not self._begun:
             before = self._have
             try:
                 await self._fetch()
@@ -99,7 +116,7 @@ class _Transfer:
     def finish(self, target: Path) -> None:
         """Compare the CRC32, if tseeder knows it, and put the file in its place."""
         self._disk.flush()
-        expected = self._file["crc32"]
+        expected = self._wanted.crc32
         if expected is not None and expected != self._crc:
             self._start_over()
             raise CliError(
@@ -120,8 +137,8 @@ class _Transfer:
         """Continue an earlier run's part, if its note says that it is of this very file."""
         note = _read_note(self._note)
         left = self._part.stat().st_size
-        same = note.get("file_id") == self._file["file_id"] and note.get("size_bytes") == self._file["size_bytes"]
-        if not same or not note.get("etag") or left > self._file["size_bytes"]:
+        same = note.get("file_id") == self._wanted.key and note.get("size_bytes") == self._wanted.size_bytes
+        if not same or not note.get("etag") or left > self._wanted.size_bytes:
             self._start_over()
             return
         self._etag = str(note["etag"])
@@ -140,17 +157,17 @@ class _Transfer:
 
     async def _fetch(self) -> None:
         headers = {"Range": f"bytes={self._have}-", "If-Range": self._etag} if self._have and self._etag else {}
-        async with self._client.content(self._file["file_id"], headers) as response:
+        async with self._wanted.open(headers) as response:
             self._begin(response)
             async for block in response.aiter_raw():  # as it comes: what waits to fill a chunk is lost in a cut
-                if self._have + len(block) > self._file["size_bytes"]:
+                if self._have + len(block) > self._wanted.size_bytes:
                     raise self._wrong_size(self._have + len(block))
                 self._disk.write(block)
                 self._have += len(block)
                 self._crc = zlib.crc32(block, self._crc)
                 self._on_bytes(self._have)
         self._disk.flush()
-        if self._have < self._file["size_bytes"]:
+        if self._have < self._wanted.size_bytes:
             raise CliError("the connection ended early", code="cut_short", exit_code=ExitCode.UNAVAILABLE)
 
     def _begin(self, response: httpx.Response) -> None:
@@ -170,11 +187,11 @@ class _Transfer:
         # A weak etag does not promise equal bytes, so nothing may be continued on its word.
         self._etag = "" if etag.startswith("W/") else etag
         if self._etag:
-            note = {"file_id": self._file["file_id"], "size_bytes": self._file["size_bytes"], "etag": self._etag}
+            note = {"file_id": self._wanted.key, "size_bytes": self._wanted.size_bytes, "etag": self._etag}
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def _wrong_size(self, size: int) -> CliError:
-        return CliError(f"the server sends {size} bytes or more, not {self._file['size_bytes']}", code="wrong_size")
+        return CliError(f"the server sends {size} bytes or more, not {self._wanted.size_bytes}", code="wrong_size")
 
 
 def _read_note(path: Path) -> dict[str, object]:

@@ -23,10 +23,11 @@ from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
 from tseeder_gateway.domain.connection_limit import ConnectionLimit
-from tseeder_gateway.domain.memory_budget import MemoryBudget
+from tseeder_gateway.domain.memory_budget import ARCHIVES, MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Patience, Readers
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
@@ -89,11 +90,19 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
         parts = Parts(
             settings=settings,
             auth=auth,
-            jobs=Jobs(callers["jobs"], seconds=settings.call_seconds, submit_seconds=settings.submit_seconds),
+            jobs=Jobs(
+                callers["jobs"],
+                seconds=settings.call_seconds,
+                submit_seconds=settings.submit_seconds,
+                archive_seconds=settings.archive_seconds,
+            ),
             links=Links(callers["jobs"], seconds=settings.call_seconds),
             billing=Billing(callers["billing"], seconds=settings.call_seconds),
             admin=Admin(callers["admin"], seconds=settings.call_seconds),
             readers=readers,
+            archives=Archives(
+                MemoryBudget(settings.archive_memory_bytes, settings.archive_memory_bytes_per_caller, ARCHIVES)
+            ),
             topics=JobTopics(bus),
             authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),

@@ -97,6 +97,12 @@ class Settings(kit.Settings):
         False, description="whether a client's traceparent is gone on with, and decides whether it is recorded"
     )
 
+    archive_seconds: float = Field(60.0, gt=0, description="deadline of asking what an archive is made of")
+    archive_memory_bytes: int = Field(
+        256 * _MIB, ge=_MIB, description="bytes that the tables of archives under way take at once, in all"
+    )
+    archive_memory_bytes_per_caller: int = Field(128 * _MIB, ge=_MIB, description="the same for one user")
+
     content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
     content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")
     content_wait_seconds: float = Field(

@@ -1,4 +1,4 @@
-"""files, find, primary, get."""
+"""files, find, primary, get, zip."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(find)
     app.command(rich_help_panel=PANEL)(primary)
     app.command(rich_help_panel=PANEL)(get)
+    app.command("zip", rich_help_panel=PANEL)(download_archive)
 
 
 def list_files(
@@ -133,3 +134,41 @@ def get(
     from tseeder_cli.verbs import files
 
     run(files.get(chosen_url(ctx), what, output=output, select=select, force=force, as_json=as_json))
+
+
+def download_archive(
+    ctx: typer.Context,
+    job: JobArgument,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default=False,
+            help="Where to: the archive's name, or a folder (one that is there, or whose name ends in /). By default "
+            "it has the job's name.",
+        ),
+    ] = "",
+    select: Annotated[str, typer.Option("--select", metavar="INDEXES", help="Only these files, as in 0,2,5-9.")] = "",
+    folder: Annotated[str, typer.Option("--folder", metavar="PATH", help="Only what is in this folder.")] = "",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: what was downloaded, and where to.")] = False,
+) -> None:
+    """Download a job's files as one ZIP archive.
+
+    All of them must be stored. They are not compressed. An interrupted download goes on where it was: just say the
+    same again.
+
+    **Examples**
+
+    `tseeder zip 0193a1b2-c3d4`
+
+    `tseeder zip 0193a1b2-c3d4 --folder extras -o extras.zip`
+    """
+    from tseeder_cli.verbs import archives
+
+    run(
+        archives.download_archive(
+            chosen_url(ctx), job, output=output, select=select, folder=folder, force=force, as_json=as_json
+        )
+    )

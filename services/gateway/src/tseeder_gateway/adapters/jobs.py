@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import cast
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -13,10 +14,11 @@ from tseeder_rpc import Caller, use_identity
 class Jobs:
     """Every method takes the caller's identity token first, and raises AppError as jobs meant it."""
 
-    def __init__(self, caller: Caller, *, seconds: float, submit_seconds: float) -> None:
+    def __init__(self, caller: Caller, *, seconds: float, submit_seconds: float, archive_seconds: float) -> None:
         self._stub = JobsStub(caller.channel)
         self._seconds = seconds
         self._submit_seconds = submit_seconds
+        self._archive_seconds = archive_seconds
 
     async def submit(self, identity: str, request: pb.SubmitRequest) -> pb.SubmitResponse:
         """Answers after jobs has committed."""
@@ -120,6 +122,22 @@ class Jobs:
         """That reader is done."""
         with use_identity(identity):
             await self._stub.EndRead(pb.EndReadRequest(stream_id=stream_id), timeout=self._seconds)
+
+    def describe_archive(
+        self, identity: str, request: pb.DescribeArchiveRequest
+    ) -> AsyncGenerator[pb.DescribeArchiveResponse, None]:
+        """What an archive is made of: the header, then entries."""
+        with use_identity(identity):
+            stream = self._stub.DescribeArchive(request, timeout=self._archive_seconds)
+        return cast("AsyncGenerator[pb.DescribeArchiveResponse, None]", stream)
+
+    async def open_archive(
+        self, identity: str, job_id: str, file_indexes: Sequence[int], *, stream_id: str
+    ) -> Sequence[str]:
+        """Where the bytes of these files of an archive are, in this order."""
+        request = pb.OpenArchiveRequest(job_id=job_id, file_indexes=file_indexes, stream_id=stream_id)
+        with use_identity(identity):
+            return (await self._stub.OpenArchive(request, timeout=self._seconds)).urls
 
     async def check_cache(self, identity: str, info_hashes: Sequence[str]) -> Sequence[pb.CachedTorrent]:
         """What is stored of these torrents, in this order."""

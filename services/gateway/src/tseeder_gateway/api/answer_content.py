@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
 from fastapi import Request, Response
 
-from tseeder_gateway.api.content import ContentResponse
+from tseeder_gateway.api.content import ContentResponse, refuse, wish_of
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
-from tseeder_gateway.domain.content_plan import Plan, Wish, plan
+from tseeder_gateway.domain.content_plan import plan
 from tseeder_gateway.usecases.open_content import OpenContent
 from tseeder_gateway.usecases.readings import Reading
-from tseeder_kit.errors import AppError, Kind, out_of_range
+from tseeder_kit.errors import AppError
 from tseeder_kit.ids import random_token
 
 _BYTES: Final[dict[str, Any]] = {
@@ -62,7 +62,7 @@ def described_content(*codes: str) -> dict[str, Any]:
 async def answer_content(request: Request, reading: Reading) -> Response:
     """The bytes that the request asks for, or where they are. Raises what `reading` does; 412 and 416."""
     parts = parts_of(request)
-    wish = _wish(request)
+    wish = wish_of(request)
     redirects = parts.settings.content_redirect and wish.plain
     counted = wish.method == "GET" and not redirects
     source = OpenContent(reading, parts.readers, counted=counted)
@@ -72,7 +72,7 @@ async def answer_content(request: Request, reading: Reading) -> Response:
             if redirects:
                 opened = await source.count()
             planned = plan(opened.content, wish, random_token(18))
-            _refuse(request, planned)
+            refuse(request, planned)
             return ContentResponse(
                 planned,
                 lambda part: source.read(opened, part),
@@ -88,28 +88,3 @@ async def answer_content(request: Request, reading: Reading) -> Response:
         status_code=307,
         headers={"Location": opened.public_url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
-
-
-def _wish(request: Request) -> Wish:
-    ranges = request.headers.getlist("range")
-    return Wish(
-        method=cast("Literal['GET', 'HEAD']", request.method),
-        range=ranges[0] if len(ranges) == 1 else None,
-        if_range=request.headers.get("if-range"),
-        if_match=_joined(request, "if-match"),
-        if_none_match=_joined(request, "if-none-match"),
-    )
-
-
-def _joined(request: Request, name: str) -> str | None:
-    return ",".join(request.headers.getlist(name)) or None
-
-
-def _refuse(request: Request, planned: Plan) -> None:
-    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
-    if planned.status not in (412, 416):
-        return
-    request.scope["state"]["problem_headers"] = planned.headers
-    if planned.status == 412:
-        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
-    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")

@@ -19,6 +19,7 @@ from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.route_span import TracePolicy
 from tseeder_gateway.api.routes import (
     admin,
+    archives,
     auth,
     cached,
     dead_letters,
@@ -45,6 +46,7 @@ _ROUTERS: Final = (
     files.router,
     warmup.router,
     links.router,
+    archives.router,
     cached.router,
     plans.router,
     admin.router,

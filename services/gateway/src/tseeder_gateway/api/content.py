@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tseeder_gateway.adapters.object_reader import BodyBrokenError
 from tseeder_gateway.api.server import ClientGoneError, cut, drop, is_gone, on_gone
-from tseeder_gateway.domain.content_plan import Plan
+from tseeder_gateway.domain.content_plan import Plan, Wish
 from tseeder_gateway.domain.ranges import ByteRange
-from tseeder_kit.errors import AppError, unavailable
+from tseeder_kit.errors import AppError, Kind, out_of_range, unavailable
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 
@@ -131,3 +132,29 @@ class ContentResponse(Response):
 
 def _unavailable() -> AppError:
     return unavailable("storage_unavailable", "The object store does not give the file at the moment.")
+
+
+def wish_of(request: Request) -> Wish:
+    """What the request's headers ask for."""
+    ranges = request.headers.getlist("range")
+    return Wish(
+        method=cast("Literal['GET', 'HEAD']", request.method),
+        range=ranges[0] if len(ranges) == 1 else None,
+        if_range=request.headers.get("if-range"),
+        if_match=_joined(request, "if-match"),
+        if_none_match=_joined(request, "if-none-match"),
+    )
+
+
+def _joined(request: Request, name: str) -> str | None:
+    return ",".join(request.headers.getlist(name)) or None
+
+
+def refuse(request: Request, planned: Plan) -> None:
+    """412 and 416 are problems; what HTTP wants beside goes into their headers."""
+    if planned.status not in (412, 416):
+        return
+    request.scope["state"]["problem_headers"] = planned.headers
+    if planned.status == 412:
+        raise AppError(Kind.PRECONDITION, "etag_mismatch", "The file is not the one that If-Match names.")
+    raise out_of_range("range_not_satisfiable", "No part of the file is in the range.")

@@ -17,6 +17,7 @@ from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
+from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Readers
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.telemetry import Check
@@ -33,6 +34,7 @@ class Parts:
     billing: Billing
     admin: Admin
     readers: Readers
+    archives: Archives
     topics: JobTopics
     authenticate: Authenticate
     callers: RateLimit

@@ -40,7 +40,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "bad_email bad_action bad_state bad_size_range password_too_short password_too_long unknown_scope "
         "expires_at_past not_a_session source_missing selection_empty bad_selection selection_out_of_range "
         "reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
-        + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
+        "bad_file_ranges " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "
@@ -56,7 +56,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
-        "job_not_retryable not_stored_yet file_not_wanted link_revoked"
+        "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
@@ -64,11 +64,12 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.RANGE: "range_not_satisfiable",
     Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout",
     Kind.EXHAUSTED: "rate_limited login_throttled too_many_api_keys too_many_streams streams_limit too_many_uploads "
-    "too_many_links link_throttled",
+    "too_many_links link_throttled too_many_archives",
     Kind.INTERNAL: "internal key_missing ciphertext_unreadable key_changed_meanwhile",
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
-        "storage_unavailable storage_refused content_late uploads_busy too_many_connections link_passwords_busy"
+        "storage_unavailable storage_refused content_late uploads_busy archives_busy too_many_connections "
+        "link_passwords_busy"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }

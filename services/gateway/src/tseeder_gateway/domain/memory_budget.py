@@ -1,21 +1,64 @@
-"""How many bytes of requests' bodies the gateway holds at once, in all and for one caller."""
+"""How many bytes the gateway holds at once for one purpose, in all and for one caller."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from tseeder_kit.errors import exhausted, unavailable
+from tseeder_kit.errors import AppError, exhausted, unavailable
 
 RETRY_SECONDS: Final = 1
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """What is said to a caller who holds too much (with his limit in bytes), and while all together do."""
+
+    too_much: Callable[[int], AppError]
+    full: Callable[[], AppError]
+
+
+def _too_many_uploads(limit_bytes: int) -> AppError:
+    return exhausted(
+        "too_many_uploads",
+        "Too many bytes of your requests are under way at once; send them after each other.",
+        limit_bytes=limit_bytes,
+        retry_after_seconds=RETRY_SECONDS,
+    )
+
+
+def _uploads_busy() -> AppError:
+    message = "Too many uploads are under way; try again."
+    return unavailable("uploads_busy", message, retry_after_seconds=RETRY_SECONDS)
+
+
+def _too_many_archives(limit_bytes: int) -> AppError:
+    return exhausted(
+        "too_many_archives",
+        "Too many of your archives are under way at once; fetch them after each other.",
+        limit_bytes=limit_bytes,
+        retry_after_seconds=RETRY_SECONDS,
+    )
+
+
+def _archives_busy() -> AppError:
+    message = "Too many archives are under way; try again."
+    return unavailable("archives_busy", message, retry_after_seconds=RETRY_SECONDS)
+
+
+UPLOADS: Final = Refusals(_too_many_uploads, _uploads_busy)
+ARCHIVES: Final = Refusals(_too_many_archives, _archives_busy)
 
 
 class MemoryBudget:
     """Counts bytes that are held; callers who hold none take no room."""
 
-    def __init__(self, total: int, per_caller: int) -> None:
+    def __init__(self, total: int, per_caller: int, refusals: Refusals = UPLOADS) -> None:
         self._total = total
         self._per_caller = per_caller
+        self._refusals = refusals
         self._held = 0
         self._by_caller: Counter[str] = Counter()
 
@@ -24,18 +67,11 @@ class MemoryBudget:
         return Held(self, caller)
 
     def take(self, caller: str, size: int) -> None:
-        """`size` bytes more. Raises AppError EXHAUSTED `too_many_uploads`, UNAVAILABLE `uploads_busy`."""
+        """`size` bytes more. Raises AppError EXHAUSTED or UNAVAILABLE, as the refusals have them."""
         if self._by_caller[caller] + size > self._per_caller:
-            raise exhausted(
-                "too_many_uploads",
-                "Too many bytes of your requests are under way at once; send them after each other.",
-                limit_bytes=self._per_caller,
-                retry_after_seconds=RETRY_SECONDS,
-            )
+            raise self._refusals.too_much(self._per_caller)
         if self._held + size > self._total:
-            raise unavailable(
-                "uploads_busy", "Too many uploads are under way; try again.", retry_after_seconds=RETRY_SECONDS
-            )
+            raise self._refusals.full()
         self._held += size
         self._by_caller[caller] += size
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,8 @@ from tseeder_gateway.domain.content_plan import Content
 from tseeder_gateway.domain.disposition import FALLBACK_NAME
 from tseeder_gateway.domain.ranges import ByteRange
 from tseeder_gateway.usecases.readings import Reading
-from tseeder_kit.errors import AppError, Kind, conflict, internal, unavailable
+from tseeder_gateway.usecases.watched import FINAL, Watched
+from tseeder_kit.errors import AppError, conflict, unavailable
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
@@ -25,10 +26,6 @@ from tseeder_kit.telemetry import counter
 LATE_RETRY_SECONDS: Final = 5
 WAITED_FOR: Final = frozenset({"", "file_not_stored", "file_changing"})
 """Why a file cannot be read now, where that passes by itself."""
-LOOK_AGAIN_SECONDS: Final = 5.0
-"""How often it is looked at again whether the caller may still read what he reads."""
-FINAL: Final = frozenset({Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND, Kind.CONFLICT})
-"""What ends an answer; all else passes, or says nothing about the caller."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 _moves = counter("gateway_content_moves", "Answers that went on from another source than they began on", ("source",))
@@ -70,20 +67,15 @@ class OpenedFile:
         return self.answer.WhichOneof("source") not in ("object", "empty")
 
 
-class OpenContent:
-    """Asks jobs for one file, and reads it. `counted`: its bytes are asked for, so that it is one of its owner's
-    streams until `end`."""
+class OpenContent(Watched):
+    """Asks jobs for one file, and reads it."""
 
     def __init__(self, reading: Reading, readers: Readers, *, counted: bool) -> None:
+        super().__init__(counted=counted)
         self._reading = reading
         self._readers = readers
-        self._stream_id = str(uuid7()) if counted else ""
-        self._begun = False  # bytes were handed out
         self._followed: OpenedFile | None = None
         self._waiting: asyncio.Timeout | None = None  # for bytes of what is followed
-        self.refused: AppError | None = None
-        """Why the caller may have no more of the bytes that he is being given."""
-        self.on_refused: Callable[[], None] = _nobody_asks
 
     async def open(self, offset: int = 0) -> OpenedFile:
         """The file. Raises AppError NOT_FOUND, CONFLICT `file_not_wanted`, EXHAUSTED `streams_limit`, or what its kind
@@ -104,20 +96,10 @@ class OpenContent:
         return await self.open()
 
     async def begin(self, *, at_start: bool) -> None:
-        """Bytes are at hand and about to be handed out; `at_start`: the file's first among them. Raises AppError where
-        they must not be, after all."""
+        """As it says; with the file's first byte it is a download, too."""
         if at_start:
             await self._reading.count()
-        self._begun = True
-
-    async def end(self) -> None:
-        """It is none of its owner's streams any more. If that cannot be said now, it ends by itself in 15 s."""
-        if not self._stream_id:
-            return
-        try:
-            await self._reading.end(self._stream_id)
-        except AppError as exc:
-            _log.info("stream_end_not_told", code=exc.code)
+        await super().begin(at_start=at_start)
 
     @asynccontextmanager
     async def read(self, opened: OpenedFile, part: ByteRange) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -134,37 +116,11 @@ class OpenContent:
             else:
                 yield await self._stored(stack, opened, part)
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """While inside: looks every LOOK_AGAIN_SECONDS, beside the bytes, whether the caller may still have them; that
-        renews his stream, too. While jobs or auth is away, or slow, what they said last holds."""
-        task = asyncio.create_task(self._watch(), name="content-watch")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+    async def _look(self) -> None:
+        self._seen_at(await self.open())
 
-    async def _watch(self) -> None:
-        now = asyncio.get_running_loop().time
-        look_at = now()
-        while self.refused is None:
-            look_at = max(look_at + LOOK_AGAIN_SECONDS, now())
-            await asyncio.sleep(look_at - now())
-            try:
-                found = await self.open()
-            except AppError as exc:
-                if exc.kind not in FINAL:
-                    _log.info("look_failed", code=exc.code)
-                    continue
-                self.refused = exc
-            except Exception as exc:  # noqa: BLE001 - a defect here must not let an answer go on unwatched
-                _log.error("look_crashed", exc_info=exc)
-                self.refused = internal()
-            if self.refused is not None:
-                self.on_refused()
-            else:
-                self._seen_at(found)
+    async def _end_stream(self) -> None:
+        await self._reading.end(self._stream_id)
 
     def _seen_at(self, found: OpenedFile) -> None:
         """Whoever waits for bytes from elsewhere waits for nothing: its agent may be frozen."""
@@ -241,10 +197,6 @@ class OpenContent:
             case "agent":
                 return self._readers.agents.read(opened.answer.agent, part, size)
         raise _not_stored_yet(opened.answer.wait)
-
-
-def _nobody_asks() -> None:
-    """Until somebody sends the bytes."""
 
 
 async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

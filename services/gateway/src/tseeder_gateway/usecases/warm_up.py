@@ -11,7 +11,8 @@ from tseeder.agent.v1.progress_pb2 import Progress
 from tseeder_gateway.adapters.job_topics import Watcher
 from tseeder_gateway.adapters.object_reader import BodyBrokenError
 from tseeder_gateway.domain.ranges import ByteRange
-from tseeder_gateway.usecases.open_content import FINAL, OpenContent, OpenedFile
+from tseeder_gateway.usecases.open_content import OpenContent, OpenedFile
+from tseeder_gateway.usecases.watched import FINAL
 from tseeder_kit.errors import AppError
 from tseeder_kit.logging import get_logger
 

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import jobs_pb2_grpc
 from tseeder.jobs.v1 import model_pb2 as model
-from tseeder_jobs.api import diagnosis_wire, file_lists, submissions, wire
+from tseeder_jobs.api import archive_wire, diagnosis_wire, file_lists, submissions, wire
 from tseeder_jobs.api.callers import user
 from tseeder_jobs.usecases import read_files, read_jobs
 from tseeder_jobs.usecases.cancel_job import cancel_job
@@ -18,9 +19,11 @@ from tseeder_jobs.usecases.check_cache import check_cache
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.delete_file import delete_file
 from tseeder_jobs.usecases.delete_job import delete_job
+from tseeder_jobs.usecases.describe_archive import describe_archive
 from tseeder_jobs.usecases.diagnose_job import diagnose_job
 from tseeder_jobs.usecases.hold_stream import end_stream
 from tseeder_jobs.usecases.list_folder import list_folder
+from tseeder_jobs.usecases.open_archive import open_archive
 from tseeder_jobs.usecases.open_read import open_read
 from tseeder_jobs.usecases.pause_job import pause_job
 from tseeder_jobs.usecases.read_usage import get_usage
@@ -145,6 +148,26 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         """A reader is done."""
         await end_stream(self._ctx, user("files:read"), wire.stream_id(request.stream_id))
         return pb.EndReadResponse()
+
+    async def DescribeArchive(
+        self, request: pb.DescribeArchiveRequest, context: Any
+    ) -> AsyncIterator[pb.DescribeArchiveResponse]:
+        """What an archive of a job's files is made of."""
+        caller = user("files:read")
+        chosen = archive_wire.chosen_of(request)
+        stream_id = wire.stream_id(request.stream_id) if request.stream_id else None
+        job_id = wire.job_id(request.job_id)
+        async for item in describe_archive(self._ctx, caller, job_id, chosen, stream_id):
+            yield archive_wire.described_to_wire(item)
+
+    async def OpenArchive(self, request: pb.OpenArchiveRequest, context: Any) -> pb.OpenArchiveResponse:
+        """Where the bytes of some files of an archive are."""
+        caller = user("files:read")
+        stream_id = wire.stream_id(request.stream_id) if request.stream_id else None
+        job_id = wire.job_id(request.job_id)
+        return pb.OpenArchiveResponse(
+            urls=await open_archive(self._ctx, caller, job_id, request.file_indexes, stream_id)
+        )
 
     async def CheckCache(self, request: pb.CheckCacheRequest, context: Any) -> pb.CheckCacheResponse:
         """Which of these torrents are stored already."""

@@ -116,6 +116,16 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.FromString,
                 _registered_method=True)
+        self.DescribeArchive = channel.unary_stream(
+                '/tseeder.jobs.v1.Jobs/DescribeArchive',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveResponse.FromString,
+                _registered_method=True)
+        self.OpenArchive = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/OpenArchive',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveResponse.FromString,
+                _registered_method=True)
         self.DiagnoseJob = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/DiagnoseJob',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DiagnoseJobRequest.SerializeToString,
@@ -244,6 +254,20 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeArchive(self, request, context):
+        """What an archive of a job's files is made of, in the order of the info dictionary: all of them, and all are stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenArchive(self, request, context):
+        """Where the bytes of some of its files are, now. With no files it only looks whether the job is still the user's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DiagnoseJob(self, request, context):
         """Why a job is where it is: a verdict, its evidence, and since when.
         """
@@ -347,6 +371,16 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.EndRead,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.SerializeToString,
+            ),
+            'DescribeArchive': grpc.unary_stream_rpc_method_handler(
+                    servicer.DescribeArchive,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveResponse.SerializeToString,
+            ),
+            'OpenArchive': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenArchive,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveResponse.SerializeToString,
             ),
             'DiagnoseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DiagnoseJob,
@@ -797,6 +831,60 @@ class Jobs:
             '/tseeder.jobs.v1.Jobs/EndRead',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.EndReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeArchive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/DescribeArchive',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DescribeArchiveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenArchive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/OpenArchive',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenArchiveResponse.FromString,
             options,
             channel_credentials,
             insecure,

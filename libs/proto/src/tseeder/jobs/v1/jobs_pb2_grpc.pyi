@@ -45,6 +45,10 @@ class JobsStub:
     """
     EndRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EndReadRequest, _jobs_pb2.EndReadResponse]
     """That stream is over."""
+    DescribeArchive: _aio.UnaryStreamMultiCallable[_jobs_pb2.DescribeArchiveRequest, _jobs_pb2.DescribeArchiveResponse]
+    """What an archive of a job's files is made of, in the order of the info dictionary: all of them, and all are stored."""
+    OpenArchive: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenArchiveRequest, _jobs_pb2.OpenArchiveResponse]
+    """Where the bytes of some of its files are, now. With no files it only looks whether the job is still the user's."""
     DiagnoseJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DiagnoseJobRequest, _jobs_pb2.Diagnosis]
     """Why a job is where it is: a verdict, its evidence, and since when."""
     CheckCache: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CheckCacheRequest, _jobs_pb2.CheckCacheResponse]
@@ -179,6 +183,22 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_jobs_pb2.EndReadRequest, _abc.Awaitable[_jobs_pb2.EndReadResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.EndReadResponse]:
         """That stream is over."""
+
+    @_abc_1.abstractmethod
+    def DescribeArchive(
+        self,
+        request: _jobs_pb2.DescribeArchiveRequest,
+        context: _aio.ServicerContext[_jobs_pb2.DescribeArchiveRequest, _abc.AsyncIterator[_jobs_pb2.DescribeArchiveResponse]],
+    ) -> _abc.AsyncIterator[_jobs_pb2.DescribeArchiveResponse]:
+        """What an archive of a job's files is made of, in the order of the info dictionary: all of them, and all are stored."""
+
+    @_abc_1.abstractmethod
+    def OpenArchive(
+        self,
+        request: _jobs_pb2.OpenArchiveRequest,
+        context: _aio.ServicerContext[_jobs_pb2.OpenArchiveRequest, _abc.Awaitable[_jobs_pb2.OpenArchiveResponse]],
+    ) -> _abc.Awaitable[_jobs_pb2.OpenArchiveResponse]:
+        """Where the bytes of some of its files are, now. With no files it only looks whether the job is still the user's."""
 
     @_abc_1.abstractmethod
     def DiagnoseJob(
