@@ -15,7 +15,8 @@ columns: Final = """f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.
        COALESCE((SELECT j.primary_file_id = f.file_id FROM jobs j WHERE j.job_id = f.job_id), false) AS "primary",
        e.crc32, f.stored_at, COALESCE(e.natural_rank, -1) AS natural_rank"""
 """What `file_row` takes, of a file `f` and its entry `e`."""
-extension: Final = r"""lower(COALESCE(substring(e.path[cardinality(e.path)] FROM '\.([^.]*)$'), '') COLLATE "C")"""
+extension: Final = """CASE WHEN strpos(e.path[cardinality(e.path)], '.') > 0
+    THEN lower(split_part(e.path[cardinality(e.path)], '.', -1) COLLATE "C") ELSE '' END"""
 """Of an entry `e`, as `domain.media_types` takes it."""
 
 
