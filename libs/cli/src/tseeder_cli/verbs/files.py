@@ -54,7 +54,7 @@ async def set_primary(url: str, text: str, *, as_json: bool) -> None:
     """Make a file its job's main one; with a job instead of a file: the largest video, or else audio, again."""
     async with connect(url) as client:
         found = await pick_file_or_job(client, text)
-        file_id = str(found["file_id"]) if "file_id" in found else None
+        file_id = cast(File, found)["file_id"] if "file_id" in found else None
         job = await client.set_primary(found["job_id"], file_id)
         main = await client.file(job["primary_file_id"]) if job["primary_file_id"] else None
     if as_json:

@@ -65,7 +65,8 @@ async def page_by_rank(tx: Tx, stretch: Stretch, wanted: FileFilter, limit: int)
 
 PAGE_BY_INDEX: Final = f"""
 SELECT {columns} FROM entries e CROSS JOIN {own_file}
-WHERE e.torrent_id = $1 AND e.natural_rank >= $3 AND e.natural_rank < $4 AND e.file_index > $6 AND {_matching(7)}
+WHERE e.torrent_id = $1 AND e.file_index > $6 AND {_matching(7)}
+  AND e.natural_rank + 0 >= $3 AND e.natural_rank + 0 < $4  -- + 0: by the index of file_index, which needs no sort
 ORDER BY e.file_index LIMIT $5
 """
 

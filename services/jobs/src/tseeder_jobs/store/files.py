@@ -19,7 +19,8 @@ columns: Final = """f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.
            FROM jobs j JOIN usage u USING (user_id)
            WHERE j.job_id = f.job_id AND u.retention_days > 0) END AS expires_at"""
 """What `file_row` takes, of a file `f` and its entry `e`."""
-extension: Final = r"""lower(COALESCE(substring(e.path[cardinality(e.path)] FROM '\.([^.]*)$'), '') COLLATE "C")"""
+extension: Final = """CASE WHEN strpos(e.path[cardinality(e.path)], '.') > 0
+    THEN lower(split_part(e.path[cardinality(e.path)], '.', -1) COLLATE "C") ELSE '' END"""
 """Of an entry `e`, as `domain.media_types` takes it."""
 
 

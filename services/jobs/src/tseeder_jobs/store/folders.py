@@ -14,6 +14,18 @@ from tseeder_pg import Tx
 END_OF_TORRENT: Final = (1 << 31) - 1
 """Beyond every rank."""
 
+DELETED: Final = """
+SELECT count(*), COALESCE(sum(e.size_bytes), 0)::bigint FROM files f JOIN entries e USING (entry_id)
+WHERE f.job_id = $1 AND f.state = 'deleted'
+"""
+
+
+async def deleted(tx: Tx, job_id: UUID) -> tuple[int, int]:
+    """How many files of a job its user has deleted, and their bytes."""
+    row = await tx.fetchrow(DELETED, job_id)
+    return (row[0], row[1]) if row else (0, 0)
+
+
 # Of a folder's files only the first shares less than the whole folder with the entry before it.
 FIRST_RANK: Final = """
 SELECT natural_rank FROM entries

@@ -15,12 +15,12 @@ WITH due AS MATERIALIZED (
     SELECT COALESCE(
         (SELECT f.file_id FROM files f
          WHERE f.file_id = j.chosen_file_id AND f.job_id = j.job_id AND f.selected AND f.state <> 'deleted'),
-        (SELECT f.file_id FROM files f CROSS JOIN LATERAL (
-             SELECT e.size_bytes, e.file_index, {extension} AS extension
-             FROM entries e WHERE e.entry_id = f.entry_id OFFSET 0) e  -- 0: as in store/file_lists.py
-         WHERE f.job_id = j.job_id AND f.selected AND f.state <> 'deleted'
-           AND (e.extension = ANY($2::text[]) OR e.extension = ANY($3::text[]))
-         ORDER BY e.extension = ANY($2) DESC, e.size_bytes DESC, e.file_index LIMIT 1)) AS file_id
+        (SELECT file_id FROM (
+             SELECT f.file_id, e.size_bytes, e.file_index, {extension} AS extension
+             FROM files f JOIN entries e USING (entry_id)
+             WHERE f.job_id = j.job_id AND f.selected AND f.state <> 'deleted' OFFSET 0) wanted
+         WHERE extension = ANY($2::text[]) OR extension = ANY($3::text[])
+         ORDER BY extension = ANY($2) DESC, size_bytes DESC, file_index LIMIT 1)) AS file_id
     FROM jobs j WHERE j.job_id = $1
 )
 UPDATE jobs SET primary_file_id = due.file_id, version = version + 1, updated_at = clock_timestamp()

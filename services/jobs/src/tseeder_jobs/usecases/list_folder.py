@@ -59,7 +59,7 @@ async def list_folder(ctx: Context, user_id: UUID, job_id: UUID, folder: str, *,
             folders=await _totalled(tx, replace(left, past=files_from), folder, inner),
             files=await file_lists.page_by_rank(tx, replace(left, first=files_from, past=end), FileFilter(), size),
             next_cursor=listed.cursor(end) if following else "",
-            totals=await totals_of(tx, left) if place is None else None,
+            totals=await totals_of(tx, job, left) if place is None else None,
         )
 
 

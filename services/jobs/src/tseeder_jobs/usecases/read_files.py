@@ -91,7 +91,7 @@ async def list_files(
     job = await ordered_job(ctx, user_id, job_id)
     async with transaction(ctx.pool, readonly=True) as tx:
         part = await stretch_of(tx, job, folder)
-        totals = await totals_of(tx, part) if last is None else None
+        totals = await totals_of(tx, job, part) if last is None else None
         if order == "index":
             after = -1 if last is None else int(last)
             rows = await file_lists.page_by_index(tx, part, wanted, size + 1, after_index=after)
@@ -115,6 +115,18 @@ async def stretch_of(tx: Tx, job: JobRow, folder: str) -> Stretch:
     return Stretch(job.torrent_id, job.job_id, first, await folders.end_rank(tx, job.torrent_id, len(path), first))
 
 
-async def totals_of(tx: Tx, part: Stretch) -> FileTotals:
-    """What the job has in this part of its torrent."""
-    return (await folders.totals(tx, part, [part.first])).get(part.first, NO_TOTALS)
+async def totals_of(tx: Tx, job: JobRow, part: Stretch) -> FileTotals:
+    """What the job has in this part of its torrent. All of it is known from the job, but for what was deleted of it."""
+    if (part.first, part.past) != (0, folders.END_OF_TORRENT):
+        return (await folders.totals(tx, part, [part.first])).get(part.first, NO_TOTALS)
+    if not job.file_count:
+        return NO_TOTALS
+    files_less, bytes_less = await folders.deleted(tx, job.job_id)
+    return FileTotals(
+        file_count=job.file_count - files_less,
+        total_bytes=job.total_bytes - bytes_less,
+        wanted_files=job.wanted_files,
+        wanted_bytes=job.wanted_bytes,
+        stored_files=job.stored_files,
+        stored_bytes=job.stored_bytes,
+    )
