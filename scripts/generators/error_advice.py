@@ -70,6 +70,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "no_default_plan": "An operator marks a plan as the default.",
     "not_a_session": "Revoke the API key instead.",
     "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
+    "playlist_empty": "Read the job's files: it may have no film and no music, or its metadata may not be known yet.",
     "role_escalation": "Ask somebody of a higher role.",
     "role_too_low": "Ask somebody of a higher role.",
     "route_not_found": "Look the path up in /openapi.json.",

@@ -16,6 +16,7 @@ JOB_CALLS = [
     ("GET", "/v1/jobs/{job}/files?view=folder", None),
     ("GET", "/v1/jobs/{job}/files?view=folder&folder=nowhere", None),
     ("GET", "/v1/jobs/{job}/archive.zip", None),
+    ("GET", "/v1/jobs/{job}/playlist.m3u8", None),
     ("HEAD", "/v1/jobs/{job}/archive.zip", None),
     ("GET", "/v1/jobs/{job}/events", None),
     ("POST", "/v1/jobs/{job}/cancel", None),

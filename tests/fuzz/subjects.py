@@ -66,6 +66,7 @@ _LOOKING: Final = frozenset(
         "list_file_links",
         "link",
         "archive",
+        "playlist",
         "dead_letter",
     )
     for prefix in ("get_", "head_", "")

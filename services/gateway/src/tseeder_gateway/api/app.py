@@ -32,6 +32,7 @@ from tseeder_gateway.api.routes import (
     links,
     me,
     plans,
+    playlists,
     storage,
     warmup,
 )
@@ -45,6 +46,7 @@ _ROUTERS: Final = (
     job_events.router,
     files.router,
     warmup.router,
+    playlists.router,
     links.router,
     archives.router,
     cached.router,

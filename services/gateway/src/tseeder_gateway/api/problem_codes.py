@@ -56,7 +56,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
-        "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed"
+        "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
+        "playlist_empty"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",

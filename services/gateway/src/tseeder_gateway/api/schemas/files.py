@@ -97,6 +97,14 @@ class JobFilesQuery(FilesQuery):
         return request
 
 
+class PlaylistQuery(Query):
+    """Of which part of a job."""
+
+    folder: OptionalText = Field(
+        default=None, max_length=4096, description="its path, joined by `/`; the whole job if not given"
+    )
+
+
 class FileView(View):
     """A job's own view of one file of its torrent."""
 
