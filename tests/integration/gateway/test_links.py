@@ -188,6 +188,11 @@ async def test_a_limit_holds_for_downloads_at_once_and_lets_broken_ones_go_on(
     await eventually(down_to(door, user, 0))  # nothing that was refused counts among the owner's streams
 
 
+async def test_an_empty_file_is_downloaded_so_often_too(door: Door, user: Caller, library: Library) -> None:
+    link = await link_to(door, user, library.ids["empty.txt"], download_limit=1)
+    assert [(await door.call("GET", link)).status for _ in range(2)] == [200, 403]
+
+
 async def test_what_did_not_begin_is_not_counted(door: Door, user: Caller, sample: MakeSample) -> None:
     """A file that nobody fetches, and then S3 out of order."""
     job_id = await submitted(door, user, await sample({"later.bin": 1000}))

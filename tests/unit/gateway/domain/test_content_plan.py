@@ -52,6 +52,8 @@ def test_one_range() -> None:
 )
 def test_a_download_begins_with_the_first_byte(wish: Wish, at_start: bool) -> None:
     assert planned(wish).at_start == at_start
+    assert planned(Wish(), EMPTY).at_start
+    assert not planned(Wish(method="HEAD"), EMPTY).at_start
 
 
 def test_a_head_has_the_whole_length_and_ignores_range() -> None:

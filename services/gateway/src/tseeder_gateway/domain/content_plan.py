@@ -61,8 +61,10 @@ class Plan:
 
     @property
     def at_start(self) -> bool:
-        """Whether the file's first byte is among those to send: then a download begins, and none is resumed."""
-        return any(part.range.first == 0 for part in self.parts)
+        """Whether the file's first byte is among those to send (all of an empty file are none): then a download begins,
+        and none is resumed."""
+        is_whole = self.status == 200 and not self.bodiless
+        return is_whole or any(part.range.first == 0 for part in self.parts)
 
 
 def plan(content: Content, wish: Wish, boundary: str) -> Plan:
