@@ -10,38 +10,24 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators import (
-    REFERENCE,
-    ROOT,
-    Files,
-    dockerfiles,
-    errors,
-    metrics,
-    modules,
-    openapi,
-    settings,
-    states,
-    stubs,
-    verdicts,
-)
+from scripts.generators import REFERENCE, ROOT, Files, stubs
 
-GENERATORS: Final[tuple[Callable[[], Files], ...]] = (
-    stubs.generate,
-    openapi.generate,
-    settings.generate,
-    metrics.generate,
-    states.generate,
-    modules.generate,
-    errors.generate,
-    verdicts.generate,
-    dockerfiles.generate,
-)
+LATER: Final = ("openapi", "settings", "metrics", "states", "modules", "errors", "verdicts", "dockerfiles")
+"""Modules of scripts.generators that ask the services, which import the stubs: so these are made and written before."""
+
+
+def generators() -> Iterator[Callable[[], Files]]:
+    """In their order; each is imported when those before it have run."""
+    yield stubs.generate
+    for name in LATER:
+        yield import_module(f"scripts.generators.{name}").generate
 
 
 def committed() -> set[str]:
@@ -85,11 +71,11 @@ def main() -> int:
     fresh: Files = {}
     there = committed()
     try:
-        for generate in GENERATORS:
+        for generate in generators():
             made = generate()
             fresh |= made
             if not check:
-                write(made, there)  # at once: the services, which the next ones ask, need the stubs
+                write(made, there)
     except subprocess.CalledProcessError as error:
         return error.returncode  # the program has said why on stderr
     if not check:

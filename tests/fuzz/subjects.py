@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.integration.gateway.conftest import lease_of, submitted
-from tests.integration.gateway.running import Caller, Door
+from tests.integration.gateway.running import Caller, Door, granted
 from tests.integration.jobs.playing import Agent
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -62,6 +62,7 @@ _LOOKING: Final = frozenset(
         "job",
         "file",
         "content",
+        "granted_content",
         "list_job_files",
         "list_file_links",
         "link",
@@ -108,6 +109,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "other_link_id": (other_link["link"]["link_id"],),
             "token": (links[0]["token"], other_link["token"]),
             "other_token": (),
+            "grant": (await granted(door, root, stored_files[0]),),
+            "other_grant": (),
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
@@ -115,6 +118,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "file_id": deque(queued_files, maxlen=60),
             "transfer_id": deque(dead, maxlen=20),
             "link_id": deque([link["link"]["link_id"] for link in links[1:]], maxlen=60),
+            "grant": deque(),
             "token": deque(link["token"] for link in links[1:]),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
         },

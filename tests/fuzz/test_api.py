@@ -60,6 +60,8 @@ REFUSED_BY_RULES: Final = {
     "log_out": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
+    "get_granted_content": ["412", "416"],
+    "head_granted_content": ["412", "416"],
     "get_link": ["412", "416"],
     "head_link": ["412", "416"],
     "get_archive": ["400", "412", "416"],

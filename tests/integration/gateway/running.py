@@ -18,11 +18,13 @@ from tests.integration.gateway import declared
 from tests.integration.gateway.flaky import FlakyS3
 from tests.integration.jobs.running import Service
 from tseeder.auth.v1 import auth_pb2
+from tseeder.jobs.v1.grants_pb2 import GrantReadRequest
 from tseeder_admin import main as admin_main
 from tseeder_admin.settings import Settings as AdminSettings
 from tseeder_gateway.main import build
 from tseeder_gateway.settings import Settings
 from tseeder_kit.settings import SecretStr
+from tseeder_rpc import use_identity
 
 QUICK: dict[str, Any] = {
     "insecure_http": True,
@@ -160,6 +162,13 @@ async def browsing(door: Door, email: str = "", password: str = PASSWORD) -> Cal
     cookie = answer.cookies["tseeder"].value
     headers = {"Cookie": f"tseeder={cookie}", "X-CSRF-Token": answer.json["csrf_token"]}
     return Caller(answer.json["user"]["user_id"], who, headers)
+
+
+async def granted(door: Door, user: Caller, file_id: str) -> str:
+    """What a file's address on a content origin goes by."""
+    auth, jobs = door.upstream.auth, door.upstream.jobs
+    with use_identity(await auth.identity(user.email)):
+        return (await jobs.grants.GrantRead(GrantReadRequest(file_id=file_id))).grant
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.auth.running import unique_email
 from tests.integration.gateway.conftest import MakeSample, lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, browsing, unique
+from tests.integration.gateway.running import Caller, Door, browsing, granted, unique
 from tests.integration.jobs.playing import Agent
 from tseeder.auth.v1 import auth_pb2
 
@@ -110,8 +110,11 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
     async def token(owner: str) -> str:
         return await link(owner, "token")
 
+    async def grant(owner: str) -> str:
+        return await granted(door, caller(owner), await file(owner))
+
     make = {"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter}
-    return Things({**make, "link_id": link, "token": token})
+    return Things({**make, "link_id": link, "token": token, "grant": grant})
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.looking import pauses
-from tseeder.jobs.v1 import agents_pb2_grpc, feed_pb2_grpc, jobs_pb2_grpc, links_pb2_grpc, operators_pb2_grpc
+from tseeder.jobs.v1 import (
+    agents_pb2_grpc,
+    feed_pb2_grpc,
+    grants_pb2_grpc,
+    jobs_pb2_grpc,
+    links_pb2_grpc,
+    operators_pb2_grpc,
+)
 from tseeder.jobs.v1 import jobs_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_auth.adapters.identity_key import Signer, generate_pair, load_signer
@@ -89,6 +96,7 @@ class Service:
     ops_port: int
     jobs: jobs_pb2_grpc.JobsStub
     links: links_pb2_grpc.LinksStub
+    grants: grants_pb2_grpc.GrantsStub
     operators: operators_pb2_grpc.OperatorsStub
     feed: feed_pb2_grpc.FeedStub
     channel: Channel
@@ -313,6 +321,7 @@ async def running(world: World, **changes: Any) -> AsyncIterator[Service]:
             ops_port=app.ops_port,
             jobs=jobs_pb2_grpc.JobsStub(wired),
             links=links_pb2_grpc.LinksStub(wired),
+            grants=grants_pb2_grpc.GrantsStub(wired),
             operators=operators_pb2_grpc.OperatorsStub(wired),
             feed=feed_pb2_grpc.FeedStub(wired),
             channel=channel,

@@ -14,6 +14,7 @@ from tseeder_gateway.adapters.admin import Admin
 from tseeder_gateway.adapters.agent_reader import open_agent_reader
 from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
+from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
@@ -97,6 +98,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
                 archive_seconds=settings.archive_seconds,
             ),
             links=Links(callers["jobs"], seconds=settings.call_seconds),
+            grants=Grants(callers["jobs"], seconds=settings.call_seconds),
             billing=Billing(callers["billing"], seconds=settings.call_seconds),
             admin=Admin(callers["admin"], seconds=settings.call_seconds),
             readers=readers,

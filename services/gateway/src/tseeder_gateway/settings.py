@@ -103,6 +103,11 @@ class Settings(kit.Settings):
     )
     archive_memory_bytes_per_caller: int = Field(128 * _MIB, ge=_MIB, description="the same for one user")
 
+    content_origin: Origin | None = Field(
+        None,
+        description="an origin of its own for files' bytes, which this gateway answers on, too, with nothing else; "
+        "browsers are sent there, and links are made for it",
+    )
     content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
     content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")
     content_wait_seconds: float = Field(
@@ -113,6 +118,12 @@ class Settings(kit.Settings):
     )
     stalled_reader_seconds: float = Field(60.0, gt=0, description="a client that reads nothing for so long is dropped")
     shutdown_seconds: float = Field(20.0, ge=0, description="how long running answers may take after SIGTERM")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """`allowed_hosts`, and that of `content_origin`; empty: any."""
+        name = urlsplit(self.content_origin).hostname if self.content_origin else None
+        return frozenset(self.allowed_hosts) | ({name} if name and self.allowed_hosts else frozenset())
 
     @property
     def trusted_networks(self) -> tuple[Network, ...]:

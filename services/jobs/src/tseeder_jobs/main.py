@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tseeder.jobs.v1 import agents_pb2_grpc, feed_pb2_grpc, jobs_pb2_grpc, links_pb2_grpc, operators_pb2_grpc
+from tseeder.jobs.v1 import (
+    agents_pb2_grpc,
+    feed_pb2_grpc,
+    grants_pb2_grpc,
+    jobs_pb2_grpc,
+    links_pb2_grpc,
+    operators_pb2_grpc,
+)
 from tseeder_bus import connect
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
@@ -17,9 +24,11 @@ from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, open_storage
 from tseeder_jobs.adapters.scrypt import Scrypt
 from tseeder_jobs.api import agents as agents_api
+from tseeder_jobs.api import grants as grants_api
 from tseeder_jobs.api import links as links_api
 from tseeder_jobs.api.agents import AgentsServicer
 from tseeder_jobs.api.feed import FeedServicer
+from tseeder_jobs.api.grants import GrantsServicer
 from tseeder_jobs.api.jobs import JobsServicer
 from tseeder_jobs.api.links import LinksServicer
 from tseeder_jobs.api.operators import OperatorsServicer
@@ -99,7 +108,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
                 settings.rpc_port,
                 _servicers(ctx),
                 authenticate=_authenticator(ctx, verifier),
-                public_methods=agents_api.PUBLIC_METHODS | links_api.PUBLIC_METHODS,
+                public_methods=agents_api.PUBLIC_METHODS | links_api.PUBLIC_METHODS | grants_api.PUBLIC_METHODS,
             )
         )
         serving.set()
@@ -175,6 +184,7 @@ async def _started(serving: asyncio.Event) -> None:
 def _servicers(ctx: Context) -> tuple[Servicer, ...]:
     return (
         partial(jobs_pb2_grpc.add_JobsServicer_to_server, JobsServicer(ctx)),
+        partial(grants_pb2_grpc.add_GrantsServicer_to_server, GrantsServicer(ctx)),
         partial(links_pb2_grpc.add_LinksServicer_to_server, LinksServicer(ctx)),
         partial(agents_pb2_grpc.add_AgentsServicer_to_server, AgentsServicer(ctx)),
         partial(operators_pb2_grpc.add_OperatorsServicer_to_server, OperatorsServicer(ctx)),

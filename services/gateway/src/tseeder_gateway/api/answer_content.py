@@ -32,7 +32,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         **_BYTES,
     },
     307: {
-        "description": "Where the bytes are, for this minute (by setting)",
+        "description": "Where the bytes are: the object store, for this minute, or the content origin (by settings)",
         "headers": headers("Storage-Location"),
     },
     304: {"description": "The client has it already", "headers": headers("ETag")},

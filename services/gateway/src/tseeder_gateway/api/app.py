@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from tseeder_gateway.api import openapi, problems
+from tseeder_gateway.api.content_origin import ContentOrigin
 from tseeder_gateway.api.context import RequestContext
 from tseeder_gateway.api.cors import with_cors
 from tseeder_gateway.api.heads import heads
@@ -84,5 +85,6 @@ def create_app(parts: Parts) -> ASGIApp:
     app.state.description = cache(lambda: openapi.compact(openapi.describe(served)))
     settings = parts.settings
     policy = TracePolicy(settings.trace_sample_ratio, trusts_clients=settings.trust_traceparent)
-    inner = Hosts(with_cors(app, settings.cors_origins), frozenset(settings.allowed_hosts))
+    served_by_name = ContentOrigin(with_cors(app, settings.cors_origins), settings.content_origin or "")
+    inner = Hosts(served_by_name, settings.hosts)
     return RequestContext(inner, policy)

@@ -75,7 +75,7 @@ HEADERS: Final[dict[str, Json]] = {
     },
     "Content-Security-Policy": {"required": True, "schema": {"type": "string", "const": "sandbox"}},
     "Storage-Location": {
-        "description": "a URL of the object store, good for minutes; it is a secret",
+        "description": "a URL of the object store, good for minutes, or the content origin, for hours; it is a secret",
         "required": True,
         "schema": {"type": "string", "format": "uri"},
         "example": "https://storage.example.org/bucket/key?X-Amz-Signature=0a1b",

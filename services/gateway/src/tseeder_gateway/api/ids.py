@@ -17,6 +17,8 @@ _AGENT_ID: Final = re.compile(AGENT_ID_PATTERN.strip("^$"))
 # Said, and not checked by the framework: what is no id is answered like one of nothing.
 _UUID: Final = {"format": "uuid"}
 _IN_LINK: Final = {"pattern": LINK_PATTERN}
+GRANT_PATTERN: Final = "^[A-Za-z0-9_-]{96}$"
+_GRANT: Final = re.compile(GRANT_PATTERN.strip("^$"))
 _NAME: Final = {"pattern": AGENT_ID_PATTERN}
 
 
@@ -69,12 +71,26 @@ async def _token(
     return token
 
 
+async def _grant(
+    grant: Annotated[
+        str,
+        Path(
+            description="where the content was said to be; it is a secret", json_schema_extra={"pattern": GRANT_PATTERN}
+        ),
+    ],
+) -> str:
+    if not _GRANT.fullmatch(grant):
+        raise not_found("content_url_expired", "This address has expired. Ask for the file's content again.")
+    return grant
+
+
 JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
 LinkId = Annotated[str, Depends(_link)]
 LinkToken = Annotated[str, Depends(_token)]
+GrantText = Annotated[str, Depends(_grant)]
 AgentId = Annotated[str, Depends(_agent)]
 IdempotencyKey = Annotated[
     str | None,

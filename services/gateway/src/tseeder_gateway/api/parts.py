@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from tseeder_gateway.adapters.admin import Admin
 from tseeder_gateway.adapters.auth import Auth
 from tseeder_gateway.adapters.billing import Billing
+from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
@@ -31,6 +32,7 @@ class Parts:
     auth: Auth
     jobs: Jobs
     links: Links
+    grants: Grants
     billing: Billing
     admin: Admin
     readers: Readers

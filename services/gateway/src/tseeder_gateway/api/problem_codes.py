@@ -52,7 +52,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
-        "dead_letter_not_found link_not_found"
+        "dead_letter_not_found link_not_found content_url_expired"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "

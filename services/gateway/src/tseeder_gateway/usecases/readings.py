@@ -1,4 +1,4 @@
-"""By what right a file is read: the caller's own, or a link's. OpenContent reads alike by either."""
+"""By what right a file is read: the caller's own, a link's, or a grant's. OpenContent reads alike by each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from tseeder.jobs.v1.jobs_pb2 import OpenReadResponse
+from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.domain.access import Access
@@ -69,3 +70,22 @@ class LinkReading:
     async def end(self, stream_id: str) -> None:
         """Of the link's owner."""
         await self.links.end_read(self.token, stream_id)
+
+
+@dataclass(frozen=True)
+class GrantReading:
+    """Of a granted file, by whoever holds the grant."""
+
+    grants: Grants
+    grant: str = field(repr=False)
+
+    async def open(self, offset: int, stream_id: str, *, begun: bool) -> OpenReadResponse:
+        """NOT_FOUND `content_url_expired`."""
+        return await self.grants.open(self.grant, offset=offset, stream_id=stream_id)
+
+    async def count(self) -> None:
+        """Nobody counts one's own."""
+
+    async def end(self, stream_id: str) -> None:
+        """Of the file's owner."""
+        await self.grants.end_read(self.grant, stream_id)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from tseeder_gateway.api.access import FilesRead, FilesWrite, Unnamed, own_origin
+from tseeder_gateway.api.access import FilesRead, FilesWrite, Unnamed
 from tseeder_gateway.api.answer_content import answer_content, described_content
 from tseeder_gateway.api.bodies import JsonBody
+from tseeder_gateway.api.content_origin import is_elsewhere, links_origin, to_content_origin
 from tseeder_gateway.api.ids import FileId, IdempotencyKey, LinkId, LinkToken
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import IDEMPOTENT, LISTED, problems
@@ -64,7 +65,7 @@ async def create_link(
         idempotency_key=idempotency_key(key),
     )
     (made,) = answer.links
-    url = f"{own_origin(request)}/v1/links/{made.token}" if made.token else ""
+    url = f"{links_origin(request)}/v1/links/{made.token}" if made.token else ""
     return NewLinkView(link=LinkView.of(made.link), token=made.token, url=url)
 
 
@@ -94,7 +95,7 @@ async def revoke_link(request: Request, access: FilesWrite, link_id: LinkId) -> 
 async def get_link(request: Request, token: LinkToken) -> Response:
     """The bytes of the link's file, as GET /v1/files/{file_id}/content gives them to its owner. No credential is asked
     for; a link with a password wants it by HTTP Basic, with any user name."""
-    return await answer_content(request, _linked(request, token))
+    return await _content(request, token)
 
 
 @router.api_route(
@@ -102,11 +103,14 @@ async def get_link(request: Request, token: LinkToken) -> Response:
 )
 async def head_link(request: Request, token: LinkToken) -> Response:
     """What a GET would say about the whole file; it counts as no download."""
-    return await answer_content(request, _linked(request, token))
+    return await _content(request, token)
 
 
-def _linked(request: Request, token: str) -> LinkReading:
-    return LinkReading(parts_of(request).links, token, basic_password(request.headers.getlist("authorization")))
+async def _content(request: Request, token: str) -> Response:
+    if is_elsewhere(request):
+        return to_content_origin(request, f"/v1/links/{token}")
+    password = basic_password(request.headers.getlist("authorization"))
+    return await answer_content(request, LinkReading(parts_of(request).links, token, password))
 
 
 async def _list(request: Request, access: Access, file_id: str, query: LinksQuery) -> Page[LinkView]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from tseeder_gateway.api.access import FilesWrite, own_origin
+from tseeder_gateway.api.access import FilesWrite
+from tseeder_gateway.api.content_origin import links_origin
 from tseeder_gateway.api.ids import JobId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
@@ -33,7 +34,7 @@ async def get_playlist(
     """The job's video and audio files in natural order, stored or not, 2,000 at most. Each has a new link that lasts
     for 24 hours: whoever has the list can play it, without a credential."""
     parts = parts_of(request)
-    origin = own_origin(request)
+    origin = links_origin(request)
     made = await make_playlist(
         parts.jobs,
         parts.links,
