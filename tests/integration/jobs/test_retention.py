@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_kit.errors import AppError
+from tseeder_pg import transaction
 from tseeder_rpc import open_channel
 
 COMPLETED, EXPIRED, QUEUED = model.JOB_STATE_COMPLETED, model.JOB_STATE_EXPIRED, model.JOB_STATE_QUEUED
@@ -211,6 +213,42 @@ async def test_what_ends_by_and_by_leaves_the_rest(ground: Still, sample: MakeSa
     await ground.age(user, NOTICE)
     assert await expire_files(ground.ctx) == 1
     assert ((await user.job(job)).state, (await user.usage()).charged_bytes) == (COMPLETED, 4000)
+
+
+async def test_a_plan_of_fewer_days_than_the_notice(ground: Still, sample: MakeSample) -> None:
+    """Keeps for the notice; and what comes after a warning is not meant by it."""
+    torrent = await sample(1000, 2000)
+    user = await on_plan(ground, 1)
+    job = await ground.stored(user, torrent, selection=[0])
+    await expire_files(ground.ctx)
+    await ground.age(user, 2)
+    assert await expire_files(ground.ctx) == 0
+    await user.select(job, [0, 1])
+    await ground.played.run(await ground.played.claim_one(), torrent)
+    await ground.age(user, 1.1)
+    assert await expire_files(ground.ctx) == 1
+    assert await expire_files(ground.ctx) == 0
+    assert (await user.usage()).charged_bytes == 2000
+    assert len(await ground.expiring(job)) == 2
+    await ground.age(user, NOTICE)
+    assert await expire_files(ground.ctx) == 1
+
+
+async def test_a_job_that_could_not_be_warned_anew_keeps_its_files(ground: Still, sample: MakeSample) -> None:
+    """Somebody holds its row while the plan has changed: the warning of before is none."""
+    user = await on_plan(ground, WEEK)
+    job = await ground.stored(user, await sample(1000))
+    await ground.age(user, WEEK - NOTICE)
+    await expire_files(ground.ctx)
+    await ground.age(user, NOTICE)
+    await ground.plan(user, WEEK - 1)
+    async with transaction(ground.jobs.pool) as tx:
+        await tx.fetchval("SELECT 1 FROM jobs WHERE job_id = $1 FOR UPDATE", UUID(job.job_id))
+        async with asyncio.timeout(4):
+            assert await expire_files(ground.ctx) == 0
+    assert (await user.job(job)).state == COMPLETED
+    await expire_files(ground.ctx)
+    assert len(await ground.expiring(job)) == 2
 
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["it-first", "it-last"])

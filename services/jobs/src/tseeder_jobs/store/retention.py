@@ -39,11 +39,12 @@ async def set_days(tx: Tx, days: Mapping[UUID, int], notice: timedelta) -> None:
     await tx.execute(SET_DAYS, list(days), list(days.values()), notice)
 
 
+# statement_timestamp() and not clock_timestamp(), which changes within a statement, so that no index could be asked.
 WARN: Final = """
 WITH due AS (
     SELECT j.job_id, make_interval(days => u.retention_days) AS kept FROM usage u JOIN jobs j USING (user_id)
     WHERE u.user_id = ANY($1::uuid[]) AND u.retention_days > 0
-      AND j.oldest_stored_at <= clock_timestamp() + $2::interval - make_interval(days => u.retention_days)
+      AND j.oldest_stored_at <= statement_timestamp() + $2::interval - make_interval(days => u.retention_days)
       AND (j.warned_through IS NULL OR j.warned_through < j.oldest_stored_at OR j.kept_until < u.kept_until)
     ORDER BY j.job_id LIMIT $4 FOR UPDATE OF j SKIP LOCKED
 )
@@ -61,13 +62,14 @@ async def warn(tx: Tx, user_ids: Sequence[UUID], notice: timedelta, limit: int) 
 
 
 _over = """
-u.retention_days > 0 AND j.kept_until <= clock_timestamp()
+u.retention_days > 0 AND j.kept_until <= statement_timestamp()
 AND (u.kept_until IS NULL OR u.kept_until <= j.kept_until)
 """
 OVER: Final = f"""
 SELECT j.job_id FROM usage u JOIN jobs j USING (user_id)
 WHERE u.user_id = ANY($1::uuid[]) AND {_over}
-  AND j.oldest_stored_at <= LEAST(j.warned_through, clock_timestamp() - make_interval(days => u.retention_days))
+  AND j.oldest_stored_at <= statement_timestamp() - make_interval(days => u.retention_days)
+  AND j.oldest_stored_at <= j.warned_through
 ORDER BY j.job_id LIMIT $2
 """
 
@@ -82,7 +84,8 @@ UPDATE files f SET state = 'deleted', selected = false, stored_at = NULL, expire
 WHERE f.file_id IN (
     SELECT g.file_id FROM files g JOIN jobs j USING (job_id) JOIN usage u ON u.user_id = j.user_id
     WHERE g.job_id = $1 AND g.state = 'stored' AND {_over}
-      AND g.stored_at <= LEAST(j.warned_through, clock_timestamp() - make_interval(days => u.retention_days))
+      AND g.stored_at <= statement_timestamp() - make_interval(days => u.retention_days)
+      AND g.stored_at <= j.warned_through
     LIMIT $2)
 RETURNING f.entry_id
 """

@@ -11,13 +11,13 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.look_through_bucket import look_through_bucket
 from tseeder_jobs.usecases.mend_leftovers import abort_strays, delete_orphans, give_up
 from tseeder_jobs.usecases.paging import List
-from tseeder_jobs.usecases.sweep_strays import look_through_uploads
+from tseeder_jobs.usecases.sweep_strays import MOST, look_through_uploads
 from tseeder_kit.clock import now
 
 SECONDS: Final = 4.0
-"""After which no further page is begun: well within what a call may take."""
+"""After which nothing more is begun: well within what a call may take."""
 _UPLOADS: Final = "uploads"
-"""No key of ours: the objects were all looked through."""
+_OBJECTS: Final = "objects:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +36,40 @@ async def clean_storage(ctx: Context, cursor: str, *, apply: bool, unknown: bool
     UNAVAILABLE `storage_unavailable`, `storage_refused`.
     """
     listed = List(ctx.keyring, "jobs.storage", ())
-    place = str(listed.position(cursor) or "")
+    place = str(listed.position(cursor) or _OBJECTS)
     if place == _UPLOADS:
-        return Cleanup([await _uploads(ctx, apply=apply, unknown=unknown)], "")
+        report, more = await _uploads(ctx, apply=apply, unknown=unknown)
+        return Cleanup([report], listed.cursor(_UPLOADS) if more else "")
     walk = Walk.begun(now())
-    walk.place = place
-    await _objects(ctx, walk, apply=apply, unknown=unknown)
-    return Cleanup(list(walk.reports), listed.cursor(walk.place or _UPLOADS))
+    walk.place = place.removeprefix(_OBJECTS)
+    ended = await _objects(ctx, walk, apply=apply, unknown=unknown)
+    return Cleanup(list(walk.reports), listed.cursor(_UPLOADS if ended else _OBJECTS + walk.place))
 
 
-async def _objects(ctx: Context, walk: Walk, *, apply: bool, unknown: bool) -> None:
+async def _objects(ctx: Context, walk: Walk, *, apply: bool, unknown: bool) -> bool:
+    """Whether the end of the bucket was reached. A page in whose middle the time is over is begun again."""
     until = monotonic() + SECONDS
-    while True:
+    ended, in_time = False, True
+    while in_time and not ended:
         seen = await look_through_bucket(ctx, walk.place)
         for report in walk.reports:
             report.looked_at += seen.looked_at
         await delete_orphans(ctx, seen, walk.orphans, delete=apply, unknown=unknown)
-        await give_up(ctx, seen.lost, walk.lost, apply=apply)
-        walk.place = seen.last
-        if not seen.last or monotonic() >= until:
+        if not await give_up(ctx, seen.lost, walk.lost, apply=apply, until=until):
             break
+        walk.place, ended = seen.last, not seen.last
+        in_time = monotonic() < until
     for report in walk.reports:
         report.ended_at = now()
+    return ended
 
 
-async def _uploads(ctx: Context, *, apply: bool, unknown: bool) -> Report:
+async def _uploads(ctx: Context, *, apply: bool, unknown: bool) -> tuple[Report, bool]:
+    """And whether there may be more than one look tells of, so that it pays to look again."""
     report = Report(Leftover.STRAY_UPLOADS, now())
     found = await look_through_uploads(ctx)
     report.looked_at = found.looked_at
     await abort_strays(ctx, found.known, report, apply=apply)
     await abort_strays(ctx, found.unknown, report, apply=apply and unknown)
     report.ended_at = now()
-    return report
+    return report, apply and MOST in (len(found.known), len(found.unknown) if unknown else 0)

@@ -25,7 +25,7 @@ LOOKS_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a page held. `last` is its last key, "" behind the end of the bucket."""
+    """What a page held. `last` is the key behind which the next one begins, "" behind the end of the bucket."""
 
     last: str
     looked_at: int
@@ -40,10 +40,13 @@ async def look_through_bucket(ctx: Context, after: str) -> Seen:
     page = await ctx.storage.list_objects(after)
     last = page[-1].key if page else ""
     oldest = now() - timedelta(seconds=ctx.settings.orphan_seconds)
-    old = [each for each in page if each.modified_at < oldest and OUR_KEY.fullmatch(each.key)]
     async with transaction(ctx.pool, readonly=True) as tx:
-        late, unknown = await leftovers.orphans(tx, [each.key for each in old])
         missing = await leftovers.unlisted(tx, after, last or BEHIND_ALL, [each.key for each in page], oldest, MISSING)
+        if len(missing) == MISSING:  # there may be more before `last`: the next page begins here
+            last = missing[-1].key
+            page = [each for each in page if each.key <= last]
+        old = [each for each in page if each.modified_at < oldest and OUR_KEY.fullmatch(each.key)]
+        late, unknown = await leftovers.orphans(tx, [each.key for each in old])
     return Seen(
         last=last,
         looked_at=len(page),

@@ -3,6 +3,8 @@ open died before he aborted his own, or a database was lost."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,8 +20,9 @@ from tseeder_kit.clock import now
 from tseeder_pg import connection, transaction
 
 BATCH: Final = 500
-MOST: Final = 10_000
-"""Uploads that one look goes through; what it leaves it does not meet again once those before are aborted."""
+MOST: Final = 500
+"""Strays that one look tells of; those that it leaves it meets again when these are aborted."""
+LOOKS_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +49,33 @@ async def sweep_strays(ctx: Context) -> int:
 
 
 async def look_through_uploads(ctx: Context) -> Strays:
-    """All that S3 lists, MOST at most. Those that no row explains count from ORPHAN_SECONDS on."""
-    listed: list[OpenUpload] = []
-    async for upload in ctx.storage.list_uploads():
-        listed.append(upload)
-        if len(listed) == MOST:
-            break
+    """Among all open uploads that S3 lists; MOST of each kind are told. Those that no row explains count from
+    ORPHAN_SECONDS on."""
+    listed: list[OpenUpload] = [upload async for upload in ctx.storage.list_uploads()]
     oldest = now() - timedelta(seconds=ctx.settings.orphan_seconds)
     young = {upload.upload_id for upload in listed if upload.initiated_at >= oldest}
-    known: list[Stray] = []
-    unknown: list[Stray] = []
+    known: list[tuple[str, str]] = []
+    unknown: list[tuple[str, str]] = []
     for at in range(0, len(listed), BATCH):
         async with connection(ctx.pool) as tx:
             found = await leftovers.strays(tx, [(each.key, each.upload_id) for each in listed[at : at + BATCH]])
         for key, s3_upload_id, is_unknown in found:
             if not is_unknown:
-                known.append(await _measured(ctx, key, s3_upload_id))
+                known.append((key, s3_upload_id))
             elif OUR_KEY.fullmatch(key) and s3_upload_id not in young:
-                unknown.append(await _measured(ctx, key, s3_upload_id))
-    return Strays(len(listed), known, unknown)
+                unknown.append((key, s3_upload_id))
+    return Strays(len(listed), await _measured(ctx, known[:MOST]), await _measured(ctx, unknown[:MOST]))
 
 
-async def _measured(ctx: Context, key: str, s3_upload_id: str) -> Stray:
-    try:
-        parts = await ctx.storage.list_parts(key, s3_upload_id)
-    except UploadGone:
-        parts = []
-    return Stray(key, s3_upload_id, sum(part.size_bytes for part in parts))
+async def _measured(ctx: Context, uploads: Sequence[tuple[str, str]]) -> list[Stray]:
+    slots = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def measure(key: str, s3_upload_id: str) -> Stray:
+        async with slots:
+            try:
+                parts = await ctx.storage.list_parts(key, s3_upload_id)
+            except UploadGone:
+                parts = []
+        return Stray(key, s3_upload_id, sum(part.size_bytes for part in parts))
+
+    return await asyncio.gather(*(measure(*upload) for upload in uploads))
