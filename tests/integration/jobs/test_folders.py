@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,7 @@ async def test_what_is_deleted_is_in_no_list_and_no_total(jobs: Service) -> None
     for limit in (1, 1000):
         show = await list_folder(user, job, "Show", limit)
         assert (paths(show.folders), show.totals) == (["Show/S2"], totals(6, 97, 6, 97, 1, 0))
+    assert (await list_folder(user, job)).totals == totals(7, 98, 7, 98, 1, 0)
     gone = await list_folder(user, job, "Show/S10")
     assert (list(gone.files), gone.totals) == ([], totals(0, 0, 0, 0, 0, 0))
 
@@ -131,9 +133,9 @@ async def test_cursors_are_of_their_own_folder_and_order_only(jobs: Service) -> 
         request = pb.ListFolderRequest(job_id=of.job_id, folder=name, cursor=cursor, limit=1)
         return await who.call(jobs.jobs.ListFolder, request)
 
-    async def flat(cursor: str = "", **fields: object) -> pb.ListFilesResponse:
-        request = {"job_id": job.job_id, "order": pb.FILE_ORDER_NATURAL, "limit": 1, "cursor": cursor, **fields}
-        return await user.call(jobs.jobs.ListFiles, pb.ListFilesRequest(**request))
+    async def flat(cursor: str = "", **fields: Any) -> pb.ListFilesResponse:
+        usual: dict[str, Any] = {"job_id": job.job_id, "order": pb.FILE_ORDER_NATURAL, "limit": 1, "cursor": cursor}
+        return await user.call(jobs.jobs.ListFiles, pb.ListFilesRequest(**{**usual, **fields}))
 
     of_folder, of_list = (await folder(user, job, "Show")).next_cursor, (await flat()).next_cursor
     for call in (
