@@ -18,7 +18,12 @@ Fetch = Callable[..., Awaitable[Sequence[Any]]]
 # Events get their number, are read, and are trimmed at times of their own: only how many there ever were is told.
 FEED: Final = ("feed", "feed_head", "feed_readers")
 # What agents and loops write by themselves, whoever asks for what.
-RESTLESS: Final = ("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "schema_migrations", *FEED)
+RESTLESS: Final = (
+    *("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "sweep_reports", "schema_migrations"),
+    *FEED,
+)
+# The keys of what is gone are deleted again and again.
+PART: Final = {"objects": "WHERE state <> 'gone'"}
 # Tries are counted, and acts that were refused are audited, by design.
 COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations", *FEED)
 
@@ -33,7 +38,7 @@ async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str
     )
     union = " UNION ALL ".join(
         f"SELECT '{name}', count(*), COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') "  # noqa: S608
-        f"FROM {schema}.{name} t"
+        f"FROM {schema}.{name} t {PART.get(name, '')}"
         for (name,) in tables
     )
     return {name: (count, digest) for name, count, digest in await fetch(union)}
