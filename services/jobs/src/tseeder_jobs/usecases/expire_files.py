@@ -21,7 +21,7 @@ from tseeder_pg import connection, retrying, transaction
 
 USERS: Final = 500
 JOBS: Final = 200
-FILES: Final = 20_000
+FILES: Final = 10_000
 RETENTION_OVER: Final = Reason("retention_over", "Its files were kept for as long as the plan keeps them.")
 _FIRST: Final = UUID(int=0)
 _log = get_logger(__name__)
