@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.fixtures import MakeSample
 from tests.e2e.people import Person
 from tests.e2e.seeding import Swarm
+from tests.e2e.waiting import wait_for
 from tests.e2e.world import MIB
 
 SIZE = 6 * MIB + 77
@@ -66,3 +69,42 @@ async def test_a_file_that_is_not_stored_yet(ann: Person, swarm: Swarm, sample: 
         answer = await http.get(f"/v1/files/{file['file_id']}/content")
     assert answer.status_code in (409, 503)
     assert answer.json()["code"]
+
+
+async def test_a_file_whose_name_says_nothing_is_served_as_what_its_first_bytes_say(
+    ann: Person, swarm: Swarm, sample: MakeSample, tmp_path: Path
+) -> None:
+    """Never as what a browser would run, whatever they say; and a name that says something is believed."""
+    starts = {
+        "picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(64),
+        "paper.v2": b"%PDF-1.7\n" + bytes(64),
+        "page": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
+        "drawing": b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
+        "noise": bytes(range(200, 256)),
+        "film.mkv": b"%PDF-1.7\n" + bytes(64),
+    }
+    for name, start in starts.items():
+        (tmp_path / name).write_bytes(start)
+    made = await sample(sources=[tmp_path / name for name in starts])
+    await swarm.seed(made)
+    job = await ann.completed(await ann.submit(swarm.torrent(made)))
+
+    async def looked_at() -> dict[str, str] | None:
+        types = {path: file["media_type"] for path, file in (await ann.files(job)).items()}
+        return types if types["picture"] == "image/png" else None
+
+    types = await wait_for(looked_at, "the files were looked into")
+    unknown = "application/octet-stream"
+    assert types == {
+        "picture": "image/png",
+        "paper.v2": "application/pdf",
+        "page": unknown,
+        "drawing": unknown,
+        "noise": unknown,
+        "film.mkv": "video/x-matroska",
+    }
+    async with ann.http() as http:
+        for path, file in (await ann.files(job)).items():
+            for method in ("GET", "HEAD"):
+                answer = await http.request(method, f"/v1/files/{file['file_id']}/content")
+                assert answer.headers["Content-Type"] == types[path], (method, path)

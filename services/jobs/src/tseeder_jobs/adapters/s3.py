@@ -57,6 +57,7 @@ _OPERATIONS: Final = {
     "complete_upload": "CompleteMultipartUpload",
     "abort_upload": "AbortMultipartUpload",
     "head": "HeadObject",
+    "read_start": "GetObject",
     "delete": "DeleteObject",
     "delete_many": "DeleteObjects",
     "list_objects": "ListObjectsV2",
@@ -238,6 +239,21 @@ class Storage:
         if "ContentLength" not in answer:
             raise StorageUnavailable("HEAD tells no size")
         return StoredObject(answer["ContentLength"], _bare(_told(answer, "ETag")))
+
+    async def read_start(self, key: str, count: int) -> bytes | None:
+        """The first `count` bytes of an object, or all of a smaller one; None if there is none, or it is empty."""
+        start = b""
+        try:
+            with _call("read_start"):
+                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{count - 1}")
+                async with answer["Body"] as body:
+                    async for chunk in body.content.iter_chunked(count):
+                        start += chunk
+                        if len(start) >= count:  # a server may give the whole object
+                            break
+        except UploadGone:
+            return None
+        return start[:count]
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""

@@ -201,7 +201,7 @@ def file(row: FileRow) -> model.File:
         size_bytes=row.size_bytes,
         selected=row.selected,
         state=FILE_STATES[row.state],
-        media_type=media_type(row.path),
+        media_type=media_type(row.path, row.sniffed_type),
         crc32=row.crc32,
         stored_at=timestamp(row.stored_at),
         expires_at=timestamp(row.expires_at),

@@ -87,9 +87,15 @@ _FILE_TYPES: Final = MappingProxyType(
 )
 
 
-def media_type(path: Sequence[str]) -> str:
-    """Of a file by its path's last element; `application/octet-stream` for what is not on the list."""
-    return _BY_EXTENSION.get(_extension(path), UNKNOWN)
+def media_type(path: Sequence[str], sniffed: str | None = None) -> str:
+    """Of a file by its path's last element, else what its first bytes were found to be; `application/octet-stream` for
+    what is not on the list."""
+    return _BY_EXTENSION.get(_extension(path), sniffed or UNKNOWN)
+
+
+def listed_type(media_type: str) -> str:
+    """It, if it is on the list; `application/octet-stream` otherwise."""
+    return media_type if any(media_type in kinds for kinds in _LIST.values()) else UNKNOWN
 
 
 def _extension(path: Sequence[str]) -> str:

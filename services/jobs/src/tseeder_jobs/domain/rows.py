@@ -118,6 +118,7 @@ class FileRow:
     expires_at: datetime | None  # as its user's plan is now; None: not stored, or kept for ever
     natural_rank: int  # in its torrent; -1: not known yet
     primary: bool
+    sniffed_type: str | None  # what its first bytes say, where its name says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tseeder_pg import Record, Tx
 
 columns: Final = """f.file_id, f.job_id, f.user_id, f.entry_id, e.file_index, e.path, e.size_bytes, f.selected, f.state,
        COALESCE((SELECT j.primary_file_id = f.file_id FROM jobs j WHERE j.job_id = f.job_id), false) AS "primary",
-       e.crc32, f.stored_at, COALESCE(e.natural_rank, -1) AS natural_rank,
+       e.crc32, e.sniffed_type, f.stored_at, COALESCE(e.natural_rank, -1) AS natural_rank,
        CASE WHEN f.state = 'stored' THEN (
            SELECT GREATEST(f.stored_at + make_interval(days => u.retention_days), u.kept_until, j.kept_until)
            FROM jobs j JOIN usage u USING (user_id)

@@ -96,5 +96,5 @@ async def _urls(ctx: Context, row: FileRow, key: str) -> StoredUrl:
     if not ctx.storage.redirects:
         return StoredUrl(url, "")
     # A user's client gets S3's own answer, so what the gateway would have said is signed into the URL.
-    headers = {"content-type": media_type(row.path), "content-disposition": attachment(row.path[-1])}
+    headers = {"content-type": media_type(row.path, row.sniffed_type), "content-disposition": attachment(row.path[-1])}
     return StoredUrl(url, await ctx.storage.presign_get(key, seconds=seconds, public=True, answer_headers=headers))

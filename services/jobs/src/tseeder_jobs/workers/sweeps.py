@@ -22,6 +22,7 @@ from tseeder_jobs.usecases.order_files import order_files
 from tseeder_jobs.usecases.read_storage import measure_storage
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
+from tseeder_jobs.usecases.sniff_types import sniff_types
 from tseeder_jobs.usecases.stop_blocked import stop_blocked
 from tseeder_jobs.usecases.sweep_bucket import sweep_bucket
 from tseeder_jobs.usecases.sweep_objects import delete_objects, forget_tombstones, purge_torrents
@@ -78,6 +79,7 @@ SWEEPS: Final = (
     Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
     Sweep("unordered_torrents", order_files),
+    Sweep("unknown_types", sniff_types),
     Sweep("unknown_primaries", find_primaries),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
