@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import subprocess
 import sys
 import zipfile
@@ -94,6 +95,11 @@ def test_more_entries_than_16_bits_count(count: int) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         assert len(read.infolist()) == count
         assert read.read(entries[-1].name) == entries[-1].content
+    # Python counts for itself. 4.3.14 and 4.3.16: the counts of the zip64 record, if there is one, and of the other.
+    signature, counted = struct.unpack_from("<4s20xQ", data, len(data) - 98)
+    assert (signature == b"PK\x06\x06") == (count >= 65_535)
+    assert struct.unpack_from("<H", data, len(data) - 12)[0] == min(count, 65_535)
+    assert count < 65_535 or counted == count
     shuffled = random.Random(7)
     for _ in range(20):
         first = shuffled.randrange(len(data))

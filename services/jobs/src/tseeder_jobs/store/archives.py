@@ -60,6 +60,15 @@ async def page(tx: Tx, job_id: UUID, torrent_id: UUID, chosen: Chosen, *, after_
     return await tx.fetch(PAGE, job_id, torrent_id, chosen.multirange, chosen.folder, after_index, limit)
 
 
+OWN_TORRENT: Final = "SELECT torrent_id FROM jobs WHERE job_id = $1 AND user_id = $2"
+
+
+async def own_torrent(tx: Tx, job_id: UUID, user_id: UUID) -> UUID | None:
+    """The torrent of a user's own job, without the rest of its row, which a selection of 200,000 files makes long."""
+    found: UUID | None = await tx.fetchval(OWN_TORRENT, job_id, user_id)
+    return found
+
+
 OBJECTS: Final = """
 SELECT e.file_index, o.object_key
 FROM entries e JOIN files f ON f.job_id = $1 AND f.entry_id = e.entry_id

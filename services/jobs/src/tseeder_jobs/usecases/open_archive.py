@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.archives import archive_changed
-from tseeder_jobs.store import archives, jobs
+from tseeder_jobs.store import archives
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.own_job import job_not_found
@@ -29,10 +29,10 @@ async def open_archive(
     if len(file_indexes) > MOST_FILES:
         raise invalid("bad_limit", f"At most {MOST_FILES} files are opened at once.")
     async with transaction(ctx.pool, readonly=True) as tx:
-        job = await jobs.read_own(tx, job_id, user_id)
-        if job is None:
+        torrent_id = await archives.own_torrent(tx, job_id, user_id)
+        if torrent_id is None:
             raise job_not_found()
-        keys = await archives.object_keys(tx, job_id, job.torrent_id, file_indexes)
+        keys = await archives.object_keys(tx, job_id, torrent_id, file_indexes) if file_indexes else {}
     if any(index not in keys for index in file_indexes):
         raise archive_changed()
     if stream_id is not None:
