@@ -79,6 +79,9 @@ _JOBS_SQL = {
             FROM files f JOIN entries e USING (entry_id) WHERE f.job_id = j.job_id) c
         WHERE (j.file_count, j.wanted_files, j.stored_files, j.stored_bytes)
               IS DISTINCT FROM (c.files::int, c.wanted::int, c.stored::int, c.bytes::bigint)""",
+    "I1: a job's oldest file is not its oldest stored one": """
+        SELECT j.job_id FROM jobs j
+        WHERE j.oldest_stored_at IS DISTINCT FROM (SELECT min(f.stored_at) FROM files f WHERE f.job_id = j.job_id)""",
     "I1: a running transfer has no lease": """
         SELECT t.transfer_id FROM transfers t LEFT JOIN leases l USING (transfer_id)
         WHERE t.state IN ('resolving', 'downloading', 'storing') AND (l.transfer_id IS NULL OR l.expired)""",

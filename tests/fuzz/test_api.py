@@ -55,6 +55,7 @@ REFUSED_BY_RULES: Final = {
     "undrain_agent": ["400"],
     "terminate_job": ["400"],
     "replay_dead_letter": ["400"],
+    "clean_storage": ["400"],
     "check_cache": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],
