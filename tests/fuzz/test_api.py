@@ -59,7 +59,6 @@ REFUSED_BY_RULES: Final = {
     "check_cache": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],
-    "clean_storage": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
     "get_granted_content": ["412", "416"],
