@@ -253,6 +253,19 @@ def test_its_files_are_drawn_found_and_one_is_the_main_one(computer: Computer) -
     assert (computer.run("find", "--type", "films").status, computer.run("find", "--max", "x").status) == (2, 2)
 
 
+def test_its_films_as_a_playlist(computer: Computer) -> None:
+    job = computer.jobs["film"]
+    shown = computer.run("playlist", job).out.splitlines()
+    films = [file for file in computer.json("files", job) if file["media_type"].startswith("video/")]
+    assert [line.partition(",")[2] for line in shown if line.startswith("#EXTINF")] == [
+        "/".join(file["path"]) for file in films
+    ]
+    computer.run("playlist", job, "-o", "films.m3u8")
+    written = (computer.folder / "films.m3u8").read_text().splitlines()
+    assert [line for line in written if line.startswith("#")] == [line for line in shown if line.startswith("#")]
+    assert all("/v1/links/" in line for line in written if not line.startswith("#"))
+
+
 def test_all_files_of_a_job_as_an_archive(computer: Computer) -> None:
     got = computer.json("zip", computer.jobs["film"][:13], "-o", "film.zip")
     assert got["path"] == "film.zip"

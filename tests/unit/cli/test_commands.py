@@ -37,6 +37,7 @@ COMMANDS = (
         "links",
         "unlink",
         "zip",
+        "playlist",
         "admin bootstrap",
         "admin create-user",
         "admin agents",

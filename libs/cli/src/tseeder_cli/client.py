@@ -307,6 +307,11 @@ class Client:
         body = {name: value for name, value in wanted.items() if value}
         return cast(NewLink, await self._json("POST", f"/v1/files/{file_id}/links", json=body))
 
+    async def playlist(self, job_id: str, folder: str = "") -> str:
+        """The text of a playlist of the job's media files, or those of a folder, with new links."""
+        answer = await self._send("GET", f"/v1/jobs/{job_id}/playlist.m3u8", params=_params(folder=folder))
+        return answer.text
+
     async def links(self, file_id: str = "", *, cursor: str = "", limit: int = LONGEST_PAGE) -> Page[Link]:
         """One page of the links to a file; of all of the caller's links without one. Newest first."""
         path = f"/v1/files/{file_id}/links" if file_id else "/v1/me/links"

@@ -1,4 +1,4 @@
-"""files, find, primary, get, zip."""
+"""files, find, primary, get, zip, playlist."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(primary)
     app.command(rich_help_panel=PANEL)(get)
     app.command("zip", rich_help_panel=PANEL)(download_archive)
+    app.command(rich_help_panel=PANEL)(playlist)
 
 
 def list_files(
@@ -172,3 +173,22 @@ def download_archive(
             chosen_url(ctx), job, output=output, select=select, folder=folder, force=force, as_json=as_json
         )
     )
+
+
+def playlist(
+    ctx: typer.Context,
+    job: JobArgument,
+    folder: Annotated[str, typer.Option("--folder", metavar="PATH", help="Only what is in this folder.")] = "",
+    output: Annotated[str, typer.Option("--output", "-o", show_default=False, help="Into this file.")] = "",
+) -> None:
+    """Make a playlist of a job's films and music, stored or not, that plays without an account for a day.
+
+    **Examples**
+
+    `tseeder playlist 0193a1b2-c3d4 | mpv --playlist=-`
+
+    `tseeder playlist 0193a1b2-c3d4 --folder "Season 1" -o season.m3u8`
+    """
+    from tseeder_cli.verbs import playlist as playing
+
+    run(playing.playlist(chosen_url(ctx), job, folder=folder, output=output))
