@@ -22,7 +22,7 @@ RESTLESS: Final = (
     *("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "sweep_reports", "schema_migrations"),
     *FEED,
 )
-# The keys of what is gone are deleted again and again.
+# The keys of what is gone are deleted again.
 PART: Final = {"objects": "WHERE state <> 'gone'"}
 # Tries are counted, and acts that were refused are audited, by design.
 COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations", *FEED)

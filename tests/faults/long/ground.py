@@ -35,6 +35,8 @@ TIMERS: Final[Mapping[str, Mapping[str, str]]] = {
         "TSEEDER_JOBS_SELF_STOP_SECONDS": str(SELF_STOP_SECONDS),
         "TSEEDER_JOBS_S3_TIMEOUT_SECONDS": "10",
         "TSEEDER_JOBS_PART_SIZE_BYTES": str(PART_BYTES),
+        # A late PUT of a whole file lands under a key that is given up; it is swept within the test.
+        "TSEEDER_JOBS_DELETE_AGAIN_SECONDS": "5",
         # Chance may kill three leases in a row before they got any further: from then on a transfer waits.
         "TSEEDER_JOBS_BACKOFF_SECONDS": "1",
     },

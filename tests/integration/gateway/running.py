@@ -167,7 +167,9 @@ async def browsing(door: Door, email: str = "", password: str = PASSWORD) -> Cal
 async def granted(door: Door, user: Caller, file_id: str) -> str:
     """What a file's address on a content origin goes by."""
     auth, jobs = door.upstream.auth, door.upstream.jobs
-    with use_identity(await auth.identity(user.email)):
+    session = user.headers.get("Cookie", "").partition("=")[2]
+    key = user.headers.get("Authorization", "").removeprefix("Bearer ")
+    with use_identity((await auth.exchange(session=session, key=key)).identity_token):
         return (await jobs.grants.GrantRead(GrantReadRequest(file_id=file_id))).grant
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.gateway.conftest import Library, MakeDoor
 from tests.integration.gateway.running import Caller, Door, Reply, browsing
+from tests.integration.gateway.test_files import job_of
 from tests.integration.gateway.test_links import FILM, NOBODY, made
 
 HOST = "files.example.org:8443"
@@ -70,9 +71,24 @@ async def test_links_are_made_for_it_and_read_there(split: Door, user: Caller, l
 
 @pytest.mark.parametrize("path", ["/", "/v1/me", "/v1/jobs", "/openapi.json", "/v1/content", "/v1/files"])
 async def test_nothing_else_is_there(split: Door, user: Caller, path: str) -> None:
-    for host in (HOST, HOST.upper()):
+    for host in (HOST, HOST.upper(), "files.example.org", "files.example.org.:443", "files.example.org:80"):
         answer = await split.call("GET", path, user=user, headers={"Host": host})
         assert (answer.status, answer.code) == (421, "host_not_allowed")
+
+
+async def test_pages_of_any_origin_may_read_there_and_nothing_more(split: Door, user: Caller, library: Library) -> None:
+    """A page that was sent there from another origin is `null` by then."""
+    path = await sent_to(split, library.url(FILM), await browsing(split, user.email))
+    answer = await there(split, path, Origin="null", Range="bytes=0-9")
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (206, "*")
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    asked = {"Origin": "null", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
+    flight = await split.http.options(split.url + path, headers={**THERE, **asked})
+    assert (flight.status, flight.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert "Range" in flight.headers["Access-Control-Allow-Headers"]
+    here = await split.call("GET", library.url(FILM), user=user, headers={"Origin": "null"})
+    assert "Access-Control-Allow-Origin" not in here.headers
 
 
 async def test_nothing_is_written_there(split: Door, user: Caller, library: Library) -> None:
@@ -81,11 +97,13 @@ async def test_nothing_is_written_there(split: Door, user: Caller, library: Libr
     assert (answer.status, answer.code) == (421, "host_not_allowed")
 
 
-async def test_a_grant_ends_with_its_file(split: Door, user: Caller, library: Library) -> None:
-    other = library.ids["page.html"]
-    path = await sent_to(split, f"/v1/files/{other}/content", await browsing(split, user.email))
-    assert (await there(split, path)).headers["Content-Disposition"].startswith("attachment")
-    await split.call("DELETE", f"/v1/files/{other}", user=user)
+async def test_a_grant_ends_with_its_file(split: Door, user: Caller) -> None:
+    """Also one that is not stored yet."""
+    job = await job_of(split, user, {"page.html": 100})
+    (file,) = (await split.call("GET", f"{job}/files", user=user)).json["items"]
+    path = await sent_to(split, f"/v1/files/{file['file_id']}/content", await browsing(split, user.email))
+    assert (await there(split, path, "HEAD")).headers["Content-Disposition"].startswith("attachment")
+    await split.call("DELETE", f"/v1/files/{file['file_id']}", user=user)
     gone = await there(split, path)
     assert (gone.status, gone.code) == (404, "content_url_expired")
     forged = await there(split, path[:-1] + ("A" if path[-1] != "A" else "B"))

@@ -76,7 +76,7 @@ async def upstream_on(
         made = await stack.enter_async_context(world(database, nats, s3, folder))
         auth = await stack.enter_async_context(running_auth(database.urls["auth"], nats, folder))
         await auth.bootstrap(ROOT)
-        timers = {"lease_seconds": 600, "self_stop_seconds": 400, "presign_seconds": 77}
+        timers = {"lease_seconds": 600, "self_stop_seconds": 400}
         jobs = await stack.enter_async_context(
             running_jobs(made, rpc_port=free_port(), s3_public_endpoint=public_url, **timers)
         )

@@ -333,7 +333,7 @@ async def test_totals_and_who_may_look(ground: Still, sample: MakeSample) -> Non
 
 
 async def test_it_is_done_by_itself(new_world: NewWorld, s3_client: Any, sample: MakeSample) -> None:
-    quick: dict[str, Any] = {"orphan_seconds": 0.001, "sweep_seconds": 0.05}
+    quick: dict[str, Any] = {"orphan_seconds": 0.001, "sweep_seconds": 0.05, "lost_objects_limit": 2}
     async with new_world("jobs_leftovers_swept") as world, running(world, **quick) as jobs:
         user, played = jobs.user(), Agent(jobs, s3_client)
         await played.register()

@@ -50,9 +50,16 @@ async def test_what_is_stored_is_read_by_nobody(ground: Still, sample: MakeSampl
     (file,), (fine_file,) = await user.files(job), await user.files(fine)
     stream = str(uuid4())
     assert (await ground.open(user, file, stream)).WhichOneof("source") == "object"
+    assert len((await user.archive(job))[1]) == 1
     await ground.take_down(hashes(torrent)[by])
     for stream_id in ("", stream):
         await refused("torrent_blocked", ground.open(user, file, stream_id))
+    for call in (
+        user.archive(job),
+        user.open_archive(job, 0),
+        user.open_archive(job),
+    ):  # the last: one that goes on looks
+        await refused("torrent_blocked", call)
     assert (await ground.open(user, fine_file)).WhichOneof("source") == "object"
     for info_hash in hashes(torrent):
         answer = await user.call(ground.jobs.jobs.CheckCache, pb.CheckCacheRequest(info_hashes=[info_hash]))

@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 from prometheus_client import REGISTRY
 
+from tests.e2e.waiting import wait_for
 from tseeder.common.v1.error_pb2 import Error
 from tseeder.common.v1.error_pb2 import FieldError as Note
 from tseeder_kit.errors import AppError, FieldError, Kind
@@ -258,7 +259,11 @@ async def test_calls_are_counted_by_method_and_outcome_on_both_sides(stub: Any) 
 
     before = counts()
     await error_of(one(stub, Note(field="refuse")))
-    assert counts() == (before[0] + 1, before[1] + 1)
+
+    async def counted() -> bool:
+        return counts() == (before[0] + 1, before[1] + 1)
+
+    await wait_for(counted, "both sides have counted it")  # the server does when its answer has gone
 
 
 async def test_a_port_that_is_taken_is_an_error(served: Any) -> None:

@@ -37,6 +37,8 @@ from tseeder_rpc import Caller, open_channel
 
 BEYOND_AGENT_SECONDS: Final = 5.0
 """An agent that says that pieces are late says more than a time-out."""
+WARM_UPS_PER_USER: Final = 4
+"""Each holds two of an agent's readers."""
 OTHER_FILES: Final = 1024
 """Beside clients' connections: S3, the services, NATS, metrics."""
 
@@ -110,6 +112,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),
             strangers=RateLimit(settings.anonymous_rate_per_second, settings.anonymous_rate_burst, clock=clock),
             streams=StreamSlots(settings.events_per_user),
+            warm_ups=StreamSlots(WARM_UPS_PER_USER),
             memory=MemoryBudget(settings.body_memory_bytes, settings.body_memory_bytes_per_caller),
             checks={**checks, "draining": ops.check},
         )

@@ -105,8 +105,8 @@ class Settings(kit.Settings):
 
     content_origin: Origin | None = Field(
         None,
-        description="an origin of its own for files' bytes, which this gateway answers on, too, with nothing else; "
-        "browsers are sent there, and links are made for it",
+        description="an origin for files' bytes, with a host name of its own, which this gateway answers on, too, with "
+        "nothing else; browsers are sent there, and links are made for it",
     )
     content_redirect: bool = Field(False, description="whether stored files are answered by a redirect to S3")
     content_read_seconds: float = Field(30.0, gt=0, description="how long S3 may be silent in the middle of an object")

@@ -115,10 +115,10 @@ class Settings(kit.Settings):
         3, gt=0, description="a file ends by its plan's retention no sooner after its owner was warned than this"
     )
     lost_objects_limit: int = Field(
-        100,
+        0,
         ge=0,
-        description="stored objects that one walk through the bucket may find missing and give up; were it more, the "
-        "bucket is taken for the wrong one, and they are only counted and told",
+        description="how many stored objects a walk through the bucket may miss and give up by itself; more are "
+        "only counted and told, since a wrong bucket looks just so; 0: that is for an operator to do",
     )
     feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
     feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")

@@ -37,6 +37,12 @@ class Links:
         with use_identity(identity):
             return await self._stub.CreateLinks(request, timeout=self._seconds)
 
+    async def create_playlist(self, identity: str, job_id: str, folder: str) -> pb.CreatePlaylistResponse:
+        """Links of a day to a job's video and audio files, or to those of a folder of it, in natural order."""
+        request = pb.CreatePlaylistRequest(job_id=job_id, folder=folder)
+        with use_identity(identity):
+            return await self._stub.CreatePlaylist(request, timeout=self._seconds)
+
     async def list(self, identity: str, *, file_id: str, cursor: str, limit: int) -> pb.ListLinksResponse:
         """The caller's links, newest first: to one file, or ("") to any."""
         request = pb.ListLinksRequest(file_id=file_id, cursor=cursor, limit=limit)

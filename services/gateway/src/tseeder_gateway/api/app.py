@@ -85,6 +85,6 @@ def create_app(parts: Parts) -> ASGIApp:
     app.state.description = cache(lambda: openapi.compact(openapi.describe(served)))
     settings = parts.settings
     policy = TracePolicy(settings.trace_sample_ratio, trusts_clients=settings.trust_traceparent)
-    served_by_name = ContentOrigin(with_cors(app, settings.cors_origins), settings.content_origin or "")
+    served_by_name = ContentOrigin(with_cors(app, settings.cors_origins), app, settings.content_origin or "")
     inner = Hosts(served_by_name, settings.hosts)
     return RequestContext(inner, policy)

@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from tseeder_gateway.api.routes.playlists import LinkedAnswer
 from tseeder_gateway.api.sse import EventStream
 
 
 def heads(routes: Sequence[BaseRoute]) -> list[APIRoute]:
-    """A HEAD route for each GET that has none; but not for event streams, which have no end to be left out."""
+    """A HEAD route for each GET that has none; but not for event streams, which have no end to be left out, nor for
+    what makes something each time."""
     known = [route for route in routes if isinstance(route, APIRoute)]
     present = {route.path for route in known if "HEAD" in (route.methods or ())}
     return [_head(route) for route in known if "GET" in (route.methods or ()) and not _is_apart(route, present)]
 
 
 def _is_apart(route: APIRoute, present: set[str]) -> bool:
-    return route.path in present or route.response_class is EventStream
+    return route.path in present or route.response_class in (EventStream, LinkedAnswer)
 
 
 def _head(route: APIRoute) -> APIRoute:

@@ -42,6 +42,7 @@ class Parts:
     callers: RateLimit
     strangers: RateLimit
     streams: StreamSlots
+    warm_ups: StreamSlots
     memory: MemoryBudget
     checks: Mapping[str, Check]
 

@@ -135,7 +135,7 @@ class OpenContent(Watched):
             return await stack.enter_async_context(read(opened.answer.object.url, part, opened.content.size_bytes))
         except ObjectGoneError:
             again = await self.open()
-        if again.content != opened.content or again.live:
+        if not _same(again, opened) or again.live:
             raise _unavailable()
         try:
             return await stack.enter_async_context(read(again.answer.object.url, part, again.content.size_bytes))
@@ -185,7 +185,7 @@ class OpenContent(Watched):
             return before
         except TimeoutError:
             return before
-        if now.content != opened.content:
+        if not _same(now, opened):
             raise BodyBrokenError("the file is another one")
         return now
 
@@ -203,6 +203,11 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for chunk in chunks:
         yield chunk
+
+
+def _same(one: OpenedFile, other: OpenedFile) -> bool:
+    """Whether they are the same bytes; what they are called may be better known by now."""
+    return (one.content.etag, one.content.size_bytes) == (other.content.etag, other.content.size_bytes)
 
 
 def _differs(before: OpenedFile | None, now: OpenedFile) -> bool:

@@ -18,6 +18,7 @@ from tseeder_jobs.domain.links import LinkRow, Terms
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.count_download import count_download
 from tseeder_jobs.usecases.create_links import create_links
+from tseeder_jobs.usecases.create_playlist import create_playlist
 from tseeder_jobs.usecases.end_link_read import end_link_read
 from tseeder_jobs.usecases.list_links import list_links
 from tseeder_jobs.usecases.open_link import Opening, open_link
@@ -48,6 +49,13 @@ class LinksServicer(links_pb2_grpc.LinksServicer):
         tokens = created.tokens or [""] * len(created.links)
         made = [pb.NewLink(link=_link(row), token=token) for row, token in zip(created.links, tokens, strict=True)]
         return pb.CreateLinksResponse(links=made, replayed=not created.tokens)
+
+    async def CreatePlaylist(self, request: pb.CreatePlaylistRequest, context: Any) -> pb.CreatePlaylistResponse:
+        """Links to what can be played."""
+        caller = user("files:write")
+        made = await create_playlist(self._ctx, caller, wire.job_id(request.job_id), request.folder)
+        items = [pb.PlaylistItem(path=path, token=token) for path, token in made.items]
+        return pb.CreatePlaylistResponse(job_name=made.name, items=items)
 
     async def ListLinks(self, request: pb.ListLinksRequest, context: Any) -> pb.ListLinksResponse:
         """A page of them, to one file or to all."""

@@ -81,6 +81,8 @@ class Walk:
     orphans: Report
     lost: Report
     place: str = ""
+    missing: list[KnownObject] = field(default_factory=list)
+    """Of what is lost, as much as may be given up, and one more where there is more."""
 
     @classmethod
     def begun(cls, at: datetime) -> Walk:

@@ -170,6 +170,16 @@ async def delete_of_file(tx: Tx, job_id: UUID, file_id: UUID) -> None:
     await tx.execute(DELETE_OF_FILE, job_id, file_id)
 
 
+DELETE_OF_ENDED: Final = """
+DELETE FROM links USING files f WHERE links.job_id = $1 AND f.file_id = links.file_id AND f.state = 'deleted'
+"""
+
+
+async def delete_of_ended(tx: Tx, job_id: UUID) -> None:
+    """Those to files of a job that are given up."""
+    await tx.execute(DELETE_OF_ENDED, job_id)
+
+
 HELD: Final = """
 SELECT link_id, user_id, file_id, password_hash, download_limit IS NOT NULL AS limited,
        (downloads >= download_limit AND last_counted_at <= clock_timestamp() - $2::interval) IS TRUE AS spent

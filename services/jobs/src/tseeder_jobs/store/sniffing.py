@@ -27,6 +27,6 @@ SNIFFED: Final = "UPDATE objects SET sniffed = true WHERE object_id = ANY($1::uu
 
 
 async def sniffed(tx: Tx, object_ids: Sequence[UUID], types: Mapping[UUID, str]) -> None:
-    """These were looked at; `types` by entry, of those that are something."""
+    """These were looked at; `types` by entry, of those that are something. Those entries are held."""
     await tx.execute(SET_TYPES, list(types), list(types.values()))
     await tx.execute(SNIFFED, object_ids)

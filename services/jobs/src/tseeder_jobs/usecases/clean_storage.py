@@ -48,17 +48,18 @@ async def clean_storage(ctx: Context, cursor: str, *, apply: bool, unknown: bool
 
 async def _objects(ctx: Context, walk: Walk, *, apply: bool, unknown: bool) -> bool:
     """Whether the end of the bucket was reached. A page in whose middle the time is over is begun again."""
-    until = monotonic() + SECONDS
-    ended, in_time = False, True
+    began, ended, in_time = monotonic(), False, True
     while in_time and not ended:
         seen = await look_through_bucket(ctx, walk.place)
         for report in walk.reports:
             report.looked_at += seen.looked_at
         await delete_orphans(ctx, seen, walk.orphans, delete=apply, unknown=unknown)
+        # The look may have taken all of the time; then as much again is for what it found, or no call got any further.
+        until = max(began + SECONDS, monotonic() + SECONDS / 2)
         if not await give_up(ctx, seen.lost, walk.lost, apply=apply, until=until):
             break
         walk.place, ended = seen.last, not seen.last
-        in_time = monotonic() < until
+        in_time = monotonic() < began + SECONDS
     for report in walk.reports:
         report.ended_at = now()
     return ended

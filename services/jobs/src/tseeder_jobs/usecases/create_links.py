@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -48,11 +48,11 @@ async def create_links(ctx: Context, user_id: UUID, file_ids: Sequence[UUID], te
     """
     fingerprint = _fingerprint(ctx, file_ids, terms)
     await refresh_limits(ctx, user_id)
-    if terms.idempotency_key:  # first without the work for a password
-        async with transaction(ctx.pool) as tx:
-            replayed = await _replay(tx, user_id, len(file_ids), terms, fingerprint)
+    async with transaction(ctx.pool) as tx:  # first without the work for a password
+        replayed = await _replay(tx, user_id, len(file_ids), terms, fingerprint)
         if replayed is not None:
             return replayed
+        await _lock_files(tx, user_id, file_ids)
     password_hash = None
     if terms.password:
         with ctx.passwords.place():
@@ -79,9 +79,7 @@ async def create_links(ctx: Context, user_id: UUID, file_ids: Sequence[UUID], te
 
 
 async def _insert(tx: Tx, file_ids: Sequence[UUID], shared: Shared) -> Created:
-    jobs = await links.lock_files(tx, shared.user_id, list(set(file_ids)))
-    if any(file_id not in jobs for file_id in file_ids):
-        raise file_not_found()
+    jobs = await _lock_files(tx, shared.user_id, file_ids)
     await _make_room(tx, shared.user_id, len(file_ids))
     tokens = [random_token() for _ in file_ids]
     made = [
@@ -90,6 +88,14 @@ async def _insert(tx: Tx, file_ids: Sequence[UUID], shared: Shared) -> Created:
     ]
     await links.insert(tx, made, shared)
     return Created(await links.read(tx, [link.link_id for link in made]), tokens)
+
+
+async def _lock_files(tx: Tx, user_id: UUID, file_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
+    """Their jobs. NOT_FOUND `file_not_found`."""
+    jobs = await links.lock_files(tx, user_id, list(set(file_ids)))
+    if any(file_id not in jobs for file_id in file_ids):
+        raise file_not_found()
+    return jobs
 
 
 async def _make_room(tx: Tx, user_id: UUID, wanted: int) -> None:

@@ -16,7 +16,8 @@ from tseeder_jobs.domain.archives import (
 )
 from tseeder_jobs.domain.rows import JobRow
 from tseeder_jobs.domain.states import FileState
-from tseeder_jobs.store import archives, jobs
+from tseeder_jobs.domain.takedowns import torrent_blocked
+from tseeder_jobs.store import archives, jobs, takedowns
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.own_job import job_not_found
@@ -33,8 +34,9 @@ async def describe_archive(
 ) -> AsyncIterator[ArchiveHeader | list[ArchiveEntry]]:
     """The header, then the entries by file index, PAGE_ROWS at most in each list.
 
-    All that is chosen is in it, or nothing: NOT_FOUND `job_not_found`; INVALID `bad_file_ranges`,
-    `selection_out_of_range`; CONFLICT `archive_empty`, `file_not_wanted`, `not_stored_yet`; EXHAUSTED `streams_limit`.
+    All that is chosen is in it, or nothing: NOT_FOUND `job_not_found`; FORBIDDEN `torrent_blocked`; INVALID
+    `bad_file_ranges`, `selection_out_of_range`; CONFLICT `archive_empty`, `file_not_wanted`, `not_stored_yet`;
+    EXHAUSTED `streams_limit`.
     The pages are read one after another: CONFLICT `archive_changed` if a file was given up meanwhile.
     """
     check_ranges(chosen.ranges or ())
@@ -59,6 +61,8 @@ async def _looked_at(ctx: Context, user_id: UUID, job_id: UUID, chosen: Chosen) 
         job = await jobs.read_own(tx, job_id, user_id)
         if job is None:
             raise job_not_found()
+        if await takedowns.torrent_blocked(tx, job.torrent_id):
+            raise torrent_blocked()
         if chosen.ranges is not None:
             unknown = await archives.first_empty_range(tx, job_id, job.torrent_id, chosen.ranges)
             if unknown is not None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tseeder_jobs.domain.rows import Reason
 from tseeder_jobs.domain.states import JOB_LIVE, JobState
-from tseeder_jobs.store import events, jobs, objects, primaries, retention, usage
+from tseeder_jobs.store import events, jobs, links, objects, primaries, retention, usage
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
@@ -101,7 +101,9 @@ async def _end_files(own: OwnJob, bell: Doorbell) -> int:
     tx, job = own.tx, own.job
     entries = await retention.expire(tx, job.job_id, FILES)
     if not entries:
+        await jobs.count_files(tx, [job.job_id])  # its oldest file is another than the row said
         return 0
+    await links.delete_of_ended(tx, job.job_id)
     await primaries.refresh(tx, job.job_id)
     await jobs.count_files(tx, [job.job_id])
     await usage.recharge(tx, [job.user_id], job.torrent_id, entries)

@@ -7,7 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.domain.archives import archive_changed
-from tseeder_jobs.store import archives
+from tseeder_jobs.domain.takedowns import torrent_blocked
+from tseeder_jobs.store import archives, takedowns
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.own_job import job_not_found
@@ -23,8 +24,8 @@ async def open_archive(
     """A presigned URL for each file, in their order; with a `stream_id` for a reader, who counts among the user's
     streams. With no files it looks whether the job is still his.
 
-    Errors: NOT_FOUND `job_not_found`; CONFLICT `archive_changed` where a file is not stored, or not the job's any more;
-    EXHAUSTED `streams_limit`; INVALID `bad_limit`.
+    Errors: NOT_FOUND `job_not_found`; FORBIDDEN `torrent_blocked`; CONFLICT `archive_changed` where a file is not
+    stored, or not the job's any more; EXHAUSTED `streams_limit`; INVALID `bad_limit`.
     """
     if len(file_indexes) > MOST_FILES:
         raise invalid("bad_limit", f"At most {MOST_FILES} files are opened at once.")
@@ -32,6 +33,8 @@ async def open_archive(
         torrent_id = await archives.own_torrent(tx, job_id, user_id)
         if torrent_id is None:
             raise job_not_found()
+        if await takedowns.torrent_blocked(tx, torrent_id):
+            raise torrent_blocked()
         keys = await archives.object_keys(tx, job_id, torrent_id, file_indexes) if file_indexes else {}
     if any(index not in keys for index in file_indexes):
         raise archive_changed()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from tseeder_jobs.domain.links import (
     GUESSING,
     MAX_PASSWORD_CHARS,
     RESUMED_FOR,
-    HeldLink,
     link_not_found,
     link_spent,
     password_required,
     prepared,
 )
-from tseeder_jobs.domain.reads import ReadSource, StoredUrl
+from tseeder_jobs.domain.reads import ReadSource
 from tseeder_jobs.store import links
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.create_links import token_hash
@@ -50,19 +49,11 @@ async def open_link(ctx: Context, by: Opening, offset: int, stream_id: UUID | No
     if link.spent and not by.begun:
         raise link_spent()
     try:
-        found = await open_read(ctx, link.user_id, link.file_id, offset, stream_id, by_link=True)
+        return await open_read(ctx, link.user_id, link.file_id, offset, stream_id, by_link=True)
     except AppError as exc:
         if exc.code == "file_not_found":
             raise link_not_found() from exc
         raise
-    return _for_holder(link, found)
-
-
-def _for_holder(link: HeldLink, found: ReadSource) -> ReadSource:
-    """A URL of S3's reads the file from any byte on, as often as one likes: what is counted is not given out so."""
-    if link.limited and isinstance(found.source, StoredUrl):
-        return replace(found, source=replace(found.source, public_url=""))
-    return found
 
 
 async def _check_password(ctx: Context, link_id: UUID, encoded: str, password: str) -> None:

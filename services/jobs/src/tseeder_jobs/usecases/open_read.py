@@ -22,6 +22,8 @@ from tseeder_pg import transaction
 from tseeder_rpc import sign_read
 
 TOKEN_LASTS: Final = timedelta(seconds=60)
+PUBLIC_URL_SECONDS: Final = 60
+"""How long a client may begin to read at S3 by itself: nobody looks there whether he still may."""
 RETRY_SECONDS: Final = 5
 _WAIT: Final = Wait(Reason("file_not_stored", "The file is not stored yet."), RETRY_SECONDS)
 _PAUSED: Final = Wait(Reason("job_paused", "The job is paused."), RETRY_SECONDS)
@@ -63,7 +65,7 @@ async def open_read(
     if key is None:
         # Given up between the two looks; the next call says so.
         return ReadSource(row, tag, Wait(Reason("file_changing", "The file is being changed."), 1))
-    return ReadSource(row, tag, await _urls(ctx, row, key))
+    return ReadSource(row, tag, await _urls(ctx, row, key, public=not by_link))
 
 
 def _refuse_unwanted(row: FileRow) -> None:
@@ -90,11 +92,12 @@ def _from(holder: Holder, file_index: int, stream_id: UUID) -> AgentRead:
     return AgentRead(holder.read_url, holder.epoch, sign_read(token, holder.credential_hash))
 
 
-async def _urls(ctx: Context, row: FileRow, key: str) -> StoredUrl:
-    seconds = ctx.settings.presign_seconds
-    url = await ctx.storage.presign_get(key, seconds=seconds)
-    if not ctx.storage.redirects:
+async def _urls(ctx: Context, row: FileRow, key: str, *, public: bool) -> StoredUrl:
+    """Who reads by a link or a grant gets no URL of S3's: what ends those has to end his next request, too."""
+    url = await ctx.storage.presign_get(key, seconds=ctx.settings.presign_seconds)
+    if not (public and ctx.storage.redirects):
         return StoredUrl(url, "")
     # A user's client gets S3's own answer, so what the gateway would have said is signed into the URL.
     headers = {"content-type": media_type(row.path, row.sniffed_type), "content-disposition": attachment(row.path[-1])}
-    return StoredUrl(url, await ctx.storage.presign_get(key, seconds=seconds, public=True, answer_headers=headers))
+    public_url = await ctx.storage.presign_get(key, seconds=PUBLIC_URL_SECONDS, public=True, answer_headers=headers)
+    return StoredUrl(url, public_url)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from tseeder_jobs.domain.leftovers import KnownObject, Walk
+from tseeder_jobs.domain.leftovers import Walk
 from tseeder_jobs.store import leftovers
 from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.give_up_lost import give_up_lost
 from tseeder_jobs.usecases.look_through_bucket import Seen, look_through_bucket
-from tseeder_jobs.usecases.mend_leftovers import delete_orphans, give_up
+from tseeder_jobs.usecases.mend_leftovers import delete_orphans
 from tseeder_kit.clock import now
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
@@ -30,8 +31,9 @@ async def sweep_bucket(ctx: Context) -> int:
     """Look through some of it; answers how many leftovers were dealt with.
 
     What the database knows as given up is deleted again. What it never heard of is deleted only by
-    DELETE_UNKNOWN_OBJECTS, else counted and told: it may be another installation's. Of what is lost no more than
-    LOST_OBJECTS_LIMIT a walk is given up: were all of it gone, the settings would more likely name another bucket.
+    DELETE_UNKNOWN_OBJECTS, else counted and told: it may be another installation's. What is lost is given up at the
+    walk's end, and only if it is no more than LOST_OBJECTS_LIMIT: were much of it gone, the settings would more likely
+    name another bucket.
     """
     walk = ctx.walk[0] or Walk.begun(now())
     before = sum(report.mended for report in walk.reports)
@@ -42,6 +44,8 @@ async def sweep_bucket(ctx: Context) -> int:
         if not seen.last:
             break
     ended = not walk.place
+    if ended:
+        await _give_up(ctx, walk)
     async with transaction(ctx.pool) as tx:
         for report in walk.reports:
             report.ended_at = now() if ended else None
@@ -59,13 +63,16 @@ async def _mend(ctx: Context, walk: Walk, seen: Seen) -> None:
     if seen.unknown:
         _log.warning("objects_unknown", count=len(seen.unknown), deleted=delete_unknown)
     await delete_orphans(ctx, seen, walk.orphans, delete=True, unknown=delete_unknown)
-    if seen.lost:
-        await _give_up(ctx, walk, seen.lost)
+    _lost.inc(len(seen.lost))
+    for each in seen.lost:
+        walk.lost.note(each.key, each.size_bytes)
+    walk.missing += seen.lost[: ctx.settings.lost_objects_limit + 1 - len(walk.missing)]
 
 
-async def _give_up(ctx: Context, walk: Walk, lost: list[KnownObject]) -> None:
-    _lost.inc(len(lost))
-    believable = walk.lost.found + len(lost) <= ctx.settings.lost_objects_limit
-    if not believable:
-        _log.error("too_many_objects_lost", count=walk.lost.found + len(lost), limit=ctx.settings.lost_objects_limit)
-    await give_up(ctx, lost, walk.lost, apply=believable)
+async def _give_up(ctx: Context, walk: Walk) -> None:
+    limit = ctx.settings.lost_objects_limit
+    if walk.lost.found > limit:
+        _log.error("objects_lost", count=walk.lost.found, given_up=0, limit=limit)
+        return
+    for each in walk.missing:
+        walk.lost.mended += await give_up_lost(ctx, each.object_id)

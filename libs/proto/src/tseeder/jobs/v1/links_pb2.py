@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tseeder.jobs.v1 import jobs_pb2 as tseeder_dot_jobs_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btseeder/jobs/v1/links.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atseeder/jobs/v1/jobs.proto\"\xca\x02\n\x04Link\x12\x0f\n\x07link_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x03(\t\x12\x14\n\x0ctoken_prefix\x18\x05 \x01(\t\x12\x14\n\x0chas_password\x18\x06 \x01(\x08\x12\x1b\n\x0e\x64ownload_limit\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tdownloads\x18\x08 \x01(\x03\x12\x33\n\x0flast_counted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_download_limit\"\xc3\x01\n\x12\x43reateLinksRequest\x12\x10\n\x08\x66ile_ids\x18\x01 \x03(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x0e\x64ownload_limit\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08password\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x11\n\x0f_download_limitB\x0b\n\t_password\"P\n\x13\x43reateLinksResponse\x12\'\n\x05links\x18\x01 \x03(\x0b\x32\x18.tseeder.jobs.v1.NewLink\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"=\n\x07NewLink\x12#\n\x04link\x18\x01 \x01(\x0b\x32\x15.tseeder.jobs.v1.Link\x12\r\n\x05token\x18\x02 \x01(\t\"B\n\x10ListLinksRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"N\n\x11ListLinksResponse\x12$\n\x05links\x18\x01 \x03(\x0b\x32\x15.tseeder.jobs.v1.Link\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"$\n\x11RevokeLinkRequest\x12\x0f\n\x07link_id\x18\x01 \x01(\t\"\x14\n\x12RevokeLinkResponse\"d\n\x0fOpenLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x11\n\tstream_id\x18\x04 \x01(\t\x12\r\n\x05\x62\x65gun\x18\x05 \x01(\x08\"%\n\x14\x43ountDownloadRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\x17\n\x15\x43ountDownloadResponse\"6\n\x12\x45ndLinkReadRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\"\x15\n\x13\x45ndLinkReadResponse2\x97\x04\n\x05Links\x12X\n\x0b\x43reateLinks\x12#.tseeder.jobs.v1.CreateLinksRequest\x1a$.tseeder.jobs.v1.CreateLinksResponse\x12R\n\tListLinks\x12!.tseeder.jobs.v1.ListLinksRequest\x1a\".tseeder.jobs.v1.ListLinksResponse\x12U\n\nRevokeLink\x12\".tseeder.jobs.v1.RevokeLinkRequest\x1a#.tseeder.jobs.v1.RevokeLinkResponse\x12O\n\x08OpenLink\x12 .tseeder.jobs.v1.OpenLinkRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12^\n\rCountDownload\x12%.tseeder.jobs.v1.CountDownloadRequest\x1a&.tseeder.jobs.v1.CountDownloadResponse\x12X\n\x0b\x45ndLinkRead\x12#.tseeder.jobs.v1.EndLinkReadRequest\x1a$.tseeder.jobs.v1.EndLinkReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btseeder/jobs/v1/links.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atseeder/jobs/v1/jobs.proto\"\xca\x02\n\x04Link\x12\x0f\n\x07link_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x03(\t\x12\x14\n\x0ctoken_prefix\x18\x05 \x01(\t\x12\x14\n\x0chas_password\x18\x06 \x01(\x08\x12\x1b\n\x0e\x64ownload_limit\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tdownloads\x18\x08 \x01(\x03\x12\x33\n\x0flast_counted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_download_limit\"\xc3\x01\n\x12\x43reateLinksRequest\x12\x10\n\x08\x66ile_ids\x18\x01 \x03(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x0e\x64ownload_limit\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08password\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x11\n\x0f_download_limitB\x0b\n\t_password\"P\n\x13\x43reateLinksResponse\x12\'\n\x05links\x18\x01 \x03(\x0b\x32\x18.tseeder.jobs.v1.NewLink\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"=\n\x07NewLink\x12#\n\x04link\x18\x01 \x01(\x0b\x32\x15.tseeder.jobs.v1.Link\x12\r\n\x05token\x18\x02 \x01(\t\"7\n\x15\x43reatePlaylistRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66older\x18\x02 \x01(\t\"X\n\x16\x43reatePlaylistResponse\x12\x10\n\x08job_name\x18\x01 \x01(\t\x12,\n\x05items\x18\x02 \x03(\x0b\x32\x1d.tseeder.jobs.v1.PlaylistItem\"+\n\x0cPlaylistItem\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\r\n\x05token\x18\x02 \x01(\t\"B\n\x10ListLinksRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"N\n\x11ListLinksResponse\x12$\n\x05links\x18\x01 \x03(\x0b\x32\x15.tseeder.jobs.v1.Link\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"$\n\x11RevokeLinkRequest\x12\x0f\n\x07link_id\x18\x01 \x01(\t\"\x14\n\x12RevokeLinkResponse\"d\n\x0fOpenLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x11\n\tstream_id\x18\x04 \x01(\t\x12\r\n\x05\x62\x65gun\x18\x05 \x01(\x08\"%\n\x14\x43ountDownloadRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\x17\n\x15\x43ountDownloadResponse\"6\n\x12\x45ndLinkReadRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\"\x15\n\x13\x45ndLinkReadResponse2\xfa\x04\n\x05Links\x12X\n\x0b\x43reateLinks\x12#.tseeder.jobs.v1.CreateLinksRequest\x1a$.tseeder.jobs.v1.CreateLinksResponse\x12\x61\n\x0e\x43reatePlaylist\x12&.tseeder.jobs.v1.CreatePlaylistRequest\x1a\'.tseeder.jobs.v1.CreatePlaylistResponse\x12R\n\tListLinks\x12!.tseeder.jobs.v1.ListLinksRequest\x1a\".tseeder.jobs.v1.ListLinksResponse\x12U\n\nRevokeLink\x12\".tseeder.jobs.v1.RevokeLinkRequest\x1a#.tseeder.jobs.v1.RevokeLinkResponse\x12O\n\x08OpenLink\x12 .tseeder.jobs.v1.OpenLinkRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12^\n\rCountDownload\x12%.tseeder.jobs.v1.CountDownloadRequest\x1a&.tseeder.jobs.v1.CountDownloadResponse\x12X\n\x0b\x45ndLinkRead\x12#.tseeder.jobs.v1.EndLinkReadRequest\x1a$.tseeder.jobs.v1.EndLinkReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,24 +41,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATELINKSRESPONSE']._serialized_end=720
   _globals['_NEWLINK']._serialized_start=722
   _globals['_NEWLINK']._serialized_end=783
-  _globals['_LISTLINKSREQUEST']._serialized_start=785
-  _globals['_LISTLINKSREQUEST']._serialized_end=851
-  _globals['_LISTLINKSRESPONSE']._serialized_start=853
-  _globals['_LISTLINKSRESPONSE']._serialized_end=931
-  _globals['_REVOKELINKREQUEST']._serialized_start=933
-  _globals['_REVOKELINKREQUEST']._serialized_end=969
-  _globals['_REVOKELINKRESPONSE']._serialized_start=971
-  _globals['_REVOKELINKRESPONSE']._serialized_end=991
-  _globals['_OPENLINKREQUEST']._serialized_start=993
-  _globals['_OPENLINKREQUEST']._serialized_end=1093
-  _globals['_COUNTDOWNLOADREQUEST']._serialized_start=1095
-  _globals['_COUNTDOWNLOADREQUEST']._serialized_end=1132
-  _globals['_COUNTDOWNLOADRESPONSE']._serialized_start=1134
-  _globals['_COUNTDOWNLOADRESPONSE']._serialized_end=1157
-  _globals['_ENDLINKREADREQUEST']._serialized_start=1159
-  _globals['_ENDLINKREADREQUEST']._serialized_end=1213
-  _globals['_ENDLINKREADRESPONSE']._serialized_start=1215
-  _globals['_ENDLINKREADRESPONSE']._serialized_end=1236
-  _globals['_LINKS']._serialized_start=1239
-  _globals['_LINKS']._serialized_end=1774
+  _globals['_CREATEPLAYLISTREQUEST']._serialized_start=785
+  _globals['_CREATEPLAYLISTREQUEST']._serialized_end=840
+  _globals['_CREATEPLAYLISTRESPONSE']._serialized_start=842
+  _globals['_CREATEPLAYLISTRESPONSE']._serialized_end=930
+  _globals['_PLAYLISTITEM']._serialized_start=932
+  _globals['_PLAYLISTITEM']._serialized_end=975
+  _globals['_LISTLINKSREQUEST']._serialized_start=977
+  _globals['_LISTLINKSREQUEST']._serialized_end=1043
+  _globals['_LISTLINKSRESPONSE']._serialized_start=1045
+  _globals['_LISTLINKSRESPONSE']._serialized_end=1123
+  _globals['_REVOKELINKREQUEST']._serialized_start=1125
+  _globals['_REVOKELINKREQUEST']._serialized_end=1161
+  _globals['_REVOKELINKRESPONSE']._serialized_start=1163
+  _globals['_REVOKELINKRESPONSE']._serialized_end=1183
+  _globals['_OPENLINKREQUEST']._serialized_start=1185
+  _globals['_OPENLINKREQUEST']._serialized_end=1285
+  _globals['_COUNTDOWNLOADREQUEST']._serialized_start=1287
+  _globals['_COUNTDOWNLOADREQUEST']._serialized_end=1324
+  _globals['_COUNTDOWNLOADRESPONSE']._serialized_start=1326
+  _globals['_COUNTDOWNLOADRESPONSE']._serialized_end=1349
+  _globals['_ENDLINKREADREQUEST']._serialized_start=1351
+  _globals['_ENDLINKREADREQUEST']._serialized_end=1405
+  _globals['_ENDLINKREADRESPONSE']._serialized_start=1407
+  _globals['_ENDLINKREADRESPONSE']._serialized_end=1428
+  _globals['_LINKS']._serialized_start=1431
+  _globals['_LINKS']._serialized_end=2065
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,11 @@ class LinksStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksResponse.FromString,
                 _registered_method=True)
+        self.CreatePlaylist = channel.unary_unary(
+                '/tseeder.jobs.v1.Links/CreatePlaylist',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistResponse.FromString,
+                _registered_method=True)
         self.ListLinks = channel.unary_unary(
                 '/tseeder.jobs.v1.Links/ListLinks',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.ListLinksRequest.SerializeToString,
@@ -75,6 +80,14 @@ class LinksServicer:
     def CreateLinks(self, request, context):
         """Makes a link to each of some files of the caller, all or none. The tokens are in this answer only: the same
         idempotency key and request answer the same links, without them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePlaylist(self, request, context):
+        """Links that last a day to a job's wanted video and audio files, or to those of a folder of it, in natural order; 1000 at
+        most, all or none. Their tokens are in this answer only. None to play: `playlist_empty`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,6 +139,11 @@ def add_LinksServicer_to_server(servicer, server):
                     servicer.CreateLinks,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksResponse.SerializeToString,
+            ),
+            'CreatePlaylist': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePlaylist,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistResponse.SerializeToString,
             ),
             'ListLinks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLinks,
@@ -181,6 +199,33 @@ class Links:
             '/tseeder.jobs.v1.Links/CreateLinks',
             tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_links__pb2.CreateLinksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePlaylist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Links/CreatePlaylist',
+            tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_links__pb2.CreatePlaylistResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,6 +21,10 @@ class LinksStub:
     """Makes a link to each of some files of the caller, all or none. The tokens are in this answer only: the same
     idempotency key and request answer the same links, without them.
     """
+    CreatePlaylist: _aio.UnaryUnaryMultiCallable[_links_pb2.CreatePlaylistRequest, _links_pb2.CreatePlaylistResponse]
+    """Links that last a day to a job's wanted video and audio files, or to those of a folder of it, in natural order; 1000 at
+    most, all or none. Their tokens are in this answer only. None to play: `playlist_empty`.
+    """
     ListLinks: _aio.UnaryUnaryMultiCallable[_links_pb2.ListLinksRequest, _links_pb2.ListLinksResponse]
     """The caller's own that are neither revoked nor expired, newest first."""
     RevokeLink: _aio.UnaryUnaryMultiCallable[_links_pb2.RevokeLinkRequest, _links_pb2.RevokeLinkResponse]
@@ -48,6 +52,16 @@ class LinksServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_links_pb2.CreateLinksResponse]:
         """Makes a link to each of some files of the caller, all or none. The tokens are in this answer only: the same
         idempotency key and request answer the same links, without them.
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePlaylist(
+        self,
+        request: _links_pb2.CreatePlaylistRequest,
+        context: _aio.ServicerContext[_links_pb2.CreatePlaylistRequest, _abc.Awaitable[_links_pb2.CreatePlaylistResponse]],
+    ) -> _abc.Awaitable[_links_pb2.CreatePlaylistResponse]:
+        """Links that last a day to a job's wanted video and audio files, or to those of a folder of it, in natural order; 1000 at
+        most, all or none. Their tokens are in this answer only. None to play: `playlist_empty`.
         """
 
     @_abc_1.abstractmethod

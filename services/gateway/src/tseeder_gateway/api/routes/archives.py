@@ -44,6 +44,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "The client has it already", "headers": headers("ETag")},
     **problems(
         "job_not_found",
+        "torrent_blocked",
         "bad_file_ranges",
         "selection_out_of_range",
         "archive_empty",

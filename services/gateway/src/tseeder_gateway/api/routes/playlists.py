@@ -12,9 +12,13 @@ from tseeder_gateway.api.ids import JobId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
 from tseeder_gateway.api.schemas.files import PlaylistQuery
-from tseeder_gateway.domain.disposition import content_disposition
-from tseeder_gateway.domain.m3u8 import MEDIA_TYPE
-from tseeder_gateway.usecases.make_playlist import make_playlist
+from tseeder_gateway.domain.disposition import FALLBACK_NAME, content_disposition
+from tseeder_gateway.domain.m3u8 import MEDIA_TYPE, playlist
+
+
+class LinkedAnswer(Response):
+    """Makes links, so that there is no HEAD of it."""
+
 
 router = APIRouter(prefix="/v1", tags=["files"])
 
@@ -27,25 +31,19 @@ _PLAYLIST: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/jobs/{job_id}/playlist.m3u8", response_class=Response, responses=_PLAYLIST)
+@router.get("/jobs/{job_id}/playlist.m3u8", response_class=LinkedAnswer, responses=_PLAYLIST)
 async def get_playlist(
     request: Request, access: FilesWrite, job_id: JobId, query: Annotated[PlaylistQuery, Query()]
 ) -> Response:
-    """The job's video and audio files in natural order, stored or not, 2,000 at most. Each has a new link that lasts
+    """The job's video and audio files in natural order, stored or not, 1,000 at most. Each has a new link that lasts
     for 24 hours: whoever has the list can play it, without a credential."""
-    parts = parts_of(request)
     origin = links_origin(request)
-    made = await make_playlist(
-        parts.jobs,
-        parts.links,
-        access.identity,
-        job_id,
-        folder=query.folder or "",
-        link_url=lambda token: f"{origin}/v1/links/{token}",
-    )
+    made = await parts_of(request).links.create_playlist(access.identity, job_id, query.folder or "")
+    name = made.job_name or FALLBACK_NAME
+    text = playlist(name, (("/".join(item.path), f"{origin}/v1/links/{item.token}") for item in made.items))
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": content_disposition(f"{made.name}.m3u8", inline=False),
+        "Content-Disposition": content_disposition(f"{name}.m3u8", inline=False),
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(made.text, media_type=MEDIA_TYPE, headers=headers)
+    return Response(text, media_type=MEDIA_TYPE, headers=headers)

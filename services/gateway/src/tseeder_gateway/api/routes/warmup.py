@@ -26,7 +26,10 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
     "/{file_id}/warmup",
     status_code=200,
     response_class=EventStream,
-    responses={200: WARMTH_EVENTS, **problems("file_not_found", "file_not_wanted", "too_many_streams")},
+    responses={
+        200: WARMTH_EVENTS,
+        **problems("file_not_found", "file_not_wanted", "torrent_blocked", "too_many_streams"),
+    },
 )
 async def warm_up(request: Request, access: FilesRead, file_id: FileId) -> Response:
     """Fetches what a player reads first, the beginning and the very end, before all else, and tells how that goes."""
@@ -42,7 +45,7 @@ async def _open(parts: Parts, access: Access, file_id: str) -> AsyncIterator[Fra
     def new_source() -> OpenContent:
         return OpenContent(OwnReading(parts.jobs, authorize, file_id), parts.readers, counted=False)
 
-    with parts.streams.hold(access.user_id):
+    with parts.streams.hold(access.user_id), parts.warm_ups.hold(access.user_id):
         opened = await new_source().open()
         async with parts.topics.watch(opened.answer.file.job_id) as (watcher, progress):
             warming = WarmUp(opened, new_source, watcher, progress)
