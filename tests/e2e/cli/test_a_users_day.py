@@ -256,7 +256,7 @@ def test_its_files_are_drawn_found_and_one_is_the_main_one(computer: Computer) -
 def test_its_films_as_a_playlist(computer: Computer) -> None:
     job = computer.jobs["film"]
     shown = computer.run("playlist", job).out.splitlines()
-    films = [file for file in computer.json("files", job) if file["media_type"].startswith("video/")]
+    films = [file for file in computer.json("files", job) if file["media_type"].startswith(("video/", "audio/"))]
     assert [line.partition(",")[2] for line in shown if line.startswith("#EXTINF")] == [
         "/".join(file["path"]) for file in films
     ]

@@ -198,6 +198,9 @@ class Usage(TypedDict):
     running_limit: int
     running: int
     plan: str
+    bandwidth_bytes: int
+    bandwidth_limit_bytes: int
+    bandwidth_by_day: list[dict[str, str | int]]
 
 
 class User(TypedDict):

@@ -325,6 +325,7 @@ async def usage(url: str, *, as_json: bool) -> None:
         ("storage in all", size(storage), _limit(used["storage_limit_bytes"], size)),
         ("jobs not ended", str(used["live_jobs"]), _limit(used["live_jobs_limit"], str)),
         ("running now", str(used["running"]), _limit(used["running_limit"], str)),
+        ("read this month", size(used["bandwidth_bytes"]), _limit(used["bandwidth_limit_bytes"], size)),
     ]
     show_table(("", "USED", "LIMIT"), rows, right=("USED", "LIMIT"))
 

@@ -26,6 +26,7 @@ class Grants:
         request = pb.OpenGrantRequest(grant=grant, offset=offset, stream_id=stream_id)
         return await self._stub.OpenGrant(request, timeout=self._seconds)
 
-    async def end_read(self, grant: str, stream_id: str) -> None:
-        """That reader is done."""
-        await self._stub.EndGrantRead(pb.EndGrantReadRequest(grant=grant, stream_id=stream_id), timeout=self._seconds)
+    async def end_read(self, grant: str, stream_id: str, sent_bytes: int) -> None:
+        """That reader is done, and got so much."""
+        request = pb.EndGrantReadRequest(grant=grant, stream_id=stream_id, sent_bytes=sent_bytes)
+        await self._stub.EndGrantRead(request, timeout=self._seconds)

@@ -118,10 +118,11 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.OpenRead(request, timeout=self._seconds)
 
-    async def end_read(self, identity: str, stream_id: str) -> None:
-        """That reader is done."""
+    async def end_read(self, identity: str, stream_id: str, sent_bytes: int) -> None:
+        """That reader is done, and got so much."""
+        request = pb.EndReadRequest(stream_id=stream_id, sent_bytes=sent_bytes)
         with use_identity(identity):
-            await self._stub.EndRead(pb.EndReadRequest(stream_id=stream_id), timeout=self._seconds)
+            await self._stub.EndRead(request, timeout=self._seconds)
 
     def describe_archive(
         self, identity: str, request: pb.DescribeArchiveRequest

@@ -65,6 +65,7 @@ class Links:
         """A download begins."""
         await self._stub.CountDownload(pb.CountDownloadRequest(token=token), timeout=self._seconds)
 
-    async def end_read(self, token: str, stream_id: str) -> None:
-        """That reader is done."""
-        await self._stub.EndLinkRead(pb.EndLinkReadRequest(token=token, stream_id=stream_id), timeout=self._seconds)
+    async def end_read(self, token: str, stream_id: str, sent_bytes: int) -> None:
+        """That reader is done, and got so much."""
+        request = pb.EndLinkReadRequest(token=token, stream_id=stream_id, sent_bytes=sent_bytes)
+        await self._stub.EndLinkRead(request, timeout=self._seconds)

@@ -79,7 +79,9 @@ async def answer_content(request: Request, reading: Reading) -> Response:
                 source,
                 stalled_seconds=parts.settings.stalled_reader_seconds,
             )
-        await source.begin(at_start=plan(opened.content, wish, "").at_start)
+        planned = plan(opened.content, wish, "")
+        await source.begin(at_start=planned.at_start)
+        await source.redirected(planned.length)
     except AppError:
         await source.end()
         raise

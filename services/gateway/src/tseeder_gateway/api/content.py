@@ -26,6 +26,7 @@ class Source(Protocol):
     """Whose bytes they are. `on_refused` is called when the caller may have no more of them, because of `refused`."""
 
     refused: AppError | None
+    sent_bytes: int
     on_refused: Callable[[], None]
 
     async def begin(self, *, at_start: bool) -> None:
@@ -106,6 +107,7 @@ class ContentResponse(Response):
                                 raise ClientGoneError("client_left")
                             await self._body(send, chunk)
                             _sent.inc(len(chunk))
+                            self._source.sent_bytes += len(chunk)
             await self._body(send, plan.suffix)
         await self._start(send)
         await self._within(send, {"type": "http.response.body", "body": b"", "more_body": False})

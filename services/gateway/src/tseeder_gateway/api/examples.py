@@ -220,7 +220,11 @@ EXAMPLES: Final[dict[str, Any]] = {
         "running_limit": 2,
         "running": 1,
         "plan": "free",
+        "bandwidth_bytes": 661651456,
+        "bandwidth_limit_bytes": 109951162777600,
+        "bandwidth_by_day": [{"day": "2026-11-28", "bytes": 661651456}],
     },
+    "DayView": {"day": "2026-11-28", "bytes": 661651456},
     "PlanView": {"plan_id": "free", "name": "Free", "entitlements": _entitlements, "is_default": True},
     "AgentView": {
         "agent_id": "agent-1",

@@ -148,7 +148,7 @@ class OpenArchive(Watched):
 
     async def _end_stream(self) -> None:
         # As who he was when it was looked at last: by now he may be nobody, and his stream ends all the same.
-        await self._jobs.end_read(self._identity, self._stream_id)
+        await self._jobs.end_read(self._identity, self._stream_id, self.sent_bytes)
 
     async def _identify(self) -> str:
         """The caller's identity token, as good as his credential is by now."""

@@ -116,11 +116,18 @@ class OpenContent(Watched):
             else:
                 yield await self._stored(stack, opened, part)
 
+    async def redirected(self, count: int) -> None:
+        """The client reads so much at the object store by itself: that is counted, whether it does or not."""
+        try:
+            await self._reading.end(str(uuid7()), count)
+        except AppError as exc:
+            _log.info("redirect_not_counted", code=exc.code)
+
     async def _look(self) -> None:
         self._seen_at(await self.open())
 
     async def _end_stream(self) -> None:
-        await self._reading.end(self._stream_id)
+        await self._reading.end(self._stream_id, self.sent_bytes)
 
     def _seen_at(self, found: OpenedFile) -> None:
         """Whoever waits for bytes from elsewhere waits for nothing: its agent may be frozen."""

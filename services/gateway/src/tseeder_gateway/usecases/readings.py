@@ -25,8 +25,8 @@ class Reading(Protocol):
     async def count(self) -> None:
         """The file's first byte is about to be handed out."""
 
-    async def end(self, stream_id: str) -> None:
-        """That stream is over."""
+    async def end(self, stream_id: str, sent_bytes: int) -> None:
+        """That stream is over, and has handed out so much."""
 
 
 @dataclass
@@ -46,9 +46,9 @@ class OwnReading:
     async def count(self) -> None:
         """Nobody counts one's own."""
 
-    async def end(self, stream_id: str) -> None:
+    async def end(self, stream_id: str, sent_bytes: int) -> None:
         """As who he was when it was looked at last: by now he may be nobody, and his stream ends all the same."""
-        await self.jobs.end_read(self._identity, stream_id)
+        await self.jobs.end_read(self._identity, stream_id, sent_bytes)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class LinkReading:
         """FORBIDDEN `link_spent` for one download too many."""
         await self.links.count(self.token)
 
-    async def end(self, stream_id: str) -> None:
+    async def end(self, stream_id: str, sent_bytes: int) -> None:
         """Of the link's owner."""
-        await self.links.end_read(self.token, stream_id)
+        await self.links.end_read(self.token, stream_id, sent_bytes)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,6 @@ class GrantReading:
     async def count(self) -> None:
         """Nobody counts one's own."""
 
-    async def end(self, stream_id: str) -> None:
+    async def end(self, stream_id: str, sent_bytes: int) -> None:
         """Of the file's owner."""
-        await self.grants.end_read(self.grant, stream_id)
+        await self.grants.end_read(self.grant, stream_id, sent_bytes)

@@ -25,6 +25,8 @@ class Watched(ABC):
     def __init__(self, *, counted: bool) -> None:
         self._stream_id = str(uuid7()) if counted else ""
         self._begun = False  # bytes were handed out
+        self.sent_bytes = 0
+        """Of files, to the client, so far."""
         self.refused: AppError | None = None
         """Why the caller may have no more of the bytes that he is being given."""
         self.on_refused: Callable[[], None] = _nobody_asks

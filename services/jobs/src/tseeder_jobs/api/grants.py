@@ -39,5 +39,5 @@ class GrantsServicer(grants_pb2_grpc.GrantsServicer):
 
     async def EndGrantRead(self, request: pb.EndGrantReadRequest, context: Any) -> pb.EndGrantReadResponse:
         """A reader is done."""
-        await end_grant_read(self._ctx, request.grant, wire.stream_id(request.stream_id))
+        await end_grant_read(self._ctx, request.grant, wire.stream_id(request.stream_id), request.sent_bytes)
         return pb.EndGrantReadResponse()

@@ -146,7 +146,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
 
     async def EndRead(self, request: pb.EndReadRequest, context: Any) -> pb.EndReadResponse:
         """A reader is done."""
-        await end_stream(self._ctx, user("files:read"), wire.stream_id(request.stream_id))
+        await end_stream(self._ctx, user("files:read"), wire.stream_id(request.stream_id), request.sent_bytes)
         return pb.EndReadResponse()
 
     async def DescribeArchive(
@@ -188,4 +188,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
             running_limit=view.running_limit,
             running=view.running,
             plan=view.plan_id,
+            bandwidth_bytes=view.bandwidth_bytes,
+            bandwidth_limit_bytes=view.bandwidth_limit_bytes,
+            bandwidth_by_day=[pb.DayBandwidth(day=day.isoformat(), bytes=count) for day, count in view.days],
         )

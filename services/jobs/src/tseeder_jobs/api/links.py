@@ -83,7 +83,7 @@ class LinksServicer(links_pb2_grpc.LinksServicer):
 
     async def EndLinkRead(self, request: pb.EndLinkReadRequest, context: Any) -> pb.EndLinkReadResponse:
         """A reader is done."""
-        await end_link_read(self._ctx, request.token, wire.stream_id(request.stream_id))
+        await end_link_read(self._ctx, request.token, wire.stream_id(request.stream_id), request.sent_bytes)
         return pb.EndLinkReadResponse()
 
 

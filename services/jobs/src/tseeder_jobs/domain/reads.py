@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import date
 from urllib.parse import quote
 from uuid import UUID
 
@@ -68,6 +69,9 @@ class UsageView:
     running_limit: int
     running: int
     plan_id: str
+    bandwidth_bytes: int = 0  # since the month began
+    bandwidth_limit_bytes: int = 0  # a month
+    days: tuple[tuple[date, int], ...] = ()  # bandwidth by day
 
 
 def etag(entry_id: UUID) -> str:

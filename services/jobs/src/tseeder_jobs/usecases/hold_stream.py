@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tseeder_jobs.store import locks, streams, usage
+from tseeder_jobs.store import bandwidth, locks, streams, usage
 from tseeder_jobs.usecases.context import Context
-from tseeder_kit.errors import AppError, exhausted
+from tseeder_kit.errors import AppError, exhausted, invalid
 from tseeder_kit.logging import get_logger
 from tseeder_pg import connection, transaction
 
 RETRY_SECONDS = 5
+MOST_SENT = 1 << 60
+"""No torrent is larger."""
 _log = get_logger(__name__)
 
 
@@ -53,7 +55,11 @@ async def _last_limit(ctx: Context, user_id: UUID) -> int | None:
     return None if row is None else row.streams_limit
 
 
-async def end_stream(ctx: Context, user_id: UUID, stream_id: UUID) -> None:
-    """It is over. One that is not known changes nothing."""
-    async with connection(ctx.pool) as tx:
+async def end_stream(ctx: Context, user_id: UUID, stream_id: UUID, sent_bytes: int) -> None:
+    """It is over, and has handed out so much, which is the user's bandwidth. INVALID `bad_sent_bytes`."""
+    if not 0 <= sent_bytes <= MOST_SENT:
+        raise invalid("bad_sent_bytes", "An answer has no such length.")
+    async with transaction(ctx.pool) as tx:
         await streams.end(tx, stream_id, user_id)
+        if sent_bytes:
+            await bandwidth.add(tx, user_id, sent_bytes)

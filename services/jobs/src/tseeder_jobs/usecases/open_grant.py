@@ -25,10 +25,10 @@ async def open_grant(ctx: Context, text: str, offset: int, stream_id: UUID | Non
         raise
 
 
-async def end_grant_read(ctx: Context, text: str, stream_id: UUID) -> None:
-    """That stream is over. Of a grant that has expired meanwhile it ends by itself."""
+async def end_grant_read(ctx: Context, text: str, stream_id: UUID, sent_bytes: int) -> None:
+    """That stream is over. Of a grant that has expired meanwhile it ends by itself, and what it sent is not counted."""
     try:
         grant = verified(text, ctx.keyring.derived(PURPOSE), now())
     except AppError:
         return
-    await end_stream(ctx, grant.user_id, stream_id)
+    await end_stream(ctx, grant.user_id, stream_id, sent_bytes)

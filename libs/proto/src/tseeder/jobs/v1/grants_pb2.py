@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tseeder.jobs.v1 import jobs_pb2 as tseeder_dot_jobs_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctseeder/jobs/v1/grants.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atseeder/jobs/v1/jobs.proto\"#\n\x10GrantReadRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"R\n\x11GrantReadResponse\x12\r\n\x05grant\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x10OpenGrantRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tstream_id\x18\x03 \x01(\t\"7\n\x13\x45ndGrantReadRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\"\x16\n\x14\x45ndGrantReadResponse2\x8c\x02\n\x06Grants\x12R\n\tGrantRead\x12!.tseeder.jobs.v1.GrantReadRequest\x1a\".tseeder.jobs.v1.GrantReadResponse\x12Q\n\tOpenGrant\x12!.tseeder.jobs.v1.OpenGrantRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12[\n\x0c\x45ndGrantRead\x12$.tseeder.jobs.v1.EndGrantReadRequest\x1a%.tseeder.jobs.v1.EndGrantReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctseeder/jobs/v1/grants.proto\x12\x0ftseeder.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atseeder/jobs/v1/jobs.proto\"#\n\x10GrantReadRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"R\n\x11GrantReadResponse\x12\r\n\x05grant\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x10OpenGrantRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tstream_id\x18\x03 \x01(\t\"K\n\x13\x45ndGrantReadRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\x12\x12\n\nsent_bytes\x18\x03 \x01(\x03\"\x16\n\x14\x45ndGrantReadResponse2\x8c\x02\n\x06Grants\x12R\n\tGrantRead\x12!.tseeder.jobs.v1.GrantReadRequest\x1a\".tseeder.jobs.v1.GrantReadResponse\x12Q\n\tOpenGrant\x12!.tseeder.jobs.v1.OpenGrantRequest\x1a!.tseeder.jobs.v1.OpenReadResponse\x12[\n\x0c\x45ndGrantRead\x12$.tseeder.jobs.v1.EndGrantReadRequest\x1a%.tseeder.jobs.v1.EndGrantReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPENGRANTREQUEST']._serialized_start=231
   _globals['_OPENGRANTREQUEST']._serialized_end=299
   _globals['_ENDGRANTREADREQUEST']._serialized_start=301
-  _globals['_ENDGRANTREADREQUEST']._serialized_end=356
-  _globals['_ENDGRANTREADRESPONSE']._serialized_start=358
-  _globals['_ENDGRANTREADRESPONSE']._serialized_end=380
-  _globals['_GRANTS']._serialized_start=383
-  _globals['_GRANTS']._serialized_end=651
+  _globals['_ENDGRANTREADREQUEST']._serialized_end=376
+  _globals['_ENDGRANTREADRESPONSE']._serialized_start=378
+  _globals['_ENDGRANTREADRESPONSE']._serialized_end=400
+  _globals['_GRANTS']._serialized_start=403
+  _globals['_GRANTS']._serialized_end=671
 # @@protoc_insertion_point(module_scope)

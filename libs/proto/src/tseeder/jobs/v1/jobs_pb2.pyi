@@ -861,15 +861,18 @@ class EndReadRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STREAM_ID_FIELD_NUMBER: _builtins.int
+    SENT_BYTES_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
+    sent_bytes: _builtins.int
     def __init__(
         self,
         *,
         stream_id: _builtins.str = ...,
+        sent_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sent_bytes", b"sent_bytes", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1268,6 +1271,9 @@ class Usage(_message.Message):
     RUNNING_LIMIT_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    BANDWIDTH_BYTES_FIELD_NUMBER: _builtins.int
+    BANDWIDTH_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    BANDWIDTH_BY_DAY_FIELD_NUMBER: _builtins.int
     live_jobs: _builtins.int
     """accepted and not ended"""
     reserved_bytes: _builtins.int
@@ -1280,6 +1286,14 @@ class Usage(_message.Message):
     """transfers at once"""
     running: _builtins.int
     plan: _builtins.str
+    bandwidth_bytes: _builtins.int
+    """handed out since the month began (UTC)"""
+    bandwidth_limit_bytes: _builtins.int
+    """a month"""
+    @_builtins.property
+    def bandwidth_by_day(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayBandwidth]:
+        """of the last 30; those without any are left out"""
+
     def __init__(
         self,
         *,
@@ -1291,11 +1305,37 @@ class Usage(_message.Message):
         running_limit: _builtins.int = ...,
         running: _builtins.int = ...,
         plan: _builtins.str = ...,
+        bandwidth_bytes: _builtins.int = ...,
+        bandwidth_limit_bytes: _builtins.int = ...,
+        bandwidth_by_day: _abc.Iterable[Global___DayBandwidth] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_bytes", b"charged_bytes", "live_jobs", b"live_jobs", "live_jobs_limit", b"live_jobs_limit", "plan", b"plan", "reserved_bytes", b"reserved_bytes", "running", b"running", "running_limit", b"running_limit", "storage_limit_bytes", b"storage_limit_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bandwidth_by_day", b"bandwidth_by_day", "bandwidth_bytes", b"bandwidth_bytes", "bandwidth_limit_bytes", b"bandwidth_limit_bytes", "charged_bytes", b"charged_bytes", "live_jobs", b"live_jobs", "live_jobs_limit", b"live_jobs_limit", "plan", b"plan", "reserved_bytes", b"reserved_bytes", "running", b"running", "running_limit", b"running_limit", "storage_limit_bytes", b"storage_limit_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class DayBandwidth(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """2026-11-28, UTC"""
+    bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayBandwidth: _TypeAlias = DayBandwidth  # noqa: Y015

@@ -248,7 +248,8 @@ class JobsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EndRead(self, request, context):
-        """That stream is over.
+        """That stream is over, and has handed out so many bytes: they count as the user's bandwidth. A redirect tells what was
+        asked for, under a stream_id of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

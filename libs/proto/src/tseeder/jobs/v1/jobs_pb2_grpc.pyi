@@ -44,7 +44,9 @@ class JobsStub:
     user's streams (`streams_limit` beyond his plan's), and whoever may read the file no longer is told so.
     """
     EndRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EndReadRequest, _jobs_pb2.EndReadResponse]
-    """That stream is over."""
+    """That stream is over, and has handed out so many bytes: they count as the user's bandwidth. A redirect tells what was
+    asked for, under a stream_id of its own.
+    """
     DescribeArchive: _aio.UnaryStreamMultiCallable[_jobs_pb2.DescribeArchiveRequest, _jobs_pb2.DescribeArchiveResponse]
     """What an archive of a job's files is made of, in the order of the info dictionary: all of them, and all are stored."""
     OpenArchive: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenArchiveRequest, _jobs_pb2.OpenArchiveResponse]
@@ -182,7 +184,9 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.EndReadRequest,
         context: _aio.ServicerContext[_jobs_pb2.EndReadRequest, _abc.Awaitable[_jobs_pb2.EndReadResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.EndReadResponse]:
-        """That stream is over."""
+        """That stream is over, and has handed out so many bytes: they count as the user's bandwidth. A redirect tells what was
+        asked for, under a stream_id of its own.
+        """
 
     @_abc_1.abstractmethod
     def DescribeArchive(

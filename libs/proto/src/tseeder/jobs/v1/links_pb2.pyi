@@ -404,17 +404,21 @@ class EndLinkReadRequest(_message.Message):
 
     TOKEN_FIELD_NUMBER: _builtins.int
     STREAM_ID_FIELD_NUMBER: _builtins.int
+    SENT_BYTES_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     stream_id: _builtins.str
+    sent_bytes: _builtins.int
+    """as in EndReadRequest; the owner's bandwidth"""
     def __init__(
         self,
         *,
         token: _builtins.str = ...,
         stream_id: _builtins.str = ...,
+        sent_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stream_id", b"stream_id", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sent_bytes", b"sent_bytes", "stream_id", b"stream_id", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from tseeder.billing.v1 import billing_pb2 as billing
 from tseeder.jobs.v1 import jobs_pb2 as jobs
-from tseeder_gateway.api.schemas.wire import Count, View
+from tseeder_gateway.api.schemas.wire import Count, View, described
+
+
+class DayView(View):
+    """What was handed out on one day (UTC); redirects count what was asked for."""
+
+    day: date
+    bytes: Count
 
 
 class UsageView(View):
@@ -18,6 +27,9 @@ class UsageView(View):
     running_limit: Count
     running: Count
     plan: str
+    bandwidth_bytes: Count = described("bytes of files that were handed out since the month began (UTC)")
+    bandwidth_limit_bytes: Count = described("a month")
+    bandwidth_by_day: list[DayView] = described("of the last 30 days, oldest first; days without any are left out")
 
     @classmethod
     def of(cls, usage: jobs.Usage) -> UsageView:
@@ -31,6 +43,11 @@ class UsageView(View):
             running_limit=usage.running_limit,
             running=usage.running,
             plan=usage.plan,
+            bandwidth_bytes=usage.bandwidth_bytes,
+            bandwidth_limit_bytes=usage.bandwidth_limit_bytes,
+            bandwidth_by_day=[
+                DayView(day=date.fromisoformat(each.day), bytes=each.bytes) for each in usage.bandwidth_by_day
+            ],
         )
 
 
