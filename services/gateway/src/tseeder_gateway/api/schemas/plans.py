@@ -15,6 +15,11 @@ class DayView(View):
     day: date
     bytes: Count
 
+    @classmethod
+    def of(cls, day: jobs.DayBandwidth) -> DayView:
+        """From jobs' message."""
+        return cls(day=date.fromisoformat(day.day), bytes=day.bytes)
+
 
 class UsageView(View):
     """What the caller uses of his plan; sizes are bytes."""
