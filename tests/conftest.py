@@ -68,12 +68,10 @@ RIGHTS = {"netns": (namespaces_are_given, "needs root, and a kernel that gives n
 
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
 # left over at the end. What is not named here runs file by file. A name with ":" is the part of a folder whose files'
-# names come after what follows it, up to the next part: each has servers of its own.
+# names come after what follows it: each part has servers of its own.
 TOGETHER = (
-    "e2e:test_p",
     "e2e",
     "integration/jobs:test_q",
-    "integration/jobs:test_g",
     "integration/jobs",
     "faults",
     "fuzz",
