@@ -6,8 +6,8 @@
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import Signer
-from tseeder_auth.api.wire import Context, timestamp, user_to_wire
-from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.api.wire import Context, session_to_wire, timestamp, user_to_wire
+from tseeder_auth.domain.accounts import Client, LoginRules
 from tseeder_auth.usecases.exchange_credential import exchange_api_key, exchange_session
 from tseeder_auth.usecases.log_in import LoginRequest, log_in
 from tseeder_auth.usecases.log_out import log_out
@@ -32,14 +32,8 @@ class SessionsServicer(auth_pb2_grpc.SessionsServicer):
 
     async def LogIn(self, request: auth_pb2.LogInRequest, context: Context) -> auth_pb2.LogInResponse:
         """A session for a password."""
-        wanted = LoginRequest(request.email, request.password, request.user_agent, request.remote_address)
-        session = await log_in(self._pool, self._hasher, self._rules, wanted)
-        return auth_pb2.LogInResponse(
-            user=user_to_wire(session.user),
-            session_token=session.session_token,
-            csrf_token=session.csrf_token,
-            expires_at=timestamp(session.expires_at),
-        )
+        wanted = LoginRequest(request.email, request.password, Client.said(request.user_agent, request.remote_address))
+        return session_to_wire(await log_in(self._pool, self._hasher, self._rules, wanted))
 
     async def LogOut(self, request: auth_pb2.LogOutRequest, context: Context) -> auth_pb2.LogOutResponse:
         """The session's end."""

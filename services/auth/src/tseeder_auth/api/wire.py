@@ -10,8 +10,9 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tseeder.auth.v1 import auth_pb2
-from tseeder_auth.domain.accounts import ApiKey, User
+from tseeder_auth.domain.accounts import ApiKey, Client, User
 from tseeder_auth.domain.roles import Caller, Role
+from tseeder_auth.usecases.open_session import NewSession
 from tseeder_kit.errors import AppError, FieldError, forbidden, invalid
 from tseeder_rpc import current_principal
 
@@ -36,6 +37,11 @@ def caller() -> Caller:
     except ValueError:
         raise forbidden("unknown_role", "This role is not known here.") from None
     return Caller(principal.user_id, role, principal.scopes)
+
+
+def client_of(wire: auth_pb2.Client) -> Client:
+    """Where the gateway saw the request come from."""
+    return Client.said(wire.user_agent, wire.remote_address)
 
 
 def role_of(wire: int) -> Role:
@@ -79,6 +85,19 @@ def user_to_wire(user: User) -> auth_pb2.User:
         role=_ROLES[user.role],
         created_at=timestamp(user.created_at),
         suspended=user.suspended,
+        verified=user.verified,
+        second_factor=user.second_factor,
+        name=user.name,
+    )
+
+
+def session_to_wire(session: NewSession) -> auth_pb2.LogInResponse:
+    """The message, with the session's secret."""
+    return auth_pb2.LogInResponse(
+        user=user_to_wire(session.user),
+        session_token=session.session_token,
+        csrf_token=session.csrf_token,
+        expires_at=timestamp(session.expires_at),
     )
 
 

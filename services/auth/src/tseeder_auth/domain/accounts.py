@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from tseeder_auth.domain.roles import Role
+from tseeder_auth.domain.text import clipped
 from tseeder_kit.throttle import Policy
+
+Method: TypeAlias = Literal["password", "oidc"]
+"""What a session was opened with, first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,22 @@ class User:
     role: Role
     created_at: datetime
     suspended: bool
+    verified: bool  # the address was shown to be his own
+    second_factor: bool  # one is confirmed
+    name: str  # as he wants to be called; "": unset
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from: shown to people and counted by throttles, never relied on."""
+
+    user_agent: str
+    remote_address: str  # "": not known
+
+    @classmethod
+    def said(cls, user_agent: str, remote_address: str) -> "Client":
+        """What came by the wire, cut to what a row and a screen can hold."""
+        return cls(clipped(user_agent, longest=400), clipped(remote_address, longest=64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_auth.domain.accounts import User
-from tseeder_auth.domain.roles import Role
+from tseeder_auth.domain.accounts import Client, Method, User
+from tseeder_auth.store.users import shown, user_of
 from tseeder_pg import Tx
 
 
@@ -16,11 +16,12 @@ class OpenSession:
 
     session_id: UUID
     user: User
+    second_factor: bool  # whether one was given when it was opened
 
 
 INSERT_SESSION: Final[str] = """
-INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval)
+INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at, method, second_factor)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval, $7, $8)
 RETURNING expires_at
 """
 
@@ -30,20 +31,29 @@ async def insert_session(
     session_id: UUID,
     token_hash: bytes,
     user_id: UUID,
+    client: Client,
     *,
-    user_agent: str,
-    remote_address: str,
     lifetime: timedelta,
+    method: Method,
+    second_factor: bool,
 ) -> datetime:
     """Opens a session; gives its absolute expiry."""
     expires_at: datetime = await tx.fetchval(
-        INSERT_SESSION, session_id, token_hash, user_id, user_agent, remote_address, lifetime
+        INSERT_SESSION,
+        session_id,
+        token_hash,
+        user_id,
+        client.user_agent,
+        client.remote_address,
+        lifetime,
+        method,
+        second_factor,
     )
     return expires_at
 
 
-OPEN_SESSION: Final[str] = """
-SELECT s.session_id, u.user_id, u.email, u.role, u.created_at, u.suspended_at
+OPEN_SESSION: Final = f"""
+SELECT s.session_id, s.second_factor AS by_second_factor, {shown()}
 FROM sessions AS s JOIN users AS u USING (user_id)
 WHERE s.token_hash = $1 AND s.expires_at > clock_timestamp() AND s.last_seen_at > clock_timestamp() - $2::interval
 """
@@ -54,9 +64,7 @@ async def find_open_session(tx: Tx, token_hash: bytes, idle: timedelta) -> OpenS
     row = await tx.fetchrow(OPEN_SESSION, token_hash, idle)
     if row is None:
         return None
-    suspended = row["suspended_at"] is not None
-    user = User(row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=suspended)
-    return OpenSession(row["session_id"], user)
+    return OpenSession(row["session_id"], user_of(row), second_factor=row["by_second_factor"])
 
 
 TOUCH_SESSION: Final[str] = """

@@ -14,63 +14,72 @@ from tseeder_pg import Record, Tx
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user with what proves him."""
+    """A user with what proves him; `password_hash` is None for who signs in through a provider only."""
 
     user: User
-    password_hash: str
+    password_hash: str | None
 
 
-INSERT_USER: Final[str] = """
-INSERT INTO users (user_id, email, email_key, role, password_hash)
-VALUES ($1, $2, $3, $4, $5)
+def shown() -> str:
+    """What a User is made of, for a SELECT; `u` is its row of users."""
+    return """u.user_id, u.email, u.role, u.created_at, u.suspended_at, u.verified_at, u.name,
+    EXISTS (SELECT FROM totp_factors AS t WHERE t.user_id = u.user_id AND t.confirmed_at IS NOT NULL)
+        AS second_factor"""
+
+
+INSERT_USER: Final = f"""
+INSERT INTO users AS u (user_id, email, email_key, role, password_hash, verified_at)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END)
 ON CONFLICT DO NOTHING
-RETURNING user_id, email, role, created_at, suspended_at
+RETURNING {shown()}
 """
 
 
-async def insert_user(tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str) -> User | None:
+async def insert_user(
+    tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str | None, *, verified: bool
+) -> User | None:
     """The new user, or None if the id or the address is taken (by whoever commits first)."""
-    row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash)
-    return None if row is None else _user(row)
+    row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash, verified)
+    return None if row is None else user_of(row)
 
 
-USER_BY_ID: Final[str] = """
-SELECT user_id, email, email_key, role, created_at, suspended_at FROM users WHERE user_id = $1
+USER_BY_ID: Final = f"""
+SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1
 """
 
 
 async def find_user(tx: Tx, user_id: UUID) -> User | None:
     """The user with this id."""
     row = await tx.fetchrow(USER_BY_ID, user_id)
-    return None if row is None else _user(row)
+    return None if row is None else user_of(row)
 
 
 async def find_user_and_key(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
     """The user with this id, and the key of his address."""
     row = await tx.fetchrow(USER_BY_ID, user_id)
-    return None if row is None else (_user(row), row["email_key"])
+    return None if row is None else (user_of(row), row["email_key"])
 
 
-CREDENTIALS_BY_EMAIL: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at, password_hash FROM users WHERE email_key = $1
+CREDENTIALS_BY_EMAIL: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.email_key = $1
 """
 
 
 async def find_credentials(tx: Tx, email_key: str) -> Credentials | None:
     """Who has this address, and his password's hash."""
     row = await tx.fetchrow(CREDENTIALS_BY_EMAIL, email_key)
-    return None if row is None else Credentials(_user(row), row["password_hash"])
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
-LOCK_CREDENTIALS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at, password_hash FROM users WHERE user_id = $1 FOR NO KEY UPDATE
+LOCK_CREDENTIALS: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.user_id = $1 FOR NO KEY UPDATE OF u
 """
 
 
 async def lock_credentials(tx: Tx, user_id: UUID) -> Credentials | None:
     """The same by id, locked until the transaction ends: password, role and suspension stay as they are."""
     row = await tx.fetchrow(LOCK_CREDENTIALS, user_id)
-    return None if row is None else Credentials(_user(row), row["password_hash"])
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
 SET_HASH: Final[str] = """
@@ -92,11 +101,11 @@ async def superadmin_exists(tx: Tx) -> bool:
     return exists
 
 
-LIST_USERS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at FROM users
-WHERE ($1 = '' OR strpos(email_key, $1) > 0)
-  AND ($2::timestamptz IS NULL OR (created_at, user_id) < ($2, $3))
-ORDER BY created_at DESC, user_id DESC
+LIST_USERS: Final = f"""
+SELECT {shown()} FROM users AS u
+WHERE ($1 = '' OR strpos(u.email_key, $1) > 0)
+  AND ($2::timestamptz IS NULL OR (u.created_at, u.user_id) < ($2, $3))
+ORDER BY u.created_at DESC, u.user_id DESC
 LIMIT $4
 """
 
@@ -104,20 +113,28 @@ LIMIT $4
 async def list_users(tx: Tx, text: str, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[User]:
     """Newest first, after the position of the last one shown; `text` is part of the address's key."""
     created_at, user_id = after or (None, None)
-    return [_user(row) for row in await tx.fetch(LIST_USERS, text, created_at, user_id, limit)]
+    return [user_of(row) for row in await tx.fetch(LIST_USERS, text, created_at, user_id, limit)]
 
 
-USERS_BY_IDS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at FROM users WHERE user_id = ANY ($1::uuid[])
+USERS_BY_IDS: Final = f"""
+SELECT {shown()} FROM users AS u WHERE u.user_id = ANY ($1::uuid[])
 """
 
 
 async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
     """Those of these users that there are, in no order."""
-    return [_user(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
+    return [user_of(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
 
 
-def _user(row: Record) -> User:
+def user_of(row: Record) -> User:
+    """The user of a row that has the columns of `shown`."""
     return User(
-        row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=row["suspended_at"] is not None
+        row["user_id"],
+        row["email"],
+        Role(row["role"]),
+        row["created_at"],
+        suspended=row["suspended_at"] is not None,
+        verified=row["verified_at"] is not None,
+        second_factor=row["second_factor"],
+        name=row["name"] or "",
     )

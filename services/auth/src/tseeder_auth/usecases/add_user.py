@@ -21,7 +21,7 @@ async def add_user(pool: Pool, hasher: Argon2Pool, email: str, password: str) ->
     with hasher.place():
         password_hash = await hasher.hash(prepared)
     async with transaction(pool) as tx:
-        user = await users.insert_user(tx, uuid7(), address, Role.USER, password_hash)
+        user = await users.insert_user(tx, uuid7(), address, Role.USER, password_hash, verified=True)
         if user is None:
             raise conflict("email_taken", "There is an account with this e-mail address.")
         await announce_user(tx, user)

@@ -2,19 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain import throttle
-from tseeder_auth.domain.accounts import LoginRules, User
+from tseeder_auth.domain.accounts import Client, LoginRules
 from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.passwords import prepare_password
-from tseeder_auth.domain.text import clipped
-from tseeder_auth.domain.tokens import csrf_token, token_hash
-from tseeder_auth.store import sessions, throttles, users
+from tseeder_auth.domain.security_events import EventKind
+from tseeder_auth.store import security_events, throttles, users
 from tseeder_auth.store.users import Credentials
+from tseeder_auth.usecases.open_session import NewSession, open_session
 from tseeder_kit.errors import AppError, forbidden, unauthenticated
-from tseeder_kit.ids import random_token, uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 from tseeder_kit.throttle import take_back
@@ -30,18 +28,7 @@ class LoginRequest:
 
     email: str
     password: str
-    user_agent: str
-    remote_address: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """A session with the two secrets that only its client gets."""
-
-    user: User
-    session_token: str
-    csrf_token: str
-    expires_at: datetime
+    client: Client
 
 
 async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: LoginRequest) -> NewSession:
@@ -55,14 +42,15 @@ async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: Log
     try:
         with hasher.place():
             async with transaction(pool) as tx:
-                await _admit(tx, rules, email_key, request.remote_address)
+                await _admit(tx, rules, email_key, request.client.remote_address)
                 claimed = await users.find_credentials(tx, email_key)
-            if not await hasher.verify(claimed.password_hash if claimed else None, password) or claimed is None:
+            known_hash = claimed.password_hash if claimed else None
+            if not await hasher.verify(known_hash, password) or claimed is None or known_hash is None:
                 raise _invalid_credentials()
-            fresh_hash = await hasher.hash(password) if hasher.is_dated(claimed.password_hash) else None
+            fresh_hash = await hasher.hash(password) if hasher.is_dated(known_hash) else None
         async with transaction(pool) as tx:
             session = await _open_session(tx, rules, request, claimed, fresh_hash)
-            await _forgive(tx, rules, email_key, request.remote_address)
+            await _forgive(tx, rules, email_key, request.client.remote_address)
     except AppError as exc:
         _logins.labels(exc.code).inc()
         _log.info("login_refused", code=exc.code)
@@ -111,17 +99,8 @@ async def _open_session(
         raise forbidden("account_suspended", "This account is suspended.")
     if fresh_hash is not None:
         await users.set_password_hash(tx, current.user.user_id, fresh_hash)
-    token = random_token()
-    expires_at = await sessions.insert_session(
-        tx,
-        uuid7(),
-        token_hash(token),
-        current.user.user_id,
-        user_agent=clipped(request.user_agent, longest=400),
-        remote_address=clipped(request.remote_address, longest=64),
-        lifetime=rules.session_lifetime,
-    )
-    return NewSession(current.user, token, csrf_token(token), expires_at)
+    await security_events.record(tx, EventKind.LOGIN_DONE, current.user.user_id, request.client)
+    return await open_session(tx, rules, current.user, request.client, method="password", second_factor=False)
 
 
 def _invalid_credentials() -> AppError:

@@ -45,7 +45,7 @@ async def _check(tx: Tx, hashed_token: bytes) -> None:
 
 
 async def _insert(tx: Tx, email: Email, password_hash: str) -> User:
-    user = await users.insert_user(tx, uuid7(), email, Role.SUPERADMIN, password_hash)
+    user = await users.insert_user(tx, uuid7(), email, Role.SUPERADMIN, password_hash, verified=True)
     if user is None:
         raise conflict("email_taken", "There is an account with this e-mail address.")
     await announce_user(tx, user)
