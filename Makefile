@@ -1,6 +1,6 @@
 # Every target that needs Python sets it up first; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test faults fuzz machine lint types hooks generate verify images images-test bench bench-docs clean
+.PHONY: help setup up demo test long faults fuzz machine lint types hooks generate verify images images-test bench bench-docs clean
 PYTHON ?= python3
 BIN := .venv/bin
 empty :=
@@ -33,8 +33,11 @@ up: setup ## Start the whole stack, until Ctrl-C (AGENTS=3 for three agents, S3=
 demo: setup ## Start the stack and carry a real torrent through it (ONCE=1, TORRENT=file, MAGNET=uri, AGENTS=n)
 	@$(BIN)/tseeder demo $(if $(AGENTS),--agents $(AGENTS)) $(if $(ONCE),--once) $(if $(TORRENT),--torrent '$(TORRENT)') $(if $(MAGNET),--magnet '$(MAGNET)')
 
-test: setup $(filter $(LOOKS),$(MAKECMDGOALS)) ## Run all tests, on real Postgres, NATS, S3 and torrent peers
-	@$(BIN)/python -m pytest tests -n 4 -m "not images and not faults"
+test: setup $(filter $(LOOKS),$(MAKECMDGOALS)) ## Run the tests, on real Postgres, NATS, S3 and torrent peers
+	@$(BIN)/python -m pytest tests -n 4 -m "not images and not faults and not long"
+
+long: setup ## Run the tests that `make test` leaves out: RadosGW, browsers and players, launchers, archives, real waits
+	@$(BIN)/python -m pytest tests -n 4 -m "long and not images and not faults"
 
 faults: setup ## Kill, freeze, cut off and fill what runs, and prove that nothing is lost (ROWS="1 3" of the matrix, SEED=n, MIB=n)
 	@TMPDIR=$${TMPDIR:-/tmp} FAULT_MIB=$(or $(MIB),2048) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests -m faults $(if $(ROWS),-k '$(subst $(space), or ,$(ROWS:%=row%_))')

@@ -84,6 +84,30 @@ TOGETHER = (
     "contract",
 )
 
+# What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same promise
+# once more on another ground. Besides these: all that needs RadosGW.
+LONG = (
+    "e2e/cli/",
+    "e2e/observed/",
+    "e2e/test_players.py",
+    "faults/test_kill_each.py",
+    "integration/agent/safety/test_devices.py",
+    "integration/agent/safety/test_proxy.py",
+    "integration/agent/test_drain.py",
+    "integration/agent/test_encryption.py",
+    "integration/agent/test_faults.py",
+    "integration/agent/test_giving_up.py",
+    "integration/agent/test_stuck.py",
+    "integration/gateway/test_archives.py",
+    "integration/jobs/test_archives.py",
+    "integration/jobs/test_measures.py",
+    "integration/jobs/test_parser_pool.py",
+    "integration/jobs/test_process.py",
+    "integration/jobs/test_walk.py",
+    "integration/stack/test_launcher.py",
+    "integration/stack/test_stack.py",
+)
+
 
 use_memory()
 # How long an example takes says more about the machine than about the code.
@@ -124,8 +148,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherS
     return TogetherScheduling(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose programs are not installed here, and put the slowest first."""
+    """Mark the long tests, deselect those whose programs are not installed here, and put the slowest first."""
+    for item in items:
+        if _needs(item, "radosgw") or item.nodeid.removeprefix("tests/").startswith(LONG):
+            item.add_marker("long")
     wanted = {name for name in NEEDS if any(_needs(item, name) for item in items)}
     absent = [name for name in NEEDS if _missing(NEEDS[name][0]) or (name in wanted and not _allowed(name))]
     left_out = [item for item in items if any(_needs(item, name) for name in absent)]

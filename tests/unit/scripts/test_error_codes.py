@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scripts.generators.error_advice import forgotten
-from scripts.generators.error_codes import Code, all_codes, read_codes, sources
-from scripts.generators.errors import complaints, generate
+from scripts.generators.error_codes import Code, all_codes, read_codes
+from scripts.generators.errors import generate
 from scripts.generators.literals import module_of
+from tseeder_gateway.api.problem_codes import STATUS
 from tseeder_kit.errors import Kind
 
 FILE = "services/jobs/src/tseeder_jobs/domain/sample.py"
@@ -86,8 +87,9 @@ def test_advice_about_nothing_is_complained_of() -> None:
     assert not any(line.startswith("torrent_*") for line in lines)
 
 
-def test_the_source_keeps_the_rules() -> None:
-    assert complaints(sources()) == []
+def test_every_code_of_the_gateway_is_raised_somewhere_with_its_status() -> None:
+    raised = {(code.code, code.status) for code in all_codes().values()}
+    assert set(STATUS.items()) - raised == set()
 
 
 def test_every_code_is_in_the_page() -> None:

@@ -153,7 +153,8 @@ class FaultyS3:
                 return _said(error(400, code))
             fault = self._next(operation)
             reply = await self._meet(fault, request, body, exchange)
-            exchange.told = (exchange.passed and fault in (None, Held())) or isinstance(fault, Slow)
+            answered = (exchange.passed and fault in (None, Held())) or isinstance(fault, Slow)
+            exchange.told = answered and _is_there(request)
             return reply
         finally:
             if not exchange.passed:
@@ -242,6 +243,11 @@ def _end_to_end(reply: ClientResponse) -> CIMultiDict[str]:
     if reply.method != "HEAD":
         dropped.add("content-length")  # aiohttp counts by itself what it has
     return CIMultiDict((name, value) for name, value in reply.headers.items() if name.lower() not in dropped)
+
+
+def _is_there(request: web.Request) -> bool:
+    """Whether its client still waits: one that was held up may have given up just before it was passed on."""
+    return request.transport is not None and not request.transport.is_closing()
 
 
 def _said(answer: Answer) -> web.Response:
