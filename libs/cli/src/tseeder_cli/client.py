@@ -339,6 +339,30 @@ class Client:
         body = {"email": email, "password": password, "role": role}
         return cast(User, await self._json("POST", "/v1/admin/users", key=str(uuid4()), json=body))
 
+    async def user(self, user_id: str) -> User:
+        return cast(User, await self._json("GET", f"/v1/admin/users/{quote(user_id, safe='')}"))
+
+    async def users(self, *, text: str = "", cursor: str = "", limit: int = 50) -> Page[User]:
+        """One page of the accounts whose address holds `text`, newest first."""
+        params = _params(text=text, cursor=cursor, limit=limit)
+        return cast(Page[User], await self._json("GET", "/v1/admin/users", params=params))
+
+    async def set_role(self, user_id: str, role: str, *, reason: str, ticket_id: str) -> User:
+        """What an account may do; its sessions end."""
+        body = {"role": role, "reason": reason, "ticket_id": ticket_id}
+        return cast(User, await self._json("POST", f"/v1/admin/users/{quote(user_id, safe='')}/role", json=body))
+
+    async def set_suspended(self, user_id: str, *, suspended: bool, reason: str, ticket_id: str) -> User:
+        """Close an account, or open it again."""
+        path = f"/v1/admin/users/{quote(user_id, safe='')}/{'suspend' if suspended else 'reinstate'}"
+        return cast(User, await self._json("POST", path, json={"reason": reason, "ticket_id": ticket_id}))
+
+    async def force_logout(self, user_id: str, *, reason: str, ticket_id: str) -> int:
+        """End an account's sessions; how many there were."""
+        path = f"/v1/admin/users/{quote(user_id, safe='')}/force-logout"
+        answer = await self._json("POST", path, json={"reason": reason, "ticket_id": ticket_id})
+        return int(answer["ended"])
+
     async def agents(self) -> Page[Agent]:
         return cast(Page[Agent], await self._json("GET", "/v1/admin/agents"))
 

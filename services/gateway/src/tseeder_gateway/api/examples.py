@@ -150,6 +150,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "JobChangesBody": {"name": "netinst", "priority": "high"},
     "JustificationBody": _WHY,
     "NewUserBody": {"email": "ben@example.org", "password": "correct horse battery", "role": "user"},
+    "NewRoleBody": {**_WHY, "role": "support"},
+    "ForcedLogoutView": {"ended": 2},
     "LiveView": {"live": True},
     "ReadyView": {"ready": True, "failing": {}},
     "UserView": _user_view,
