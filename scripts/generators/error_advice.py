@@ -40,6 +40,7 @@ BY_BEGINNING: Final[Mapping[str, str]] = {
 
 BY_CODE: Final[Mapping[str, str]] = {
 
+    "account_deleted": "Nothing: the account is gone.",
     "account_suspended": "Ask an operator.",
     "already_bootstrapped": "Sign in as the superadmin that there is.",
     "api_key_revoked": "Make another key, with another Idempotency-Key.",
@@ -74,6 +75,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
     "own_account": "Ask another operator.",
     "playlist_empty": "Read the job's files: it may have no film and no music, or its metadata may not be known yet.",
+    "proof_failed": "Type the password again.",
     "role_escalation": "Ask somebody of a higher role.",
     "role_too_high": "Ask somebody of a higher role.",
     "role_too_low": "Ask somebody of a higher role.",

@@ -34,6 +34,16 @@ class Settings(kit.Settings):
     relay_seconds: float = Field(1, gt=0, description="how often new events get their number")
     sweep_seconds: float = Field(300, gt=0, description="how often what is over is deleted")
 
+    jobs_feed_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="what the jobs service reads this service's feed with, 16 characters or more; none: it may not",
+    )
+
+    def feed_tokens(self) -> dict[str, str]:
+        """The readers of the feed, and what each proves itself with."""
+        return {} if self.jobs_feed_token is None else {"jobs": self.jobs_feed_token.get_secret_value()}
+
     def login_rules(self) -> LoginRules:
         """The rules that these settings make."""
         return LoginRules(

@@ -179,6 +179,24 @@ async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
     return [user_of(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
 
 
+STATES: Final[str] = "SELECT user_id, suspended_at IS NOT NULL AS suspended FROM users WHERE user_id = ANY ($1::uuid[])"
+
+
+async def states(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, bool]:
+    """Of these users those that there are, and whether each is suspended."""
+    return {row["user_id"]: row["suspended"] for row in await tx.fetch(STATES, list(user_ids))}
+
+
+SUSPENDED_AFTER: Final[str] = """
+SELECT user_id FROM users WHERE suspended_at IS NOT NULL AND user_id > $1 ORDER BY user_id LIMIT $2
+"""
+
+
+async def suspended_after(tx: Tx, after: UUID, limit: int) -> list[UUID]:
+    """Who is suspended, by id."""
+    return [row["user_id"] for row in await tx.fetch(SUSPENDED_AFTER, after, limit)]
+
+
 def user_of(row: Record) -> User:
     """The user of a row that has the columns of `shown`."""
     return User(

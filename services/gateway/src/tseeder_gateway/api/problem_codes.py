@@ -47,7 +47,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required"
     ),
     Kind.FORBIDDEN: (
-        "scope_missing role_too_low role_too_high own_account account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
+        "scope_missing role_too_low role_too_high own_account proof_failed account_suspended account_deleted "
+        "csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
     ),
     Kind.NOT_FOUND: (
