@@ -39,7 +39,6 @@ BY_BEGINNING: Final[Mapping[str, str]] = {
 }
 
 BY_CODE: Final[Mapping[str, str]] = {
-
     "account_deleted": "Nothing: the account is gone.",
     "account_suspended": "Ask an operator.",
     "already_bootstrapped": "Sign in as the superadmin that there is.",

@@ -60,7 +60,9 @@ async def test_a_reader_with_its_token_and_nobody_else(told: Auth) -> None:
             await eventually(stamped)
             events = (await feed.ListEvents(ask)).events
             there = await feed.ListAccounts(
-                feed_pb2.ListAccountsRequest(user_ids=[user.user_id, root.user_id, "5f0c2a1e-8b1d-4c37-9a55-1f0e2d3c4b5a"])
+                feed_pb2.ListAccountsRequest(
+                    user_ids=[user.user_id, root.user_id, "5f0c2a1e-8b1d-4c37-9a55-1f0e2d3c4b5a"]
+                )
             )
             suspended = await feed.ListSuspended(feed_pb2.ListSuspendedRequest())
     found = [(event.type, event.entity_id) for event in events if event.type.startswith("user.")]

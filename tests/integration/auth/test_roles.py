@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.auth.running import ROOT, Auth
+from tests.integration.auth.running import PASSWORD, ROOT, Auth, eventually
 from tseeder.auth.v1 import auth_pb2 as pb
 from tseeder_kit.errors import AppError, Kind
 from tseeder_rpc import use_identity
@@ -113,8 +113,7 @@ async def test_who_may_act_on_whom(auth: Auth) -> None:
                 await call
                 codes.append("done")
             except AppError as exc:
-                assert exc.kind is Kind.FORBIDDEN
-                codes.append(exc.code)
+                codes.append(exc.code if exc.kind is Kind.FORBIDDEN else f"{exc.kind} {exc.code}")
         return codes
 
     with use_identity(await auth.identity(support.email)):
@@ -158,7 +157,9 @@ async def test_a_superadmin_is_always_left(fresh_auth: Auth) -> None:
         await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=second.user_id, suspended=True))
         assert await code_of(auth.accounts.SetRole(demote)) == "last_superadmin"
         await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=second.user_id, suspended=False))
-    others = (await auth.exchange(session=(await auth.log_in(second.email, "long enough for two")).session_token)).identity_token
+    others = (
+        await auth.exchange(session=(await auth.log_in(second.email, "long enough for two")).session_token)
+    ).identity_token
 
     async def go(token: str, request: pb.SetRoleRequest) -> str:
         with use_identity(token):
@@ -174,9 +175,55 @@ async def test_a_superadmin_is_always_left(fresh_auth: Auth) -> None:
             asyncio.create_task(go(identity, demote)),
             asyncio.create_task(go(others, pb.SetRoleRequest(user_id=second.user_id, role=USER))),
         ]
-        async with asyncio.timeout(10):
-            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            while await auth.pool.fetchval(waiting) < 2:
-                await asyncio.sleep(0.01)
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+        async def both_wait() -> bool:
+            return bool(await auth.pool.fetchval(waiting) >= 2)
+
+        await eventually(both_wait, seconds=4.5)
     assert sorted(await asyncio.gather(*both)) == ["done", "last_superadmin"]
     assert await auth.pool.fetchval("SELECT count(*) FROM users WHERE role = 'superadmin'") == 1
+
+
+async def test_who_deletes_his_account_leaves_nothing_but_an_event(auth: Auth) -> None:
+    user = await auth.new_user()
+    session = (await auth.log_in(user.email)).session_token
+    identity = (await auth.exchange(session=session)).identity_token
+    key = (await auth.key_of(identity)).secret
+
+    async def delete(password: str) -> pb.DeleteMeResponse:
+        with use_identity(identity):
+            return await auth.me.DeleteMe(pb.DeleteMeRequest(proof=pb.Proof(password=password)))
+
+    assert await code_of(delete("not his password")) == "proof_failed"
+    assert (await auth.exchange(key=key)).user.user_id == user.user_id
+    await delete(PASSWORD)
+    assert await code_of(auth.exchange(session=session)) == "session_invalid"
+    assert await code_of(auth.exchange(key=key)) == "api_key_invalid"
+    assert await code_of(delete(PASSWORD)) == "user_not_found"
+    told = await auth.pool.fetchrow("SELECT * FROM feed WHERE type = 'user.deleted' ORDER BY id DESC LIMIT 1")
+    assert told is not None
+    assert (str(told["entity_id"]), told["payload"]) == (user.user_id, {})
+    for table in ("users", "sessions", "api_keys", "security_events", "mails", "login_throttles"):
+        rows = str([dict(row) for row in await auth.pool.fetch(f"SELECT * FROM {table}")])  # noqa: S608 - of the list above
+        assert user.user_id not in rows
+        assert table == "mails" or user.email not in rows
+    mail = await auth.pool.fetchrow("SELECT kind, user_id FROM mails WHERE address = $1", user.email)
+    assert mail is not None
+    assert (mail["kind"], mail["user_id"]) == ("account_deleted", None)
+    again = await auth.new_user(email=user.email)  # the address is free
+    assert again.user_id != user.user_id
+
+
+async def test_who_is_suspended_or_the_last_superadmin_cannot_delete_himself(fresh_auth: Auth) -> None:
+    auth = fresh_auth
+    await auth.bootstrap(ROOT)
+    user = await auth.new_user()
+    identity = await auth.identity(user.email)
+    delete = pb.DeleteMeRequest(proof=pb.Proof(password=PASSWORD))
+    with use_identity(await auth.root_identity()):
+        assert await code_of(auth.me.DeleteMe(delete)) == "last_superadmin"
+        await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=user.user_id, suspended=True))
+    with use_identity(identity):
+        assert await code_of(auth.me.DeleteMe(delete)) == "account_suspended"
+    assert await auth.pool.fetchval("SELECT count(*) FROM users") == 2

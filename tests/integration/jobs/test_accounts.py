@@ -130,9 +130,7 @@ async def test_a_suspended_owners_links_and_grants_open_nothing_until_he_is_back
     job = await ground.stored(user, await sample(100))
     (file,) = await user.files(job)
     made = await user.call(ground.jobs.links.CreateLinks, links_pb2.CreateLinksRequest(file_ids=[file.file_id]))
-    grant = (
-        await user.call(ground.jobs.grants.GrantRead, grants_pb2.GrantReadRequest(file_id=file.file_id))
-    ).grant
+    grant = (await user.call(ground.jobs.grants.GrantRead, grants_pb2.GrantReadRequest(file_id=file.file_id))).grant
     token = made.links[0].token
 
     async def opens() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tseeder_cli import users
 from tseeder_cli.client import Client
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.screen import ago, counted, say, show_json, show_table
@@ -14,7 +15,7 @@ from tseeder_cli.wire import User
 async def list_all(url: str, *, text: str, limit: int, as_json: bool) -> None:
     """Accounts whose address holds `text`, newest first."""
     async with connect(url) as client:
-        page = await client.users(text=text, limit=limit)
+        page = await users.list_users(client, text=text, limit=limit)
     if as_json:
         show_json(page["items"])
         return
@@ -22,7 +23,13 @@ async def list_all(url: str, *, text: str, limit: int, as_json: bool) -> None:
         say("there is no such account")
         return
     rows = [
-        (user["email"], user["role"], "suspended" if user["suspended"] else "", ago(user["created_at"]), user["user_id"])
+        (
+            user["email"],
+            user["role"],
+            "suspended" if user["suspended"] else "",
+            ago(user["created_at"]),
+            user["user_id"],
+        )
         for user in page["items"]
     ]
     show_table(("ADDRESS", "ROLE", "STATE", "MADE", "ID"), rows)
@@ -31,7 +38,7 @@ async def list_all(url: str, *, text: str, limit: int, as_json: bool) -> None:
 async def set_role(url: str, who: str, role: str, *, reason: str, ticket: str, as_json: bool) -> None:
     """Change what an account may do."""
     async with connect(url) as client:
-        user = await client.set_role(await _id_of(client, who), role, reason=reason, ticket_id=ticket)
+        user = await users.set_role(client, await _id_of(client, who), role, reason=reason, ticket_id=ticket)
     _show(user, f"{user['email']} has the role {user['role']} now, and is signed out", as_json=as_json)
 
 
@@ -39,7 +46,7 @@ async def set_suspended(url: str, who: str, *, suspended: bool, reason: str, tic
     """Close an account, or open it again."""
     async with connect(url) as client:
         user_id = await _id_of(client, who)
-        user = await client.set_suspended(user_id, suspended=suspended, reason=reason, ticket_id=ticket)
+        user = await users.set_suspended(client, user_id, suspended=suspended, reason=reason, ticket_id=ticket)
     told = "is suspended: signed out, keys and links dead within 5 s" if suspended else "can sign in again"
     _show(user, f"{user['email']} {told}", as_json=as_json)
 
@@ -47,7 +54,7 @@ async def set_suspended(url: str, who: str, *, suspended: bool, reason: str, tic
 async def log_out(url: str, who: str, *, reason: str, ticket: str, as_json: bool) -> None:
     """End an account's sessions."""
     async with connect(url) as client:
-        ended = await client.force_logout(await _id_of(client, who), reason=reason, ticket_id=ticket)
+        ended = await users.force_logout(client, await _id_of(client, who), reason=reason, ticket_id=ticket)
     if as_json:
         show_json({"ended": ended})
     else:
@@ -66,7 +73,7 @@ async def _id_of(client: Client, who: str) -> str:
     try:
         return str(UUID(who))
     except ValueError:
-        page = await client.users(text=who, limit=200)
+        page = await users.list_users(client, text=who, limit=200)
     found = [user["user_id"] for user in page["items"] if user["email"].casefold() == who.casefold()]
     if len(found) != 1:
         raise CliError(

@@ -67,9 +67,7 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
     async def SetUserSuspended(self, request: admin_pb2.SetUserSuspendedRequest, context: Context) -> auth_pb2.User:
         """Whether a user may use his account."""
         call = _call(request.justification)
-        return await set_user_suspended(
-            self._acts, self._auth, call, request.user_id, suspended=request.suspended
-        )
+        return await set_user_suspended(self._acts, self._auth, call, request.user_id, suspended=request.suspended)
 
     async def ForceLogout(
         self, request: admin_pb2.ForceLogoutRequest, context: Context

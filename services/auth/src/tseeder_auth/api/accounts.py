@@ -52,9 +52,7 @@ class AccountsServicer(auth_pb2_grpc.AccountsServicer):
         user_id = id_of("user_id", request.user_id)
         return user_to_wire(await set_suspended(self._pool, caller(), user_id, suspended=request.suspended))
 
-    async def EndSessions(
-        self, request: auth_pb2.EndSessionsRequest, context: Context
-    ) -> auth_pb2.EndSessionsResponse:
+    async def EndSessions(self, request: auth_pb2.EndSessionsRequest, context: Context) -> auth_pb2.EndSessionsResponse:
         """He is signed out everywhere."""
         ended = await end_sessions(self._pool, caller(), id_of("user_id", request.user_id))
         return auth_pb2.EndSessionsResponse(ended=ended)

@@ -57,7 +57,6 @@ class Caller:
         if self.role.rank < least.rank:
             raise forbidden("role_too_low", f"This needs the role {least}.", role=str(least))
 
-
     def require_power_over(self, user_id: UUID, role: Role) -> None:
         """Raises FORBIDDEN `own_account` for himself, `role_too_high` for whoever is not below him: of equals only
         superadmins act on each other.

@@ -173,7 +173,7 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
 """Headers that a request may have. Any text may be sent: what they do not understand has no effect."""
 
 LEAST_ROLE: Final = {"admin:read": "support", "admin:write": "admin"}
-"""The least role that holds a scope; `user` for all others. A route that asks for more says so in its `openapi_extra`."""
+"""The least role that holds a scope; `user` for all others. A route that asks for more says so by `openapi_extra`."""
 
 
 def headers(*names: str) -> Json:

@@ -88,8 +88,9 @@ class WatchJob:
     """`watcher` must have been subscribed before `job` was read, so that nothing falls between the two.
 
     A lost message costs `timing.reread` seconds at most: the job is read again that often. The caller's right is asked
-    anew every `timing.recheck` seconds, which the identities that are remembered make cheap. What is away (auth, jobs, NATS) is waited for; a right that could not be asked for `timing.blind`
-    seconds ends the stream without an Ended, and the client comes back.
+    anew every `timing.recheck` seconds, which the identities that are remembered make cheap. What is away (auth, jobs,
+    NATS) is waited for; a right that could not be asked for `timing.blind` seconds ends the stream without an Ended,
+    and the client comes back.
     """
 
     def __init__(

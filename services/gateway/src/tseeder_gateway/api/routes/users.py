@@ -39,9 +39,7 @@ async def set_role(
     """What the account may do, which only a superadmin changes: its sessions end, its keys follow the role. There
     always is a superadmin left."""
     role = auth.Role.Value(f"ROLE_{body.role.upper()}")
-    return UserView.of(
-        await parts_of(request).admin.set_user_role(access.identity, user_id, role, justification(body))
-    )
+    return UserView.of(await parts_of(request).admin.set_user_role(access.identity, user_id, role, justification(body)))
 
 
 @router.post("/suspend", responses=problems(*_ON_USERS, "role_too_high", "own_account", "last_superadmin"))
