@@ -69,6 +69,9 @@ NATS_URL: { secret: nats, key: url }
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
 JOBS_FEED_TOKEN: { secret: feedTokens, key: jobs }
+BILLING_FEED_TOKEN: { secret: feedTokens, key: billing }
+{{- else if eq .name "billing" }}
+AUTH_FEED_TOKEN: { secret: feedTokens, key: billing }
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
 AUTH_FEED_TOKEN: { secret: feedTokens, key: jobs }

@@ -67,7 +67,10 @@ def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
             return {
                 "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
                 "JOBS_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+                "BILLING_FEED_TOKEN": parts.secrets.text("billing-feed"),
             }
+        case "billing":
+            return {"AUTH_TARGET": target("auth", parts), "AUTH_FEED_TOKEN": parts.secrets.text("billing-feed")}
         case "jobs":
             return _jobs(parts)
         case "agent":

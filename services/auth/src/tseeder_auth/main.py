@@ -68,7 +68,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         await stack.enter_async_context(
             supervise(
-                partial(relay, pool, bus, tuple(settings.feed_tokens()), settings.relay_seconds),
+                partial(relay, pool, bus, settings.feed_readers(), settings.relay_seconds),
                 partial(feed_lag, pool),
                 partial(sweep, pool, rules, settings.sweep_seconds),
             )
