@@ -31,6 +31,7 @@ async def test_deleted_accounts_are_forgotten(migrated_database: Database, nats_
         settings = Settings(
             database_url=SecretStr(urls["billing"]),
             identity_public_keys=auth.settings.identity_public_keys,
+            rpc_port=0,
             auth_target=f"127.0.0.1:{auth.rpc_port}",
             auth_feed_token=SecretStr(TOKEN),
             sweep_seconds=0.1,
@@ -40,7 +41,7 @@ async def test_deleted_accounts_are_forgotten(migrated_database: Database, nats_
                 await auth.me.DeleteMe(auth_pb2.DeleteMeRequest(proof=auth_pb2.Proof(password=PASSWORD)))
 
             async def forgotten() -> bool:
-                return await pool.fetchval("SELECT count(*) FROM user_plans") == 1
+                return bool(await pool.fetchval("SELECT count(*) FROM user_plans") == 1)
 
             await eventually(forgotten)
         assert str(await pool.fetchval("SELECT user_id FROM user_plans")) == root.user_id

@@ -60,10 +60,10 @@ class Ground:
     async def closed(self, user: User, reason: str | None) -> None:
         """Waits until jobs knows."""
 
+        held = "SELECT reason FROM closed_accounts WHERE user_id = $1"
+
         async def known() -> bool:
-            return (
-                await self.jobs.value("SELECT reason FROM closed_accounts WHERE user_id = $1", user.user_id) == reason
-            )
+            return bool(await self.jobs.value(held, user.user_id) == reason)
 
         await eventually(known)
 

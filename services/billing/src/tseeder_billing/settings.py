@@ -13,11 +13,12 @@ class Settings(kit.Settings):
     database_url: PostgresUrl = Field(description="postgresql:// URL of this service's role")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
     auth_target: Target | None = Field(
-        None, description="host:port of the auth service's gRPC server; none: plans of deleted accounts are kept"
+        default=None,
+        description="host:port of the auth service's gRPC server; none: plans of deleted accounts are kept",
     )
     auth_feed_token: SecretStr | None = Field(
-        None, min_length=16, description="what auth's feed opens to: the same as auth's BILLING_FEED_TOKEN"
+        default=None, min_length=16, description="what auth's feed opens to: the same as auth's BILLING_FEED_TOKEN"
     )
     sweep_seconds: float = Field(
-        300, gt=0, description="how often those who are on a plan are compared with auth's accounts"
+        default=300, gt=0, description="how often those who are on a plan are compared with auth's accounts"
     )
