@@ -7,11 +7,11 @@ from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.api.wire import Context, caller, id_of, named_role, role_of, user_to_wire
 from tseeder_auth.usecases.create_user import NewUser, create_user
-from tseeder_auth.usecases.end_sessions import end_sessions
 from tseeder_auth.usecases.get_user import get_user
 from tseeder_auth.usecases.list_users import find_users, list_users
 from tseeder_auth.usecases.set_role import set_role
 from tseeder_auth.usecases.set_suspended import set_suspended
+from tseeder_auth.usecases.sign_out_user import sign_out_user
 from tseeder_pg import Pool
 
 
@@ -54,5 +54,5 @@ class AccountsServicer(auth_pb2_grpc.AccountsServicer):
 
     async def EndSessions(self, request: auth_pb2.EndSessionsRequest, context: Context) -> auth_pb2.EndSessionsResponse:
         """He is signed out everywhere."""
-        ended = await end_sessions(self._pool, caller(), id_of("user_id", request.user_id))
+        ended = await sign_out_user(self._pool, caller(), id_of("user_id", request.user_id))
         return auth_pb2.EndSessionsResponse(ended=ended)

@@ -9,7 +9,7 @@ from tseeder_auth.usecases.lock_account import lock_account
 from tseeder_pg import Pool, feed, transaction
 
 
-async def end_sessions(pool: Pool, caller: Caller, user_id: UUID) -> int:
+async def sign_out_user(pool: Pool, caller: Caller, user_id: UUID) -> int:
     """Ends all sessions of a user; how many there were. Keys stay. Where there is none nothing is left to do.
 
     Errors: FORBIDDEN `scope_missing`, `role_too_low`, `role_too_high`; NOT_FOUND `user_not_found`.
