@@ -1,5 +1,5 @@
 """Print the Secrets that the chart wants and that are only random: the identity keys, the key file of jobs, the join
-secret of agents. They are made once, in FOLDER, and are the same ever after.
+secret of agents, the tokens of auth's feed. They are made once, in FOLDER, and are the same ever after.
 
     python scripts/kubernetes_secrets.py FOLDER | kubectl -n NAMESPACE apply -f -
 
@@ -38,6 +38,10 @@ def of_release(secrets: Secrets) -> dict[str, dict[str, str]]:
         },
         "tseeder-crypto": {"keys.json": keys.read_text()},
         "tseeder-agent-join": {"secret": secrets.text("agent-join")},
+        "tseeder-feed-tokens": {
+            "jobs": secrets.text("jobs-feed"),
+            "billing": secrets.text("billing-feed"),
+        },
     }
 
 

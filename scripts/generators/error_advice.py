@@ -39,6 +39,7 @@ BY_BEGINNING: Final[Mapping[str, str]] = {
 }
 
 BY_CODE: Final[Mapping[str, str]] = {
+    "account_deleted": "Nothing: the account is gone.",
     "account_suspended": "Ask an operator.",
     "already_bootstrapped": "Sign in as the superadmin that there is.",
     "api_key_revoked": "Make another key, with another Idempotency-Key.",
@@ -62,6 +63,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "content_late": "Repeat it after `Retry-After`; `GET /v1/jobs/{id}/diagnosis` says what the swarm has.",
     "job_ended": "Retry the job instead.",
     "job_not_retryable": "Only a failed or cancelled job can be retried.",
+    "last_superadmin": "Make another superadmin first.",
     "live_jobs_limit": "Wait for a job to end, cancel one, or change the plan.",
     "login_throttled": "Wait `Retry-After` seconds; more attempts make it longer.",
     "magnet_too_large": "Remove trackers from the magnet.",
@@ -70,8 +72,11 @@ BY_CODE: Final[Mapping[str, str]] = {
     "no_default_plan": "An operator marks a plan as the default.",
     "not_a_session": "Revoke the API key instead.",
     "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
+    "own_account": "Ask another operator.",
     "playlist_empty": "Read the job's files: it may have no film and no music, or its metadata may not be known yet.",
+    "proof_failed": "Type the password again.",
     "role_escalation": "Ask somebody of a higher role.",
+    "role_too_high": "Ask somebody of a higher role.",
     "role_too_low": "Ask somebody of a higher role.",
     "route_not_found": "Look the path up in /openapi.json.",
     "scope_escalation": "Ask for scopes that the caller has.",

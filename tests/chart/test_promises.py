@@ -75,6 +75,7 @@ def test_each_secret_is_mounted_only_where_it_is_needed() -> None:
         "tseeder-identity/public.pem": set(SCHEMAS),
         "tseeder-crypto/keys.json": {"jobs"},
         "tseeder-agent-join/secret": {"jobs", "agent"},
+        **{f"tseeder-feed-tokens/{reader}": {"auth", reader} for reader in ("jobs", "billing")},
         **{f"tseeder-s3-{who}/{key}": {who} for who in ("jobs", "agent") for key in ("access-key", "secret-key")},
         **{f"tseeder-database/{service}": {service} for service in SCHEMAS},
     }

@@ -87,6 +87,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     stored_files = await _files(door, root, stored_job)
     keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
     other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
+    bystanders = [(await door.upstream.auth.new_user()).user_id for _ in range(2)]
     links = [await _link(door, root, stored_files[0]) for _ in range(6)]
     other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
     queued_files = [each for job in queued for each in await _files(door, root, job)]
@@ -111,6 +112,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "other_token": (),
             "grant": (await granted(door, root, stored_files[0]),),
             "other_grant": (),
+            "user_id": (),
+            "other_user_id": tuple(bystanders),
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
@@ -119,6 +122,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "transfer_id": deque(dead, maxlen=20),
             "link_id": deque([link["link"]["link_id"] for link in links[1:]], maxlen=60),
             "grant": deque(),
+            "user_id": deque(),
             "token": deque(link["token"] for link in links[1:]),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
         },

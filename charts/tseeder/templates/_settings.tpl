@@ -68,8 +68,13 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+JOBS_FEED_TOKEN: { secret: feedTokens, key: jobs }
+BILLING_FEED_TOKEN: { secret: feedTokens, key: billing }
+{{- else if eq .name "billing" }}
+AUTH_FEED_TOKEN: { secret: feedTokens, key: billing }
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
+AUTH_FEED_TOKEN: { secret: feedTokens, key: jobs }
 CRYPTO_KEYS: { secret: crypto, key: keys, path: true }
 S3_ACCESS_KEY: { secret: s3Jobs, key: accessKey }
 S3_SECRET_KEY: { secret: s3Jobs, key: secretKey }

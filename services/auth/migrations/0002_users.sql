@@ -8,3 +8,5 @@ ALTER TABLE users ADD COLUMN name text;                      -- as he wants to b
 UPDATE users SET verified_at = created_at;
 -- contract: whoever signs in through a provider only has no password; the old code verifies it against nothing, and refuses
 ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL;
+-- locks: no more than the rows above, which this file rewrites anyway
+CREATE INDEX users_suspended ON users (user_id) WHERE suspended_at IS NOT NULL;

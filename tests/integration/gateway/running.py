@@ -30,6 +30,7 @@ QUICK: dict[str, Any] = {
     "insecure_http": True,
     "identity_cache_seconds": 0,
     "events_reread_seconds": 600,
+    "events_recheck_seconds": 600,
     "events_ping_seconds": 600,
     "events_gap_seconds": 0.01,
     "rate_burst": 1_000_000,
@@ -152,6 +153,13 @@ async def with_scopes(upstream: Upstream, caller: Caller, *scopes: str) -> Calle
     """The same person, by a key of fewer scopes."""
     key = await upstream.auth.key_of(await upstream.auth.identity(caller.email), scopes=list(scopes))
     return Caller(caller.user_id, caller.email, {"Authorization": f"Bearer {key.secret}"})
+
+
+async def suspended(door: Door, who: Caller) -> None:
+    """An operator closes the account."""
+    auth = door.upstream.auth
+    with use_identity(await auth.root_identity()):
+        await auth.accounts.SetSuspended(auth_pb2.SetSuspendedRequest(user_id=who.user_id, suspended=True))
 
 
 async def browsing(door: Door, email: str = "", password: str = PASSWORD) -> Caller:

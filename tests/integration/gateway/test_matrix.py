@@ -114,8 +114,11 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
     async def grant(owner: str) -> str:
         return await granted(door, caller(owner), await file(owner))
 
+    async def account(_owner: str) -> str:
+        return (await door.upstream.auth.new_user()).user_id  # nobody's here: it is suspended, and more
+
     make = {"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter}
-    return Things({**make, "link_id": link, "token": token, "grant": grant})
+    return Things({**make, "link_id": link, "token": token, "grant": grant, "user_id": account})
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -64,7 +64,13 @@ def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
 def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
     match service:
         case "auth":
-            return {"IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key())}
+            return {
+                "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
+                "JOBS_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+                "BILLING_FEED_TOKEN": parts.secrets.text("billing-feed"),
+            }
+        case "billing":
+            return {"AUTH_TARGET": target("auth", parts), "AUTH_FEED_TOKEN": parts.secrets.text("billing-feed")}
         case "jobs":
             return _jobs(parts)
         case "agent":
@@ -92,6 +98,8 @@ def _jobs(parts: Parts) -> dict[str, str]:
         "CRYPTO_GENERATE": "true",
         "ADMIT_PRIVATE_HOSTS": "true",
         "BILLING_TARGET": target("billing", parts),
+        "AUTH_TARGET": target("auth", parts),
+        "AUTH_FEED_TOKEN": parts.secrets.text("jobs-feed"),
     }
 
 

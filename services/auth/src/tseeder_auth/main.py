@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tseeder.auth.v1 import auth_pb2_grpc
+from tseeder.auth.v1 import auth_pb2_grpc, feed_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import KeyFileError, Signer, load_signer
 from tseeder_auth.api.accounts import AccountsServicer
+from tseeder_auth.api.feed import FeedServicer, with_readers
 from tseeder_auth.api.me import MeServicer
 from tseeder_auth.api.sessions import SessionsServicer
 from tseeder_auth.settings import Settings
@@ -61,12 +62,13 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         sessions = SessionsServicer(pool, hasher, signer, rules)
         servicers = (
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),
-            partial(auth_pb2_grpc.add_MeServicer_to_server, MeServicer(pool)),
+            partial(auth_pb2_grpc.add_MeServicer_to_server, MeServicer(pool, hasher, rules)),
             partial(auth_pb2_grpc.add_AccountsServicer_to_server, AccountsServicer(pool, hasher)),
+            partial(feed_pb2_grpc.add_FeedServicer_to_server, FeedServicer(pool)),
         )
         await stack.enter_async_context(
             supervise(
-                partial(relay, pool, bus, settings.relay_seconds),
+                partial(relay, pool, bus, settings.feed_readers(), settings.relay_seconds),
                 partial(feed_lag, pool),
                 partial(sweep, pool, rules, settings.sweep_seconds),
             )
@@ -76,7 +78,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
                 settings.host,
                 settings.rpc_port,
                 servicers,
-                authenticate=user_authenticator(verifier),
+                authenticate=with_readers(user_authenticator(verifier), settings.feed_tokens()),
                 public_methods=PUBLIC_METHODS,
             )
         )

@@ -34,6 +34,25 @@ class Settings(kit.Settings):
     relay_seconds: float = Field(1, gt=0, description="how often new events get their number")
     sweep_seconds: float = Field(300, gt=0, description="how often what is over is deleted")
 
+    jobs_feed_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="what the jobs service reads this service's feed with, 16 characters or more; none: it may not",
+    )
+
+    billing_feed_token: SecretStr | None = Field(
+        None, min_length=16, description="what the billing service asks with which accounts there are; none: it may not"
+    )
+
+    def feed_tokens(self) -> dict[str, str]:
+        """The services that may call the feed, and what each proves itself with."""
+        tokens = {"jobs": self.jobs_feed_token, "billing": self.billing_feed_token}
+        return {name: token.get_secret_value() for name, token in tokens.items() if token is not None}
+
+    def feed_readers(self) -> tuple[str, ...]:
+        """Those of them that keep a place in it; billing only asks what there is."""
+        return () if self.jobs_feed_token is None else ("jobs",)
+
     def login_rules(self) -> LoginRules:
         """The rules that these settings make."""
         return LoginRules(

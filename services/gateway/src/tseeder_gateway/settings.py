@@ -87,6 +87,9 @@ class Settings(kit.Settings):
     )
 
     events_reread_seconds: float = Field(15.0, gt=0, description="event streams look at the job this often anyhow")
+    events_recheck_seconds: float = Field(
+        2.0, gt=0, description="event streams ask this often whether their reader may still read"
+    )
     events_ping_seconds: float = Field(15.0, gt=0, description="event streams send a comment this often")
     events_gap_seconds: float = Field(0.2, ge=0, description="an event stream reads its job at most this often")
     events_blind_seconds: float = Field(60.0, gt=0, description="a stream ends if its right is unknown for so long")

@@ -4,23 +4,35 @@
 # The methods are named by the proto.
 
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
-from tseeder_auth.api.wire import Context, caller, id_of, key_to_wire, time_of, user_to_wire
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.api.wire import Context, caller, client_of, id_of, key_to_wire, time_of, user_to_wire
+from tseeder_auth.domain.accounts import LoginRules
 from tseeder_auth.usecases.create_api_key import KeyRequest, create_api_key
+from tseeder_auth.usecases.delete_me import delete_me
 from tseeder_auth.usecases.get_me import get_me
 from tseeder_auth.usecases.list_api_keys import list_api_keys
+from tseeder_auth.usecases.prove import Proof
 from tseeder_auth.usecases.revoke_api_key import revoke_api_key
 from tseeder_pg import Pool
 
 
 class MeServicer(auth_pb2_grpc.MeServicer):
-    """GetMe, CreateApiKey, ListApiKeys, RevokeApiKey."""
+    """GetMe, DeleteMe, CreateApiKey, ListApiKeys, RevokeApiKey."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, hasher: Argon2Pool, rules: LoginRules) -> None:
         self._pool = pool
+        self._hasher = hasher
+        self._rules = rules
 
     async def GetMe(self, request: auth_pb2.GetMeRequest, context: Context) -> auth_pb2.User:
         """The caller's account."""
         return user_to_wire(await get_me(self._pool, caller()))
+
+    async def DeleteMe(self, request: auth_pb2.DeleteMeRequest, context: Context) -> auth_pb2.DeleteMeResponse:
+        """The end of the caller's account."""
+        proof = Proof(request.proof.password, request.proof.code)
+        await delete_me(self._pool, self._hasher, self._rules, caller(), proof, client_of(request.client))
+        return auth_pb2.DeleteMeResponse()
 
     async def CreateApiKey(
         self, request: auth_pb2.CreateApiKeyRequest, context: Context

@@ -48,6 +48,11 @@ def role_of(wire: int) -> Role:
     """The role; unspecified is `user`. Raises INVALID `bad_role`."""
     if wire == auth_pb2.ROLE_UNSPECIFIED:
         return Role.USER
+    return named_role(wire)
+
+
+def named_role(wire: int) -> Role:
+    """The role, which must be one. Raises INVALID `bad_role`."""
     role = _FROM_WIRE.get(wire)
     if role is None:
         raise _bad_field("role", "bad_role", "There is no such role.")

@@ -57,6 +57,15 @@ class Caller:
         if self.role.rank < least.rank:
             raise forbidden("role_too_low", f"This needs the role {least}.", role=str(least))
 
+    def require_power_over(self, user_id: UUID, role: Role) -> None:
+        """Raises FORBIDDEN `own_account` for himself, `role_too_high` for whoever is not below him: of equals only
+        superadmins act on each other.
+        """
+        if user_id == self.user_id:
+            raise forbidden("own_account", "This cannot be done to one's own account.")
+        if self.role is not Role.SUPERADMIN and role.rank >= self.role.rank:
+            raise forbidden("role_too_high", "This account's role is not below your own.", role=str(role))
+
 
 def in_order(scopes: Iterable[str]) -> tuple[str, ...]:
     """Known scopes in their usual order, each once; what is not known falls out."""

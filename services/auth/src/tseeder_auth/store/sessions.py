@@ -87,6 +87,15 @@ async def delete_session(tx: Tx, token_hash: bytes) -> tuple[UUID, UUID] | None:
     return None if row is None else (row["session_id"], row["user_id"])
 
 
+END_ALL_SESSIONS: Final[str] = "DELETE FROM sessions WHERE user_id = $1"
+
+
+async def end_all(tx: Tx, user_id: UUID) -> int:
+    """Ends every session of a user; how many there were."""
+    status = await tx.execute(END_ALL_SESSIONS, user_id)
+    return int(status.rpartition(" ")[2])
+
+
 PURGE_SESSIONS: Final[str] = """
 DELETE FROM sessions WHERE session_id IN (
     SELECT session_id FROM sessions

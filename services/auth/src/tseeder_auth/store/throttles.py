@@ -1,5 +1,6 @@
 """How often signing in was tried, per account and per address. Lock order: account, then address."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,6 +42,14 @@ DELETE_TALLY: Final[str] = "DELETE FROM login_throttles WHERE kind = $1 AND subj
 async def delete_tally(tx: Tx, kind: Kind, subject: bytes) -> None:
     """All is forgiven."""
     await tx.execute(DELETE_TALLY, kind, subject)
+
+
+DELETE_TALLIES: Final[str] = "DELETE FROM login_throttles WHERE kind <> 'address' AND subject = ANY ($1::bytea[])"
+
+
+async def delete_tallies(tx: Tx, subjects: Sequence[bytes]) -> None:
+    """What was counted for these accounts, of every kind."""
+    await tx.execute(DELETE_TALLIES, list(subjects))
 
 
 PURGE_TALLIES: Final[str] = """

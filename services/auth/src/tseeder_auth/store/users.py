@@ -101,6 +101,59 @@ async def superadmin_exists(tx: Tx) -> bool:
     return exists
 
 
+LOCK_SUPERADMINS: Final[str] = "SELECT pg_advisory_xact_lock(hashtextextended('tseeder.auth.superadmins', 0))"
+OTHER_SUPERADMIN: Final[str] = """
+SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin' AND suspended_at IS NULL AND user_id <> $1)
+"""
+
+
+async def is_last_superadmin(tx: Tx, user_id: UUID) -> bool:
+    """Whether no other superadmin can act. Until the transaction ends nobody else asks this, so that of two who would
+    go at once one stays. The user's own row is locked already: rows come before this lock.
+    """
+    await tx.execute(LOCK_SUPERADMINS)
+    # A statement of its own: it sees what the former holder committed.
+    return not await tx.fetchval(OTHER_SUPERADMIN, user_id)
+
+
+SET_ROLE: Final[str] = "UPDATE users SET role = $2, updated_at = clock_timestamp() WHERE user_id = $1"
+
+
+async def set_role(tx: Tx, user_id: UUID, role: Role) -> None:
+    """His keys follow it by themselves."""
+    await tx.execute(SET_ROLE, user_id, str(role))
+
+
+SET_SUSPENDED: Final[str] = """
+UPDATE users SET suspended_at = CASE WHEN $2 THEN clock_timestamp() END, updated_at = clock_timestamp()
+WHERE user_id = $1
+"""
+
+
+async def set_suspended(tx: Tx, user_id: UUID, *, suspended: bool) -> None:
+    """His keys open nothing while he is."""
+    await tx.execute(SET_SUSPENDED, user_id, suspended)
+
+
+LOCK_TO_DELETE: Final = f"""
+SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
+"""
+
+
+async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
+    """The user and the key of his address; nothing that refers to him can be written until the transaction ends."""
+    row = await tx.fetchrow(LOCK_TO_DELETE, user_id)
+    return None if row is None else (user_of(row), row["email_key"])
+
+
+DELETE_USER: Final[str] = "DELETE FROM users WHERE user_id = $1"
+
+
+async def delete_user(tx: Tx, user_id: UUID) -> None:
+    """With all that is his, by cascade."""
+    await tx.execute(DELETE_USER, user_id)
+
+
 LIST_USERS: Final = f"""
 SELECT {shown()} FROM users AS u
 WHERE ($1 = '' OR strpos(u.email_key, $1) > 0)
@@ -124,6 +177,24 @@ SELECT {shown()} FROM users AS u WHERE u.user_id = ANY ($1::uuid[])
 async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
     """Those of these users that there are, in no order."""
     return [user_of(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
+
+
+STATES: Final[str] = "SELECT user_id, suspended_at IS NOT NULL AS suspended FROM users WHERE user_id = ANY ($1::uuid[])"
+
+
+async def states(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, bool]:
+    """Of these users those that there are, and whether each is suspended."""
+    return {row["user_id"]: row["suspended"] for row in await tx.fetch(STATES, list(user_ids))}
+
+
+SUSPENDED_AFTER: Final[str] = """
+SELECT user_id FROM users WHERE suspended_at IS NOT NULL AND user_id > $1 ORDER BY user_id LIMIT $2
+"""
+
+
+async def suspended_after(tx: Tx, after: UUID, limit: int) -> list[UUID]:
+    """Who is suspended, by id."""
+    return [row["user_id"] for row in await tx.fetch(SUSPENDED_AFTER, after, limit)]
 
 
 def user_of(row: Record) -> User:

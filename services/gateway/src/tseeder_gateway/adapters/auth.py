@@ -55,6 +55,11 @@ class Auth:
         with use_identity(identity):
             return await self._me.GetMe(pb.GetMeRequest(), timeout=self._seconds)
 
+    async def delete_me(self, identity: str, proof: pb.Proof, client: pb.Client) -> None:
+        """Ends the user's account for good."""
+        with use_identity(identity):
+            await self._me.DeleteMe(pb.DeleteMeRequest(proof=proof, client=client), timeout=self._seconds)
+
     async def create_api_key(
         self, identity: str, *, name: str, scopes: list[str], expires_at: datetime | None, idempotency_key: str
     ) -> pb.CreateApiKeyResponse:

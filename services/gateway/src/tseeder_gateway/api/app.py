@@ -35,6 +35,7 @@ from tseeder_gateway.api.routes import (
     plans,
     playlists,
     storage,
+    users,
     warmup,
 )
 
@@ -55,6 +56,7 @@ _ROUTERS: Final = (
     admin.router,
     dead_letters.router,
     storage.router,
+    users.router,
 )
 
 # The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.

@@ -173,7 +173,7 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
 """Headers that a request may have. Any text may be sent: what they do not understand has no effect."""
 
 LEAST_ROLE: Final = {"admin:read": "support", "admin:write": "admin"}
-"""The least role that holds a scope; `user` for all others."""
+"""The least role that holds a scope; `user` for all others. A route that asks for more says so by `openapi_extra`."""
 
 
 def headers(*names: str) -> Json:
@@ -189,7 +189,7 @@ def description(limits: dict[str, int]) -> str:
 Errors are RFC 9457 problems (`application/problem+json`). Decide by their `code`: each response here lists those that
 it may carry. An order of checks holds everywhere: credential, rate, CSRF, scope, id, body.
 
-`x-scope` is the scope that an operation needs, `x-least-role` the least role that can hold it. Somebody else's ids
+`x-scope` is the scope that an operation needs, `x-least-role` the least role that may. Somebody else's ids
 answer 404, as ids of nothing do.
 
 Every GET but the event stream answers HEAD, too. Any other method on a path answers 405 `method_not_allowed` with

@@ -141,6 +141,7 @@ _totals: Final[dict[str, Any]] = {
 EXAMPLES: Final[dict[str, Any]] = {
     "BootstrapBody": {"token": "from-the-command-line", "email": "root@example.org", "password": "correct horse"},
     "LogInBody": {"email": "ann@example.org", "password": "correct horse battery"},
+    "ProofBody": {"password": "correct horse battery", "code": ""},
     "NewApiKeyBody": {"name": "laptop", "scopes": ["jobs:read", "jobs:write"], "expires_at": None},
     "SubmitBody": {
         "magnet": "magnet:?xt=urn:btih:a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&dn=debian",
@@ -150,6 +151,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "JobChangesBody": {"name": "netinst", "priority": "high"},
     "JustificationBody": _WHY,
     "NewUserBody": {"email": "ben@example.org", "password": "correct horse battery", "role": "user"},
+    "NewRoleBody": {**_WHY, "role": "support"},
+    "ForcedLogoutView": {"ended": 2},
     "LiveView": {"live": True},
     "ReadyView": {"ready": True, "failing": {}},
     "UserView": _user_view,

@@ -45,6 +45,10 @@ async def _key(key_id: Annotated[str, Path(description="id of the API key", json
     return _uuid(key_id, "api_key_not_found", "There is no such API key.")
 
 
+async def _user(user_id: Annotated[str, Path(description="id of the account", json_schema_extra=_UUID)]) -> str:
+    return _uuid(user_id, "user_not_found", "There is no such account.")
+
+
 async def _agent(
     agent_id: Annotated[str, Path(description="the agent's name", json_schema_extra=_NAME)],
 ) -> str:
@@ -88,6 +92,7 @@ JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
+UserId = Annotated[str, Depends(_user)]
 LinkId = Annotated[str, Depends(_link)]
 LinkToken = Annotated[str, Depends(_token)]
 GrantText = Annotated[str, Depends(_grant)]

@@ -47,7 +47,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required"
     ),
     Kind.FORBIDDEN: (
-        "scope_missing role_too_low account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
+        "scope_missing role_too_low role_too_high own_account proof_failed account_suspended account_deleted "
+        "csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
     ),
     Kind.NOT_FOUND: (
@@ -57,7 +58,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty"
+        "playlist_empty last_superadmin"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",

@@ -23,7 +23,7 @@ from tseeder_pg import Pool
 @dataclass(frozen=True, slots=True)
 class Context:
     """Connections and settings. `poke_relay` makes the relay stamp and ring now, instead of at its next turn;
-    `absorb_now` brings the sweep of unmerged magnets forward."""
+    `absorb_now` brings the sweep of unmerged magnets forward, `erase_now` that of deleted accounts."""
 
     settings: Settings
     pool: Pool
@@ -35,6 +35,7 @@ class Context:
     passwords: Scrypt
     poke_relay: Callable[[], None]
     absorb_now: Event = field(default_factory=Event)
+    erase_now: Event = field(default_factory=Event)
     cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool
     ordering: Semaphore = field(default_factory=lambda: Semaphore(1))  # heavy, too, and only for old torrents
     told: set[str] = field(default_factory=set)  # what is logged once in the life of a process

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.erase_user import erase_users
 from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
 from tseeder_jobs.usecases.find_primaries import find_primaries
@@ -78,6 +79,7 @@ SWEEPS: Final = (
     Sweep("too_large", fail_too_large),
     Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
+    Sweep("deleted_accounts", erase_users, wake=lambda ctx: ctx.erase_now),
     Sweep("unordered_torrents", order_files),
     Sweep("unknown_types", sniff_types),
     Sweep("unknown_primaries", find_primaries),

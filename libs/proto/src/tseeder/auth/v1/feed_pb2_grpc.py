@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from tseeder.auth.v1 import feed_pb2 as tseeder_dot_auth_dot_v1_dot_feed__pb2
 from tseeder.common.v1 import feed_pb2 as tseeder_dot_common_dot_v1_dot_feed__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -26,7 +27,8 @@ if _version_not_supported:
 
 
 class FeedStub:
-    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.deleted`, `session.ended`, ...
+    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.sessions_ended`, `user.deleted`,
+    `session.ended`, ... Ids only, never an address. Called by services that were given a reader's token, without a user.
     """
 
     def __init__(self, channel):
@@ -40,14 +42,39 @@ class FeedStub:
                 request_serializer=tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.ListAccounts = channel.unary_unary(
+                '/tseeder.auth.v1.Feed/ListAccounts',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.FromString,
+                _registered_method=True)
+        self.ListSuspended = channel.unary_unary(
+                '/tseeder.auth.v1.Feed/ListSuspended',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListSuspendedRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.FromString,
+                _registered_method=True)
 
 
 class FeedServicer:
-    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.deleted`, `session.ended`, ...
+    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.sessions_ended`, `user.deleted`,
+    `session.ended`, ... Ids only, never an address. Called by services that were given a reader's token, without a user.
     """
 
     def ListEvents(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccounts(self, request, context):
+        """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSuspended(self, request, context):
+        """And all that are suspended, by id.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -60,6 +87,16 @@ def add_FeedServicer_to_server(servicer, server):
                     request_deserializer=tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsRequest.FromString,
                     response_serializer=tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsResponse.SerializeToString,
             ),
+            'ListAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccounts,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.SerializeToString,
+            ),
+            'ListSuspended': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSuspended,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListSuspendedRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tseeder.auth.v1.Feed', rpc_method_handlers)
@@ -69,7 +106,8 @@ def add_FeedServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Feed:
-    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.deleted`, `session.ended`, ...
+    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.sessions_ended`, `user.deleted`,
+    `session.ended`, ... Ids only, never an address. Called by services that were given a reader's token, without a user.
     """
 
     @staticmethod
@@ -89,6 +127,60 @@ class Feed:
             '/tseeder.auth.v1.Feed/ListEvents',
             tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsRequest.SerializeToString,
             tseeder_dot_common_dot_v1_dot_feed__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Feed/ListAccounts',
+            tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSuspended(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Feed/ListSuspended',
+            tseeder_dot_auth_dot_v1_dot_feed__pb2.ListSuspendedRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_feed__pb2.ListAccountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from tseeder.auth.v1 import feed_pb2 as _feed_pb2_1
 from tseeder.common.v1 import feed_pb2 as _feed_pb2
 import abc as _abc_1
 
@@ -13,13 +14,21 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FeedStub:
-    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.deleted`, `session.ended`, ..."""
+    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.sessions_ended`, `user.deleted`,
+    `session.ended`, ... Ids only, never an address. Called by services that were given a reader's token, without a user.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEvents: _aio.UnaryUnaryMultiCallable[_feed_pb2.ListEventsRequest, _feed_pb2.ListEventsResponse]
+    ListAccounts: _aio.UnaryUnaryMultiCallable[_feed_pb2_1.ListAccountsRequest, _feed_pb2_1.ListAccountsResponse]
+    """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are."""
+    ListSuspended: _aio.UnaryUnaryMultiCallable[_feed_pb2_1.ListSuspendedRequest, _feed_pb2_1.ListAccountsResponse]
+    """And all that are suspended, by id."""
 
 class FeedServicer(metaclass=_abc_1.ABCMeta):
-    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.deleted`, `session.ended`, ..."""
+    """`user.created`, `user.suspended`, `user.reinstated`, `user.role_changed`, `user.sessions_ended`, `user.deleted`,
+    `session.ended`, ... Ids only, never an address. Called by services that were given a reader's token, without a user.
+    """
 
     @_abc_1.abstractmethod
     def ListEvents(
@@ -27,5 +36,21 @@ class FeedServicer(metaclass=_abc_1.ABCMeta):
         request: _feed_pb2.ListEventsRequest,
         context: _aio.ServicerContext[_feed_pb2.ListEventsRequest, _abc.Awaitable[_feed_pb2.ListEventsResponse]],
     ) -> _abc.Awaitable[_feed_pb2.ListEventsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListAccounts(
+        self,
+        request: _feed_pb2_1.ListAccountsRequest,
+        context: _aio.ServicerContext[_feed_pb2_1.ListAccountsRequest, _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]],
+    ) -> _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]:
+        """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are."""
+
+    @_abc_1.abstractmethod
+    def ListSuspended(
+        self,
+        request: _feed_pb2_1.ListSuspendedRequest,
+        context: _aio.ServicerContext[_feed_pb2_1.ListSuspendedRequest, _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]],
+    ) -> _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]:
+        """And all that are suspended, by id."""
 
 def add_FeedServicer_to_server(servicer: FeedServicer, server: _aio.Server) -> None: ...

@@ -59,7 +59,7 @@ async def log_in(
     answer = await parts.auth.log_in(
         body.email,
         body.password,
-        user_agent=_printable(request.headers.get("user-agent", "")),
+        user_agent=printable(request.headers.get("user-agent", "")),
         remote_address=remote_address(request),
     )
     insecure = parts.settings.insecure_http
@@ -79,7 +79,7 @@ async def log_out(request: Request, response: Response, access: MeWrite) -> None
     parts = parts_of(request)
     await parts.auth.log_out(access.credential.secret)
     parts.authenticate.forget(access.credential)
-    _drop_cookie(response, insecure=parts.settings.insecure_http)
+    drop_cookie(response, insecure=parts.settings.insecure_http)
 
 
 def _set_cookie(response: Response, secret: str, expires_at: datetime, *, insecure: bool) -> None:
@@ -94,11 +94,13 @@ def _set_cookie(response: Response, secret: str, expires_at: datetime, *, insecu
     )
 
 
-def _drop_cookie(response: Response, *, insecure: bool) -> None:
+def drop_cookie(response: Response, *, insecure: bool) -> None:
+    """The browser forgets its session."""
     response.delete_cookie(
         cookie_name(insecure_http=insecure), path="/", secure=not insecure, httponly=True, samesite="lax"
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """What a client says it is, as a row and a screen can hold it."""
     return "".join(char for char in text if " " <= char <= "~")[:_USER_AGENT_CHARS]

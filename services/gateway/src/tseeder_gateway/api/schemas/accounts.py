@@ -57,6 +57,13 @@ class LogInBody(RequestBody):
     password: str = described(maxLength=128)
 
 
+class ProofBody(RequestBody):
+    """What shows once more that it is the user himself; "" for what he has not."""
+
+    password: str = Field(default="", json_schema_extra={"maxLength": 128})
+    code: str = Field(default="", description="of the second factor, where there is one")
+
+
 class NewApiKeyBody(RequestBody):
     """A key to be made. Without `scopes` auth decides; without `expires_at` it lives until it is revoked."""
 
