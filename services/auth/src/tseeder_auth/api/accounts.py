@@ -5,14 +5,15 @@
 
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
-from tseeder_auth.api.wire import Context, caller, id_of, role_of, user_to_wire
+from tseeder_auth.api.wire import Context, caller, event_to_wire, id_of, role_of, user_to_wire
 from tseeder_auth.usecases.create_user import NewUser, create_user
+from tseeder_auth.usecases.list_security_events import list_security_events
 from tseeder_auth.usecases.list_users import find_users, list_users
 from tseeder_pg import Pool
 
 
 class AccountsServicer(auth_pb2_grpc.AccountsServicer):
-    """CreateUser, ListUsers."""
+    """CreateUser, ListUsers, ListSecurityEvents."""
 
     def __init__(self, pool: Pool, hasher: Argon2Pool) -> None:
         self._pool = pool
@@ -32,4 +33,14 @@ class AccountsServicer(auth_pb2_grpc.AccountsServicer):
             page = await list_users(self._pool, caller(), request.text, request.cursor, request.limit)
         return auth_pb2.ListUsersResponse(
             users=[user_to_wire(user) for user in page.users], next_cursor=page.next_cursor
+        )
+
+    async def ListSecurityEvents(
+        self, request: auth_pb2.ListSecurityEventsRequest, context: Context
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """What happened to accounts, newest first."""
+        user_id = id_of("user_id", request.user_id) if request.user_id else None
+        page = await list_security_events(self._pool, caller(), user_id, request.kind, request.cursor, request.limit)
+        return auth_pb2.ListSecurityEventsResponse(
+            events=[event_to_wire(event) for event in page.events], next_cursor=page.next_cursor
         )
