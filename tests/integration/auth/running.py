@@ -14,10 +14,12 @@ from typing import Any
 
 from tests.looking import pauses
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import generate_pair
 from tseeder_auth.adapters.sealing import write_key_file
 from tseeder_auth.main import build
 from tseeder_auth.settings import Settings
+from tseeder_auth.usecases.add_user import add_user
 from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
 from tseeder_kit.settings import SecretStr
 from tseeder_pg import Pool, open_pool
@@ -77,6 +79,15 @@ class Auth:
         )
         with use_identity(await self.root_identity()):
             return await self.accounts.CreateUser(request)
+
+    async def new_user_by_row(self, role: auth_pb2.Role.ValueType) -> auth_pb2.User:
+        """One who signed up, and was given this role: for a service whose superadmin may not make any."""
+        email = unique_email()
+        with Argon2Pool(workers=1, places=1) as hasher:
+            user = await add_user(self.pool, hasher, email, PASSWORD)
+        name = auth_pb2.Role.Name(role).removeprefix("ROLE_").lower()
+        await self.pool.execute("UPDATE users SET role = $2 WHERE user_id = $1", user.user_id, name)
+        return auth_pb2.User(user_id=str(user.user_id), email=email, role=role)
 
     async def root_identity(self) -> str:
         """The superadmin's identity token; for half a minute the same one, since hashing is what these tests cost."""

@@ -113,7 +113,21 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
     async def grant(owner: str) -> str:
         return await granted(door, caller(owner), await file(owner))
 
-    make = {"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter}
+    async def session(owner: str) -> str:
+        """One more, of a browser that nobody sits at."""
+        email = (await door.call("GET", "/v1/me", headers=principals[owner].headers)).json["email"]
+        await browsing(door, email)
+        listed = await door.call("GET", "/v1/me/sessions", headers=principals[owner].headers)
+        return str(next(each["session_id"] for each in listed.json["items"] if not each["current"]))
+
+    make = {
+        "session_id": session,
+        "job_id": job,
+        "file_id": file,
+        "key_id": key,
+        "agent_id": the_agent,
+        "transfer_id": dead_letter,
+    }
     return Things({**make, "link_id": link, "token": token, "grant": grant})
 
 

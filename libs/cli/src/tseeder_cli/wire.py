@@ -212,13 +212,49 @@ class User(TypedDict):
 
 
 class Me(User):
+    name: str
+    verified: bool
+    second_factor: bool
     scopes: list[str]
+    second_factor_required: bool
 
 
 class LogIn(TypedDict):
     user: User
     csrf_token: str
     expires_at: str
+
+
+class Session(TypedDict):
+    """A browser's, or a command's, sign-in."""
+
+    session_id: str
+    user_agent: str
+    remote_address: str
+    created_at: str
+    last_seen_at: str
+    expires_at: str
+    method: str
+    second_factor: bool
+    current: bool
+
+
+class Totp(TypedDict):
+    """An enrolment, shown this once."""
+
+    secret: str
+    uri: str
+    qr_svg: str
+
+
+class SecurityEvent(TypedDict):
+    event_id: str
+    kind: str
+    at: str
+    remote_address: str
+    user_agent: str
+    by_operator: bool
+    details: dict[str, str]
 
 
 class ApiKey(TypedDict):

@@ -17,7 +17,7 @@ from tseeder_kit.errors import AppError
 ANN, BOB = uuid.uuid4(), uuid.uuid4()
 
 
-def row(version: int, **changes: Any) -> dict[str, Any]:
+def row(version: int, /, **changes: Any) -> dict[str, Any]:
     secret = base64.b64encode(bytes([version]) * 32).decode()
     return {"id": f"data-{version}", "kind": "data", "version": version, "secret": secret, **changes}
 

@@ -29,3 +29,9 @@ class AuthAccounts:
     async def list_users(self, request: auth_pb2.ListUsersRequest) -> auth_pb2.ListUsersResponse:
         """A page of accounts."""
         return await self._stub.ListUsers(request)
+
+    async def list_security_events(
+        self, request: auth_pb2.ListSecurityEventsRequest
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """A page of what happened to accounts."""
+        return await self._stub.ListSecurityEvents(request)

@@ -51,6 +51,13 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
         _operator().require_read()
         return await self._auth.list_users(request)
 
+    async def ListSecurityEvents(
+        self, request: auth_pb2.ListSecurityEventsRequest, context: Context
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """What happened to accounts, newest first."""
+        _operator().require_read()
+        return await self._auth.list_security_events(request)
+
     async def ListAgents(
         self, request: operators_pb2.ListAgentsRequest, context: Context
     ) -> operators_pb2.ListAgentsResponse:

@@ -98,6 +98,9 @@ def write_key_file(path: Path) -> Sealer:
     part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise KeyringError(f"CRYPTO_KEYS: the key file {path} cannot be written: {exc.strerror}") from None
+    try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(json.dumps({"keys": [row]}, indent=2) + "\n")
             file.flush()

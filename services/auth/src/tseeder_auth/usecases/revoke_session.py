@@ -1,4 +1,4 @@
-"""Ending sessions from another one, or by an API key."""
+"""Ending sessions from another one, or one of them by an API key."""
 
 from uuid import UUID
 
@@ -27,15 +27,16 @@ async def revoke_session(pool: Pool, caller: Caller, session_id: UUID, client: C
 
 
 async def revoke_other_sessions(pool: Pool, caller: Caller, client: Client) -> int:
-    """Ends all of the caller's sessions but this one; gives how many. By an API key: all.
+    """Ends all of the caller's sessions but this one; gives how many.
 
-    Errors: FORBIDDEN `scope_missing`.
+    Errors: FORBIDDEN `scope_missing`, `session_needed` (by an API key: "but this one" would mean nothing).
     """
     caller.require("me:write")
+    own = caller.require_session()
     async with transaction(pool) as tx:
         if not await users.hold(tx, caller.user_id):
             return 0
-        ended = await end_sessions(tx, caller.user_id, but=caller.session_id)
+        ended = await end_sessions(tx, caller.user_id, but=own)
         if ended:
             details = {"ended": str(ended)}
             await security_events.record(tx, EventKind.SESSIONS_ENDED, caller.user_id, client, details=details)

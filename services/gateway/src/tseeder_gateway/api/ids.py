@@ -45,6 +45,10 @@ async def _key(key_id: Annotated[str, Path(description="id of the API key", json
     return _uuid(key_id, "api_key_not_found", "There is no such API key.")
 
 
+async def _session(session_id: Annotated[str, Path(description="id of the session", json_schema_extra=_UUID)]) -> str:
+    return _uuid(session_id, "session_not_found", "There is no such session.")
+
+
 async def _agent(
     agent_id: Annotated[str, Path(description="the agent's name", json_schema_extra=_NAME)],
 ) -> str:
@@ -88,6 +92,7 @@ JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
+SessionId = Annotated[str, Depends(_session)]
 LinkId = Annotated[str, Depends(_link)]
 LinkToken = Annotated[str, Depends(_token)]
 GrantText = Annotated[str, Depends(_grant)]

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from tseeder_gateway.api.access import MeRead, MeWrite
+from tseeder_gateway.api.access import MeRead, MeWrite, client_of
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.ids import IdempotencyKey, KeyId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import IDEMPOTENT, problems
-from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, NewApiKeyBody, NewApiKeyView
+from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, MyChangesBody, NewApiKeyBody, NewApiKeyView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.header_values import idempotency_key
 
@@ -21,8 +21,17 @@ router = APIRouter(prefix="/v1/me", tags=["me"])
 @router.get("", responses=problems("user_not_found"))
 async def get_me(request: Request, access: MeRead) -> MeView:
     """The caller's account, and the scopes of the credential that he uses."""
-    user = await parts_of(request).auth.get_me(access.identity)
-    return MeView.about(user, scopes=access.scopes, csrf_token=access.csrf_token or None)
+    return MeView.about(await parts_of(request).auth.get_me(access.identity), access)
+
+
+@router.patch("", responses=problems("bad_text", "user_not_found"))
+async def update_me(
+    request: Request, access: MeWrite, body: Annotated[MyChangesBody, Depends(JsonBody(MyChangesBody))]
+) -> MeView:
+    """Changes what the caller is called; what is not named stays as it is."""
+    auth = parts_of(request).auth
+    user = await (auth.get_me(access.identity) if body.name is None else auth.set_my_name(access.identity, body.name))
+    return MeView.about(user, access)
 
 
 @router.get("/api-keys")
@@ -58,6 +67,7 @@ async def create_api_key(
         scopes=body.scopes,
         expires_at=body.expires_at,
         idempotency_key=idempotency_key(key),
+        client=client_of(request),
     )
     return NewApiKeyView(key=ApiKeyView.of(answer.key), secret=answer.secret)
 
@@ -65,4 +75,4 @@ async def create_api_key(
 @router.delete("/api-keys/{key_id}", status_code=204, responses=problems("api_key_not_found"))
 async def revoke_api_key(request: Request, access: MeWrite, key_id: KeyId) -> None:
     """Ends a key; gateways that have just seen it notice within 5 s."""
-    await parts_of(request).auth.revoke_api_key(access.identity, key_id)
+    await parts_of(request).auth.revoke_api_key(access.identity, key_id, client_of(request))
