@@ -68,6 +68,7 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+CRYPTO_KEYS: { secret: authCrypto, key: keys, path: true }
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
 CRYPTO_KEYS: { secret: crypto, key: keys, path: true }

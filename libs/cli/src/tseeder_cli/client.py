@@ -143,7 +143,7 @@ class Client:
         return cast(User, await self._json("POST", "/v1/auth/bootstrap", json=body))
 
     async def log_in(self, email: str, password: str, code: str = "") -> LogIn:
-        """Start a session; later calls of this client belong to it. `code`: of the second factor, if it is asked for."""
+        """Start a session; later calls of this client belong to it. `code`: of the second factor, if there is one."""
         body = {"email": email, "password": password, **({"code": code} if code else {})}
         answer = cast(LogIn, await self._json("POST", "/v1/auth/login", json=body))
         self._csrf = answer["csrf_token"]

@@ -30,8 +30,8 @@ def login(
 ) -> None:
     """Sign in: makes an API key for this computer and keeps it in ~/.config/tseeder/config.toml.
 
-    An account with a second factor is asked for its code, too. The password is not kept. Several servers can be known at once; commands use the one of the last login, unless a
-    stack runs here or --url names another.
+    A second factor's code is asked for where there is one. The password is not kept. Several servers can be known at
+    once; commands use the one of the last login, unless a stack runs here or --url names another.
 
     **Examples**
 
