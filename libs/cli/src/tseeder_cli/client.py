@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 from httpx_sse import EventSource, SSEError
 
+from tseeder_cli.account_calls import AccountCalls
 from tseeder_cli.errors import ApiError, CliError, ExitCode
 from tseeder_cli.wire import (
     Agent,
@@ -29,16 +30,10 @@ from tseeder_cli.wire import (
     File,
     Job,
     Link,
-    LogIn,
-    Me,
-    NewApiKey,
     NewLink,
     Page,
     Replay,
-    SecurityEvent,
-    Session,
     Storage,
-    Totp,
     Usage,
     User,
     WholeDeadLetter,
@@ -100,7 +95,7 @@ class HeldSession:
 ANY_FILE = FileSearch()
 
 
-class Client:
+class Client(AccountCalls):
     """A connection to one tseeder; use it as an async context manager.
 
     Every method raises ApiError for an answer that is not 2xx and CliError(code "unreachable") if none comes. What may
@@ -135,24 +130,6 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    # accounts
-
-    async def bootstrap(self, token: str, email: str, password: str) -> User:
-        """Make the first superadmin; `token` works once."""
-        body = {"token": token, "email": email, "password": password}
-        return cast(User, await self._json("POST", "/v1/auth/bootstrap", json=body))
-
-    async def log_in(self, email: str, password: str, code: str = "") -> LogIn:
-        """Start a session; later calls of this client belong to it. `code`: of the second factor, if there is one."""
-        body = {"email": email, "password": password, **({"code": code} if code else {})}
-        answer = cast(LogIn, await self._json("POST", "/v1/auth/login", json=body))
-        self._csrf = answer["csrf_token"]
-        return answer
-
-    async def log_out(self) -> None:
-        await self._send("POST", "/v1/auth/logout")
-        self._csrf = ""
-
     def held(self) -> HeldSession:
         """The session that was started, for another client to go on with."""
         return HeldSession(self.url, dict(self._http.cookies), self._csrf)
@@ -161,50 +138,6 @@ class Client:
         """Later calls of this client belong to it."""
         self._http.cookies.update(session.cookies)
         self._csrf = session.csrf_token
-
-    async def me(self) -> Me:
-        return cast(Me, await self._json("GET", "/v1/me"))
-
-    async def create_api_key(self, name: str, scopes: Sequence[str] = ()) -> NewApiKey:
-        """Without `scopes`: those that the server gives by default. Not retried: a replay would not show the secret."""
-        body: dict[str, object] = {"name": name}
-        if scopes:
-            body["scopes"] = list(scopes)
-        return cast(NewApiKey, await self._json("POST", "/v1/me/api-keys", json=body))
-
-    async def revoke_api_key(self, key_id: str) -> None:
-        await self._send("DELETE", f"/v1/me/api-keys/{key_id}")
-
-    async def sessions(self) -> list[Session]:
-        """The caller's sessions, the last seen first."""
-        return cast(list[Session], (await self._json("GET", "/v1/me/sessions"))["items"])
-
-    async def end_session(self, session_id: str) -> None:
-        await self._send("DELETE", f"/v1/me/sessions/{session_id}")
-
-    async def start_totp(self, password: str) -> Totp:
-        """Begin an enrolment."""
-        return cast(Totp, await self._json("POST", "/v1/me/totp", json={"password": password}))
-
-    async def confirm_totp(self, code: str) -> list[str]:
-        """Switch the second factor on; the recovery codes. The session goes on under its new secret."""
-        answer = await self._json("POST", "/v1/me/totp/confirm", json={"code": code})
-        self._csrf = answer["session"]["csrf_token"]
-        return cast(list[str], answer["recovery_codes"])
-
-    async def disable_totp(self, password: str, code: str) -> None:
-        """Switch the second factor off."""
-        await self._send("POST", "/v1/me/totp/disable", json={"password": password, "code": code})
-
-    async def replace_recovery_codes(self, password: str, code: str) -> list[str]:
-        """New recovery codes; those before open nothing any more."""
-        body = {"password": password, "code": code}
-        return cast(list[str], (await self._json("POST", "/v1/me/recovery-codes", json=body))["recovery_codes"])
-
-    async def security_events(self, *, limit: int) -> list[SecurityEvent]:
-        """What happened to the caller's account last, newest first."""
-        answer = await self._json("GET", "/v1/me/security-events", params={"limit": limit})
-        return cast(list[SecurityEvent], answer["items"])
 
     # jobs
 
