@@ -209,12 +209,12 @@ class User(TypedDict):
     role: str
     created_at: str | None
     suspended: bool
+    verified: bool
+    second_factor: bool
+    name: str
 
 
 class Me(User):
-    name: str
-    verified: bool
-    second_factor: bool
     scopes: list[str]
     second_factor_required: bool
 

@@ -88,6 +88,9 @@ _user_view: Final[dict[str, Any]] = {
     "role": "user",
     "created_at": _AT,
     "suspended": False,
+    "verified": True,
+    "second_factor": False,
+    "name": "Ann",
 }
 _key_view: Final[dict[str, Any]] = {
     "key_id": _KEY,
@@ -156,9 +159,6 @@ EXAMPLES: Final[dict[str, Any]] = {
     "UserView": _user_view,
     "MeView": {
         **_user_view,
-        "name": "Ann",
-        "verified": True,
-        "second_factor": False,
         "scopes": _OWN_SCOPES,
         "second_factor_required": False,
         "csrf_token": None,

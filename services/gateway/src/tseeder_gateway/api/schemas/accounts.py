@@ -94,6 +94,9 @@ class UserView(View):
     role: str = one_of(ROLES)
     created_at: datetime | None
     suspended: bool
+    verified: bool = described("the address was shown to be his own")
+    second_factor: bool = described("one is confirmed")
+    name: str = described("as he wants to be called; empty if he did not say")
 
     @classmethod
     def of(cls, user: pb.User) -> UserView:
@@ -104,9 +107,6 @@ class UserView(View):
 class MeView(UserView):
     """The caller's own account, and what this credential of his may do."""
 
-    name: str = described("as he wants to be called; empty if he did not say")
-    verified: bool = described("the address was shown to be his own")
-    second_factor: bool = described("one is confirmed")
     scopes: list[str] = described(items={"type": "string", "enum": _SCOPES})
     second_factor_required: bool = described("an operator's scopes are kept back until he signs in with one")
     csrf_token: str | None = Field(description="of this session, for X-CSRF-Token; null for an API key")
@@ -116,9 +116,6 @@ class MeView(UserView):
         """From auth's message and the credential's access."""
         return cls(
             **_user_fields(user),
-            name=user.name,
-            verified=user.verified,
-            second_factor=user.second_factor,
             scopes=sorted(access.scopes),
             second_factor_required=access.second_factor_required,
             csrf_token=access.csrf_token or None,
@@ -181,4 +178,7 @@ def _user_fields(user: pb.User) -> dict[str, Any]:
         "role": ROLES.get(user.role, UNKNOWN),
         "created_at": timestamp(user, "created_at"),
         "suspended": user.suspended,
+        "verified": user.verified,
+        "second_factor": user.second_factor,
+        "name": user.name,
     }
