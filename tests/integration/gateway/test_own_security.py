@@ -116,6 +116,8 @@ async def test_a_second_factor_from_its_beginning_to_its_end(door: Door) -> None
     done = await door.call("POST", "/v1/me/totp/confirm", user=me, json={"code": code_at(secret)})
     assert done.status == 200
     assert (await door.call("GET", "/v1/me", user=me)).status == 401
+    attributes = {part.strip().lower() for part in done.headers["Set-Cookie"].split(";")[1:]}
+    assert {"httponly", "path=/", "samesite=lax"} <= attributes
     renewed = with_session(done, done.json["session"], me.email)
     assert renewed.headers["Cookie"] != me.headers["Cookie"]
     assert renewed.headers["X-CSRF-Token"] != me.headers["X-CSRF-Token"]
