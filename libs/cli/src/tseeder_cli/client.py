@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import Cookie
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, cast
@@ -88,7 +89,7 @@ class HeldSession:
     """A session's secrets, and of which server."""
 
     url: str
-    cookies: dict[str, str]
+    cookies: tuple[Cookie, ...]
     csrf_token: str
 
 
@@ -132,11 +133,12 @@ class Client(AccountCalls):
 
     def held(self) -> HeldSession:
         """The session that was started, for another client to go on with."""
-        return HeldSession(self.url, dict(self._http.cookies), self._csrf)
+        return HeldSession(self.url, tuple(self._http.cookies.jar), self._csrf)
 
     def go_on_with(self, session: HeldSession) -> None:
         """Later calls of this client belong to it."""
-        self._http.cookies.update(session.cookies)
+        for cookie in session.cookies:  # with their domains: a renewed one takes their place
+            self._http.cookies.jar.set_cookie(cookie)
         self._csrf = session.csrf_token
 
     # jobs

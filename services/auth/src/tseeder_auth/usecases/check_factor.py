@@ -26,7 +26,7 @@ async def admit_code(pool: Pool, rules: LoginRules, user_id: UUID) -> None:
         await throttles.save_tally(tx, "factor", subject, throttle.admit(rules.factor, tally, now))
 
 
-async def take_code(tx: Tx, rules: LoginRules, sealer: Sealer, user_id: UUID, code: str, client: Client) -> None:
+async def take_code(tx: Tx, user_id: UUID, code: str, client: Client, *, rules: LoginRules, sealer: Sealer) -> None:
     """Uses up a code of the user's confirmed factor, and forgives the tries before it; `admit_code` was called.
 
     Raises UNAUTHENTICATED `second_factor_invalid`, also for a code that was used before.

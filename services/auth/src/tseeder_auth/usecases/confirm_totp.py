@@ -11,9 +11,9 @@ from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import factors, mails, security_events, sessions, throttles, users
 from tseeder_auth.usecases.check_factor import admit_code, invalid_code, take_totp
-from tseeder_auth.usecases.end_sessions import end_sessions
 from tseeder_auth.usecases.open_session import NewSession, open_session
 from tseeder_auth.usecases.prove import session_over
+from tseeder_auth.usecases.session_ends import end_sessions_of
 from tseeder_auth.usecases.start_totp import already_on
 from tseeder_kit.errors import conflict
 from tseeder_pg import Pool, Tx, transaction
@@ -59,7 +59,7 @@ async def _confirm(tx: Tx, rules: LoginRules, sealer: Sealer, caller: Caller, co
     await factors.confirm_factor(tx, user_id)
     codes = await write_codes(tx, caller)
     await throttles.delete_tally(tx, "factor", throttle.factor_subject(user_id))
-    await end_sessions(tx, user_id)
+    await end_sessions_of(tx, user_id)
     await security_events.record(tx, EventKind.TOTP_CONFIRMED, user_id, client)
     await mails.enqueue(tx, MailKind.FACTOR_ON, user_id, current.user.email)
     confirmed = await users.find_user(tx, user_id)

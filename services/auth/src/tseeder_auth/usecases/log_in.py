@@ -129,7 +129,7 @@ async def _open_session(
     if with_factor:
         if not claimed.user.second_factor:
             raise code_required()  # confirmed while the password was being verified
-        await take_code(tx, rules, sealer, current.user.user_id, request.code, request.client)
+        await take_code(tx, current.user.user_id, request.code, request.client, rules=rules, sealer=sealer)
     if fresh_hash is not None:
         await users.set_password_hash(tx, current.user.user_id, fresh_hash)
     await security_events.record(tx, EventKind.LOGIN_DONE, current.user.user_id, request.client)

@@ -2,7 +2,7 @@
 
 from tseeder_auth.domain.tokens import token_hash
 from tseeder_auth.store import sessions
-from tseeder_auth.usecases.end_sessions import tell_session_ended
+from tseeder_auth.usecases.session_ends import tell_session_ended
 from tseeder_pg import Pool, transaction
 
 

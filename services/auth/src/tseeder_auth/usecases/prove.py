@@ -32,8 +32,9 @@ class Proof:
 
 async def prove(
     pool: Pool, hasher: Argon2Pool, rules: LoginRules, sealer: Sealer, caller: Caller, proof: Proof, client: Client
-) -> None:
-    """Returns if it is he: by password and, where a factor is confirmed, its code, which is used up.
+) -> Credentials:
+    """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on it
+    looks, under a lock, that the password is still that one.
 
     Who has no password needs a session younger than ten minutes. Errors: INVALID `password_too_long`; FORBIDDEN
     `session_needed` (an API key), `proof_failed` (the password), `proof_stale`, `account_suspended`; UNAUTHENTICATED
@@ -43,7 +44,8 @@ async def prove(
     session_id = caller.require_session()
     password = prepare_password(proof.password)
     try:
-        await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, Proof(password, proof.code), client)
+        prepared = Proof(password, proof.code)
+        return await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
     except AppError as exc:
         if exc.code in _TOLD:
             await _tell(pool, caller.user_id, exc.code, client)
@@ -59,7 +61,7 @@ async def _prove(
     session_id: UUID,
     proof: Proof,
     client: Client,
-) -> None:
+) -> Credentials:
     with hasher.place():
         async with transaction(pool) as tx:
             claimed, email_key = await _admit(tx, rules, user_id, session_id)
@@ -76,9 +78,10 @@ async def _prove(
         if current.user.second_factor:
             if not claimed.user.second_factor:
                 raise code_required()
-            await take_code(tx, rules, sealer, user_id, proof.code, client)
+            await take_code(tx, user_id, proof.code, client, rules=rules, sealer=sealer)
         if claimed.password_hash is not None:
             await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
+    return current
 
 
 async def _admit(tx: Tx, rules: LoginRules, user_id: UUID, session_id: UUID) -> tuple[Credentials, str]:

@@ -6,7 +6,7 @@ from tseeder_auth.domain.accounts import Client
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import security_events, sessions, users
-from tseeder_auth.usecases.end_sessions import end_sessions, tell_session_ended
+from tseeder_auth.usecases.session_ends import end_sessions_of, tell_session_ended
 from tseeder_kit.errors import not_found
 from tseeder_pg import Pool, transaction
 
@@ -36,7 +36,7 @@ async def revoke_other_sessions(pool: Pool, caller: Caller, client: Client) -> i
     async with transaction(pool) as tx:
         if not await users.hold(tx, caller.user_id):
             return 0
-        ended = await end_sessions(tx, caller.user_id, but=own)
+        ended = await end_sessions_of(tx, caller.user_id, but=own)
         if ended:
             details = {"ended": str(ended)}
             await security_events.record(tx, EventKind.SESSIONS_ENDED, caller.user_id, client, details=details)

@@ -6,7 +6,7 @@ from tseeder_auth.store import sessions
 from tseeder_pg import Tx, feed
 
 
-async def end_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> int:
+async def end_sessions_of(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> int:
     """Ends all of them, but for one; gives how many. API keys stay."""
     ended = await sessions.delete_sessions(tx, user_id, but=but)
     for session_id in ended:
