@@ -33,8 +33,8 @@ class Proof:
 async def prove(
     pool: Pool, hasher: Argon2Pool, rules: LoginRules, sealer: Sealer, caller: Caller, proof: Proof, client: Client
 ) -> Credentials:
-    """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on it
-    looks, under a lock, that the password is still that one.
+    """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on
+    it looks, under a lock, that the password is still that one.
 
     Who has no password needs a session younger than ten minutes. Errors: INVALID `password_too_long`; FORBIDDEN
     `session_needed` (an API key), `proof_failed` (the password), `proof_stale`, `account_suspended`; UNAUTHENTICATED
