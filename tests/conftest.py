@@ -84,8 +84,8 @@ TOGETHER = (
     "contract",
 )
 
-# What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same promise
-# once more on another ground. Besides these: all that needs RadosGW.
+# What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same
+# promise once more on another ground. Besides these: all that needs RadosGW.
 LONG = (
     "e2e/cli/",
     "e2e/observed/",

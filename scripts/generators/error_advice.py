@@ -74,7 +74,8 @@ BY_CODE: Final[Mapping[str, str]] = {
     "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
     "own_account": "Ask another operator.",
     "playlist_empty": "Read the job's files: it may have no film and no music, or its metadata may not be known yet.",
-    "proof_failed": "Type the password again.",
+    "proof_failed": "Ask for the password once more; further attempts are slowed down.",
+    "proof_stale": "Sign in again, then repeat it within ten minutes.",
     "role_escalation": "Ask somebody of a higher role.",
     "role_too_high": "Ask somebody of a higher role.",
     "role_too_low": "Ask somebody of a higher role.",
@@ -82,8 +83,11 @@ BY_CODE: Final[Mapping[str, str]] = {
     "scope_escalation": "Ask for scopes that the caller has.",
     "scope_missing": "Use a key with the scope of `details`.",
     "streams_limit": "End another download or stream first, or change the plan.",
+    "second_factor_invalid": "Wait for the authenticator's next code, or use another recovery code.",
+    "second_factor_required": "Send the same once more, with `code`.",
     "selection_out_of_range": "Read the job's files, and select among them.",
     "session_invalid": "Sign in again.",
+    "session_needed": "Sign in, and do it with the session.",
     "storage_quota_exceeded": "Select less, delete files, or change the plan.",
     "storage_refused": "An operator corrects the S3 settings.",
     "too_many_api_keys": "Revoke a key first.",
@@ -92,6 +96,9 @@ BY_CODE: Final[Mapping[str, str]] = {
     "torrent_is_gzip": "Unpack the file first.",
     "torrent_is_html": "Download the .torrent again, signed in to the site that has it.",
     "torrent_truncated": "Download the .torrent again.",
+    "totp_already_on": "Switch the second factor off first.",
+    "totp_not_on": "Nothing: there is no second factor.",
+    "totp_not_started": "Begin the enrolment again.",
 }
 
 

@@ -74,6 +74,7 @@ def test_each_secret_is_mounted_only_where_it_is_needed() -> None:
         "tseeder-identity/private.pem": {"auth"},
         "tseeder-identity/public.pem": set(SCHEMAS),
         "tseeder-crypto/keys.json": {"jobs"},
+        "tseeder-auth-crypto/keys.json": {"auth"},
         "tseeder-agent-join/secret": {"jobs", "agent"},
         **{f"tseeder-feed-tokens/{reader}": {"auth", reader} for reader in ("jobs", "billing")},
         **{f"tseeder-s3-{who}/{key}": {who} for who in ("jobs", "agent") for key in ("access-key", "secret-key")},

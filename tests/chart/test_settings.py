@@ -30,6 +30,7 @@ from tseeder_stack.secrets import Secrets
 # What the stack on one machine sets because it is one: loopback, plain http, rclone, keys of its own.
 ONE_MACHINE = {
     "gateway": {"INSECURE_HTTP"},
+    "auth": {"CRYPTO_GENERATE", "OPERATORS_NEED_SECOND_FACTOR"},
     "jobs": {"CRYPTO_GENERATE", "ADMIT_PRIVATE_HOSTS"},
     "agent": {"ADMIT_LOOPBACK", "UPLOAD_REACH_PARTS"},
 }

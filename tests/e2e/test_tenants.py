@@ -58,6 +58,18 @@ async def test_what_another_user_has(ann: Person, ben: Person, swarm: Swarm, sam
     await ann.has(job, made)
 
 
+async def test_what_an_account_has(ann: Person, ben: Person) -> None:
+    """Ben can neither see nor end Ann's sessions."""
+    async with ann.http() as http:
+        sessions = (await http.get("/v1/me/sessions")).json()["items"]
+    async with ben.http() as http:
+        listed = (await http.get("/v1/me/sessions")).json()["items"]
+        for session_id in [*(each["session_id"] for each in sessions), NOBODYS]:
+            refused = await http.delete(f"/v1/me/sessions/{session_id}")
+            assert (refused.status_code, refused.json()["code"]) == (404, "session_not_found")
+    assert not {each["session_id"] for each in listed} & {each["session_id"] for each in sessions}
+
+
 async def test_the_same_public_torrent_gives_no_way_to_the_other_users_files(
     ann: Person, ben: Person, swarm: Swarm, sample: MakeSample
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.integration.gateway.conftest import lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, granted
+from tests.integration.gateway.running import Caller, Door, browsing, granted
 from tests.integration.jobs.playing import Agent
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -90,6 +90,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     bystanders = [(await door.upstream.auth.new_user()).user_id for _ in range(2)]
     links = [await _link(door, root, stored_files[0]) for _ in range(6)]
     other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
+    sessions = [await _session(door, root) for _ in range(6)]
+    other_session = await _session(door, other)
     queued_files = [each for job in queued for each in await _files(door, root, job)]
     return Subjects(
         root=root,
@@ -115,6 +117,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "user_id": (),
             "other_user_id": tuple(bystanders),
             "other_key_id": (other_key["key"]["key_id"],),
+            "session_id": (),
+            "other_session_id": (other_session,),
         },
         spent={
             "job_id": deque(queued, maxlen=20),
@@ -124,6 +128,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "grant": deque(),
             "user_id": deque(),
             "token": deque(link["token"] for link in links[1:]),
+            "session_id": deque(sessions, maxlen=60),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),
         },
     )
@@ -135,6 +140,13 @@ async def _dead(door: Door, agent: Agent, user: Caller, torrent: Sample) -> str:
     reason = model.Reason(code="torrent_unusable", message="Nobody could do better.")
     await agent.stub.Fail(pb.FailRequest(lease=lease, reason=reason))
     return lease.transfer_id
+
+
+async def _session(door: Door, user: Caller) -> str:
+    """Of a browser that nobody sits at."""
+    await browsing(door, user.email)
+    listed = (await door.call("GET", "/v1/me/sessions", user=user)).json["items"]
+    return str(max(listed, key=lambda session: session["created_at"])["session_id"])
 
 
 async def _files(door: Door, user: Caller, job_id: str) -> list[str]:

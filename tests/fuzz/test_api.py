@@ -39,12 +39,15 @@ LISTS: Final = (
     "list_users",
     "list_audit",
     "list_dead_letters",
+    "list_security_events",
+    "list_my_security_events",
 )
 ACCEPTED: Final = ["2xx", "3xx", "401", "403", "404", "409"]
 # What the schema cannot say of these, the service says: with a code of its own.
 REFUSED_BY_RULES: Final = {
     "submit_job": ["400", "413", "422"],
     "update_job": ["400"],
+    "update_me": ["400"],
     "set_selection": ["400"],
     "create_api_key": ["400", "422", "429"],
     "create_link": ["400", "422", "429"],
@@ -109,7 +112,7 @@ SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(P
 
 
 _MAKING: Final = ("submit_job", "create_api_key", "create_link")
-_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key")
+_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key", "end_session")
 
 
 def _order(name: str) -> tuple[int, str]:

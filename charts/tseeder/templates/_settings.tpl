@@ -68,6 +68,7 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+CRYPTO_KEYS: { secret: authCrypto, key: keys, path: true }
 JOBS_FEED_TOKEN: { secret: feedTokens, key: jobs }
 BILLING_FEED_TOKEN: { secret: feedTokens, key: billing }
 {{- else if eq .name "billing" }}

@@ -25,12 +25,15 @@ from typing import Any
 
 import httpx
 import pytest
+from pyotp import TOTP
 from typer.testing import CliRunner
 
 from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli import config
 from tseeder_cli.client import Client
 from tseeder_cli.main import app
+from tseeder_cli.target import Target
+from tseeder_cli.verbs import security
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@example.org"
@@ -402,6 +405,36 @@ def interrupted_watch(computer: Computer, job: str) -> int:
         process.stdout.read()
         assert "the job goes on" in process.stderr.read()
         return process.wait(30)
+
+
+def test_a_second_factor_and_where_one_is_signed_in(computer: Computer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps of `totp on` and `off`, whose questions need a terminal; commands' keys go on."""
+    url = computer.json("whoami")["server"]
+    target = Target(url, url)
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    (session,) = [each for each in computer.json("sessions") if each["user_agent"].startswith("tseeder-cli/")]
+    assert session["session_id"][:13] in computer.run("sessions").out
+    asyncio.run(security.start_totp(held, PASSWORD))
+    secret, uri = capsys.readouterr().out.split()
+    assert secret in uri
+    asyncio.run(security.confirm_totp(held, TOTP(secret).now()))
+    codes = capsys.readouterr().out.split()
+    assert len(codes) == 10
+    assert computer.json("whoami")["second_factor"] is True
+    asked = computer.run("login", url, "--email", ADMIN, "--password-stdin", stdin=PASSWORD)
+    assert (asked.status, "has a second factor" in asked.errors) == (2, True)
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    asyncio.run(security.replace_recovery_codes(held, PASSWORD, codes[1]))
+    codes = capsys.readouterr().out.split()
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    asyncio.run(security.disable_totp(held, PASSWORD, codes[1]))
+    assert computer.json("whoami")["second_factor"] is False
+    asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    ended = computer.run("sessions", "end", "--all")
+    assert (ended.status, "1 session ended" in ended.errors) == (0, True), ended.errors
+    assert computer.json("sessions") == []
+    told = computer.run("security").out
+    assert [kind for kind in ("totp.confirmed", "totp.disabled", "recovery_code.used") if kind not in told] == []
 
 
 def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) -> None:

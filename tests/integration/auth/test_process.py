@@ -35,6 +35,8 @@ def environment(database: Database, nats_url: str, folder: Path, **more: str) ->
         "NATS_URL": nats_url,
         "IDENTITY_PRIVATE_KEY": str(folder / "identity-private.pem"),
         "IDENTITY_PUBLIC_KEYS": str(folder / "identity-public.pem"),
+        "CRYPTO_KEYS": str(folder / "auth-keys.json"),
+        "CRYPTO_GENERATE": "true",
         **more,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}

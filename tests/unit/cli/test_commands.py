@@ -24,6 +24,12 @@ COMMANDS = (
     *(
         "whoami",
         "key",
+        "sessions",
+        "sessions end",
+        "totp on",
+        "totp off",
+        "totp codes",
+        "security",
         "cached",
         "rename",
         "priority",

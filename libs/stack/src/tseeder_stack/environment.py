@@ -64,11 +64,7 @@ def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
 def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
     match service:
         case "auth":
-            return {
-                "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
-                "JOBS_FEED_TOKEN": parts.secrets.text("jobs-feed"),
-                "BILLING_FEED_TOKEN": parts.secrets.text("billing-feed"),
-            }
+            return _auth(parts)
         case "billing":
             return {"AUTH_TARGET": target("auth", parts), "AUTH_FEED_TOKEN": parts.secrets.text("billing-feed")}
         case "jobs":
@@ -84,6 +80,15 @@ def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
             return {f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs")}
         case _:
             return {}
+
+
+def _auth(parts: Parts) -> dict[str, str]:
+    return {
+        "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
+        "CRYPTO_KEYS": str(parts.secrets.path("auth-crypto-keys")),
+        "CRYPTO_GENERATE": "true",
+        "OPERATORS_NEED_SECOND_FACTOR": "false",  # it is one's own machine
+    }
 
 
 def _jobs(parts: Parts) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tseeder_auth.api.feed import FeedServicer, with_readers
 from tseeder_auth.api.me import MeServicer
 from tseeder_auth.api.sessions import SessionsServicer
 from tseeder_auth.settings import Settings
+from tseeder_auth.usecases.open_sealer import open_sealer
 from tseeder_auth.workers.relay import feed_lag, relay
 from tseeder_auth.workers.sweep import sweep
 from tseeder_bus import connect
@@ -59,10 +60,12 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="auth"))
         hasher = stack.enter_context(Argon2Pool(settings.password_hash_workers, settings.password_hash_places))
-        sessions = SessionsServicer(pool, hasher, signer, rules)
+        sealer = await open_sealer(pool, settings.crypto_keys, generate=settings.crypto_generate)
+        sessions = SessionsServicer(pool, hasher, signer, sealer, rules)
+        me = MeServicer(pool, hasher, sealer, rules, totp_issuer=settings.totp_issuer)
         servicers = (
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),
-            partial(auth_pb2_grpc.add_MeServicer_to_server, MeServicer(pool, hasher, rules)),
+            partial(auth_pb2_grpc.add_MeServicer_to_server, me),
             partial(auth_pb2_grpc.add_AccountsServicer_to_server, AccountsServicer(pool, hasher)),
             partial(feed_pb2_grpc.add_FeedServicer_to_server, FeedServicer(pool)),
         )

@@ -18,6 +18,11 @@ class Settings(kit.Settings):
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
     identity_private_key: Path = Field(description="path of the PEM file (PKCS 8, Ed25519) that signs them")
 
+    crypto_keys: Path = Field(description="path of the key file that opens second factors in the database")
+    crypto_generate: bool = Field(
+        False, description="whether a missing key file is made, as long as the database holds no second factor"
+    )
+
     session_lifetime_seconds: float = Field(30 * 86400, gt=0, description="a session ends after this, used or not")
     session_idle_seconds: float = Field(7 * 86400, gt=0, description="a session ends when it was not used for this")
     touch_seconds: float = Field(60, ge=0, description="a use of a session or key is written at most this often")
@@ -25,9 +30,21 @@ class Settings(kit.Settings):
 
     login_account_free_failures: int = Field(10, ge=1, description="failed sign-ins per account before waits begin")
     login_address_free_failures: int = Field(100, ge=1, description="failed sign-ins per address before waits begin")
+    factor_free_failures: int = Field(
+        5, ge=1, description="wrong codes of a second factor per account before waits begin"
+    )
     login_first_wait_seconds: float = Field(1, gt=0, description="the first wait; each further failure doubles it")
     login_longest_wait_seconds: float = Field(900, gt=0, description="no wait is longer")
     login_forget_seconds: float = Field(3600, gt=0, description="after this much quiet all failures are forgotten")
+
+    operators_need_second_factor: bool = Field(
+        True, description="whether operators without a second factor hold no scope beyond their own account"
+    )
+    totp_issuer: str = Field("tseeder", min_length=1, max_length=64, description="what authenticator apps show")
+    totp_enrolment_seconds: float = Field(
+        3600, gt=0, description="a second factor that is not confirmed within this is forgotten"
+    )
+    security_event_days: int = Field(400, ge=1, description="security events are kept for this")
 
     password_hash_workers: int = Field(2, ge=1, le=64, description="threads that hash passwords, 19 MiB each")
     password_hash_places: int = Field(128, ge=1, description="sign-ins under way at once, the rest is told to wait")
@@ -61,6 +78,10 @@ class Settings(kit.Settings):
             touch_interval=timedelta(seconds=self.touch_seconds),
             account=self._policy(self.login_account_free_failures),
             address=self._policy(self.login_address_free_failures),
+            factor=self._policy(self.factor_free_failures),
+            operators_need_factor=self.operators_need_second_factor,
+            enrolment=timedelta(seconds=self.totp_enrolment_seconds),
+            events_kept=timedelta(days=self.security_event_days),
         )
 
     def _policy(self, free_failures: int) -> Policy:

@@ -45,3 +45,9 @@ class AuthAccounts:
     async def end_sessions(self, user_id: UUID) -> auth_pb2.EndSessionsResponse:
         """Signs a user out everywhere."""
         return await self._stub.EndSessions(auth_pb2.EndSessionsRequest(user_id=str(user_id)))
+
+    async def list_security_events(
+        self, request: auth_pb2.ListSecurityEventsRequest
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """A page of what happened to accounts."""
+        return await self._stub.ListSecurityEvents(request)

@@ -75,6 +75,13 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
         """A user is signed out everywhere."""
         return await force_logout(self._acts, self._auth, _call(request.justification), request.user_id)
 
+    async def ListSecurityEvents(
+        self, request: auth_pb2.ListSecurityEventsRequest, context: Context
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """What happened to accounts, newest first."""
+        _operator().require_read()
+        return await self._auth.list_security_events(request)
+
     async def ListAgents(
         self, request: operators_pb2.ListAgentsRequest, context: Context
     ) -> operators_pb2.ListAgentsResponse:

@@ -5,9 +5,10 @@
 
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
-from tseeder_auth.api.wire import Context, caller, id_of, named_role, role_of, user_to_wire
+from tseeder_auth.api.wire import Context, caller, event_to_wire, id_of, named_role, role_of, user_to_wire
 from tseeder_auth.usecases.create_user import NewUser, create_user
 from tseeder_auth.usecases.get_user import get_user
+from tseeder_auth.usecases.list_security_events import list_security_events
 from tseeder_auth.usecases.list_users import find_users, list_users
 from tseeder_auth.usecases.set_role import set_role
 from tseeder_auth.usecases.set_suspended import set_suspended
@@ -16,7 +17,7 @@ from tseeder_pg import Pool
 
 
 class AccountsServicer(auth_pb2_grpc.AccountsServicer):
-    """CreateUser, ListUsers, GetUser, SetRole, SetSuspended, EndSessions."""
+    """CreateUser, ListUsers, GetUser, SetRole, SetSuspended, EndSessions, ListSecurityEvents."""
 
     def __init__(self, pool: Pool, hasher: Argon2Pool) -> None:
         self._pool = pool
@@ -56,3 +57,13 @@ class AccountsServicer(auth_pb2_grpc.AccountsServicer):
         """He is signed out everywhere."""
         ended = await sign_out_user(self._pool, caller(), id_of("user_id", request.user_id))
         return auth_pb2.EndSessionsResponse(ended=ended)
+
+    async def ListSecurityEvents(
+        self, request: auth_pb2.ListSecurityEventsRequest, context: Context
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """What happened to accounts, newest first."""
+        user_id = id_of("user_id", request.user_id) if request.user_id else None
+        page = await list_security_events(self._pool, caller(), user_id, request.kind, request.cursor, request.limit)
+        return auth_pb2.ListSecurityEventsResponse(
+            events=[event_to_wire(event) for event in page.events], next_cursor=page.next_cursor
+        )

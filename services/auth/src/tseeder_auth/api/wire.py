@@ -10,9 +10,11 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tseeder.auth.v1 import auth_pb2
-from tseeder_auth.domain.accounts import ApiKey, Client, User
+from tseeder_auth.domain.accounts import ApiKey, Client, Session, User
 from tseeder_auth.domain.roles import Caller, Role
+from tseeder_auth.domain.security_events import SecurityEvent
 from tseeder_auth.usecases.open_session import NewSession
+from tseeder_auth.usecases.prove import Proof
 from tseeder_kit.errors import AppError, FieldError, forbidden, invalid
 from tseeder_rpc import current_principal
 
@@ -36,12 +38,18 @@ def caller() -> Caller:
         role = Role(principal.role)
     except ValueError:
         raise forbidden("unknown_role", "This role is not known here.") from None
-    return Caller(principal.user_id, role, principal.scopes)
+    session_id = None if principal.session_id is None else UUID(principal.session_id)
+    return Caller(principal.user_id, role, principal.scopes, session_id)
 
 
 def client_of(wire: auth_pb2.Client) -> Client:
     """Where the gateway saw the request come from."""
     return Client.said(wire.user_agent, wire.remote_address)
+
+
+def proof_of(wire: auth_pb2.Proof) -> Proof:
+    """What he proves himself with."""
+    return Proof(wire.password, wire.code)
 
 
 def role_of(wire: int) -> Role:
@@ -103,6 +111,35 @@ def session_to_wire(session: NewSession) -> auth_pb2.LogInResponse:
         session_token=session.session_token,
         csrf_token=session.csrf_token,
         expires_at=timestamp(session.expires_at),
+    )
+
+
+def open_session_to_wire(session: Session, current: UUID | None) -> auth_pb2.Session:
+    """The message, without any secret; `current` is the one that asks."""
+    return auth_pb2.Session(
+        session_id=str(session.session_id),
+        user_agent=session.client.user_agent,
+        remote_address=session.client.remote_address,
+        created_at=timestamp(session.created_at),
+        last_seen_at=timestamp(session.last_seen_at),
+        expires_at=timestamp(session.expires_at),
+        method=session.method,
+        second_factor=session.second_factor,
+        current=session.session_id == current,
+    )
+
+
+def event_to_wire(event: SecurityEvent) -> auth_pb2.SecurityEvent:
+    """The message."""
+    return auth_pb2.SecurityEvent(
+        event_id=str(event.event_id),
+        kind=event.kind,
+        user_id=str(event.user_id or ""),
+        actor_user_id=str(event.actor_user_id or ""),
+        at=timestamp(event.at),
+        remote_address=event.client.remote_address,
+        user_agent=event.client.user_agent,
+        details=event.details,
     )
 
 

@@ -41,6 +41,19 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A browser's session, as its owner may see it."""
+
+    session_id: UUID
+    client: Client
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    method: str
+    second_factor: bool  # one was given when it was opened
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key without its secret, which is not kept."""
 
@@ -63,3 +76,7 @@ class LoginRules:
     touch_interval: timedelta  # `last_seen_at` and `last_used_at` are written at most this often
     account: Policy
     address: Policy
+    factor: Policy  # codes of one account's second factor
+    operators_need_factor: bool  # without one they hold no scope beyond their own account
+    enrolment: timedelta  # a second factor that is not confirmed within this is forgotten
+    events_kept: timedelta  # security events

@@ -1,6 +1,12 @@
 """What is kept of what happened to accounts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from tseeder_auth.domain.accounts import Client
 
 
 class EventKind(StrEnum):
@@ -14,6 +20,7 @@ class EventKind(StrEnum):
     ROLE_CHANGED = "account.role_changed"
     LOGIN_DONE = "login.done"
     LOGIN_REFUSED = "login.refused"
+    PROOF_REFUSED = "proof.refused"
     SESSION_REVOKED = "session.revoked"
     SESSIONS_ENDED = "sessions.ended"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 (no password)
@@ -27,3 +34,16 @@ class EventKind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code.used"
     IDENTITY_LINKED = "identity.linked"
     IDENTITY_UNLINKED = "identity.unlinked"
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """One of them. `user_id` None: nobody's account; `actor_user_id` None: the user himself, or whoever tried."""
+
+    event_id: UUID
+    kind: str
+    user_id: UUID | None
+    actor_user_id: UUID | None
+    at: datetime
+    client: Client
+    details: Mapping[str, str]

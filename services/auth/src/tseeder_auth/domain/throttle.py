@@ -4,11 +4,12 @@ import hashlib
 import ipaddress
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
+from uuid import UUID
 
 from tseeder_kit.errors import exhausted
 from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
-Kind: TypeAlias = Literal["account", "address"]
+Kind: TypeAlias = Literal["account", "address", "factor"]
 
 _IPV6_HOST_BITS: Final = 64  # one customer holds a /64 at least, so a single address of it means nothing
 
@@ -24,6 +25,11 @@ def admit(policy: Policy, tally: Tally, now: datetime) -> Tally:
 def account_subject(email_key: str) -> bytes:
     """The row's key for an account, whether it exists or not."""
     return hashlib.sha256(email_key.encode()).digest()
+
+
+def factor_subject(user_id: UUID) -> bytes:
+    """The row's key for the codes of an account's second factor."""
+    return hashlib.sha256(user_id.bytes).digest()
 
 
 def address_subject(remote_address: str) -> bytes:

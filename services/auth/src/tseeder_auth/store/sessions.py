@@ -1,13 +1,14 @@
 """Browsers' sessions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_auth.domain.accounts import Client, Method, User
+from tseeder_auth.domain.accounts import Client, Method, Session, User
 from tseeder_auth.store.users import shown, user_of
-from tseeder_pg import Tx
+from tseeder_pg import Record, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,47 @@ async def delete_session(tx: Tx, token_hash: bytes) -> tuple[UUID, UUID] | None:
     return None if row is None else (row["session_id"], row["user_id"])
 
 
-END_ALL_SESSIONS: Final[str] = "DELETE FROM sessions WHERE user_id = $1"
+LIST_SESSIONS: Final[str] = """
+SELECT session_id, user_agent, remote_address, created_at, last_seen_at, expires_at, method, second_factor
+FROM sessions
+WHERE user_id = $1 AND expires_at > clock_timestamp() AND last_seen_at > clock_timestamp() - $2::interval
+ORDER BY last_seen_at DESC, session_id DESC
+LIMIT $3
+"""
 
 
-async def end_all(tx: Tx, user_id: UUID) -> int:
-    """Ends every session of a user; how many there were."""
-    status = await tx.execute(END_ALL_SESSIONS, user_id)
-    return int(status.rpartition(" ")[2])
+async def list_sessions(tx: Tx, user_id: UUID, idle: timedelta, limit: int) -> Sequence[Session]:
+    """The user's sessions that are not over, the last seen first."""
+    return [_session(row) for row in await tx.fetch(LIST_SESSIONS, user_id, idle, limit)]
+
+
+OWN_SESSION: Final[str] = """
+SELECT method, clock_timestamp() - created_at AS age FROM sessions WHERE session_id = $1 AND user_id = $2
+"""
+
+
+async def find_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> tuple[Method, timedelta] | None:
+    """What a session of the user's was opened with, and how long ago; None if it was ended."""
+    row = await tx.fetchrow(OWN_SESSION, session_id, user_id)
+    return None if row is None else (row["method"], row["age"])
+
+
+DELETE_OWN: Final[str] = "DELETE FROM sessions WHERE session_id = $1 AND user_id = $2 RETURNING session_id"
+
+
+async def delete_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> bool:
+    """Ends a session of the user's; False if there is none, also if it is somebody else's."""
+    return await tx.fetchval(DELETE_OWN, session_id, user_id) is not None
+
+
+DELETE_OTHERS: Final[str] = """
+DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+"""
+
+
+async def delete_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
+    """Ends all of the user's sessions, but for one; gives their ids."""
+    return [row["session_id"] for row in await tx.fetch(DELETE_OTHERS, user_id, but)]
 
 
 PURGE_SESSIONS: Final[str] = """
@@ -109,3 +144,15 @@ DELETE FROM sessions WHERE session_id IN (
 async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> None:
     """Deletes at most `batch` sessions that are over."""
     await tx.execute(PURGE_SESSIONS, idle, batch)
+
+
+def _session(row: Record) -> Session:
+    return Session(
+        row["session_id"],
+        Client(row["user_agent"], row["remote_address"]),
+        row["created_at"],
+        row["last_seen_at"],
+        row["expires_at"],
+        row["method"],
+        row["second_factor"],
+    )

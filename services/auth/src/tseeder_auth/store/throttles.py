@@ -1,4 +1,4 @@
-"""How often signing in was tried, per account and per address. Lock order: account, then address."""
+"""How often signing in was tried, per second factor, account and address. They are locked in this order."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

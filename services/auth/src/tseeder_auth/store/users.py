@@ -71,6 +71,34 @@ async def find_credentials(tx: Tx, email_key: str) -> Credentials | None:
     return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
+CREDENTIALS_BY_ID: Final = f"""
+SELECT {shown()}, u.password_hash, u.email_key FROM users AS u WHERE u.user_id = $1
+"""
+
+
+async def find_own_credentials(tx: Tx, user_id: UUID) -> tuple[Credentials, str] | None:
+    """The same by id, and the key of the address, which tries are counted by."""
+    row = await tx.fetchrow(CREDENTIALS_BY_ID, user_id)
+    return None if row is None else (Credentials(user_of(row), row["password_hash"]), row["email_key"])
+
+
+HOLD_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1 FOR KEY SHARE"
+
+
+async def hold_by_email(tx: Tx, email_key: str) -> UUID | None:
+    """The id of who has this address; he is not deleted until the transaction ends."""
+    user_id: UUID | None = await tx.fetchval(HOLD_BY_EMAIL, email_key)
+    return user_id
+
+
+HOLD_BY_ID: Final[str] = "SELECT user_id FROM users WHERE user_id = $1 FOR KEY SHARE"
+
+
+async def hold(tx: Tx, user_id: UUID) -> bool:
+    """Whether he is there; he is not deleted until the transaction ends."""
+    return await tx.fetchval(HOLD_BY_ID, user_id) is not None
+
+
 LOCK_CREDENTIALS: Final = f"""
 SELECT {shown()}, u.password_hash FROM users AS u WHERE u.user_id = $1 FOR NO KEY UPDATE OF u
 """
@@ -90,6 +118,18 @@ UPDATE users SET password_hash = $2, updated_at = clock_timestamp() WHERE user_i
 async def set_password_hash(tx: Tx, user_id: UUID, password_hash: str) -> None:
     """The same password under other parameters."""
     await tx.execute(SET_HASH, user_id, password_hash)
+
+
+SET_NAME: Final = f"""
+UPDATE users AS u SET name = $2, updated_at = clock_timestamp() WHERE u.user_id = $1
+RETURNING {shown()}
+"""
+
+
+async def set_name(tx: Tx, user_id: UUID, name: str | None) -> User | None:
+    """The user as he is called from now on; None if he is gone."""
+    row = await tx.fetchrow(SET_NAME, user_id, name)
+    return None if row is None else user_of(row)
 
 
 SUPERADMIN_EXISTS: Final[str] = "SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin')"

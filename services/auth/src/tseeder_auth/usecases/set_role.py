@@ -5,8 +5,9 @@ from uuid import UUID
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import security_events, sessions, users
+from tseeder_auth.store import security_events, users
 from tseeder_auth.usecases.lock_account import keep_a_superadmin, lock_account, user_not_found
+from tseeder_auth.usecases.session_ends import end_sessions_of
 from tseeder_pg import Pool, Tx, feed, transaction
 
 
@@ -33,7 +34,7 @@ async def set_role(pool: Pool, caller: Caller, user_id: UUID, role: Role) -> Use
 
 async def _change(tx: Tx, caller: Caller, user: User, role: Role) -> None:
     await users.set_role(tx, user.user_id, role)
-    await sessions.end_all(tx, user.user_id)
+    await end_sessions_of(tx, user.user_id)
     await feed.append(tx, "user.role_changed", user.user_id, {"role": str(role)})
     await security_events.record(
         tx,

@@ -5,8 +5,9 @@ from uuid import UUID
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import security_events, sessions, users
+from tseeder_auth.store import security_events, users
 from tseeder_auth.usecases.lock_account import keep_a_superadmin, lock_account, user_not_found
+from tseeder_auth.usecases.session_ends import end_sessions_of
 from tseeder_pg import Pool, Tx, feed, transaction
 
 
@@ -36,7 +37,7 @@ async def set_suspended(pool: Pool, caller: Caller, user_id: UUID, *, suspended:
 async def _change(tx: Tx, caller: Caller, user_id: UUID, *, suspended: bool) -> None:
     await users.set_suspended(tx, user_id, suspended=suspended)
     if suspended:
-        await sessions.end_all(tx, user_id)
+        await end_sessions_of(tx, user_id)
     await feed.append(tx, "user.suspended" if suspended else "user.reinstated", user_id, {})
     kind = EventKind.SUSPENDED if suspended else EventKind.REINSTATED
     await security_events.record(tx, kind, user_id, security_events.NOBODY, actor=caller.user_id)

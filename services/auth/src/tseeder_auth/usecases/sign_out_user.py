@@ -4,8 +4,9 @@ from uuid import UUID
 
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import security_events, sessions
+from tseeder_auth.store import security_events
 from tseeder_auth.usecases.lock_account import lock_account
+from tseeder_auth.usecases.session_ends import end_sessions_of
 from tseeder_pg import Pool, feed, transaction
 
 
@@ -20,7 +21,7 @@ async def sign_out_user(pool: Pool, caller: Caller, user_id: UUID) -> int:
         user = await lock_account(tx, caller, user_id)
         if user_id != caller.user_id:
             caller.require_power_over(user_id, user.role)
-        ended = await sessions.end_all(tx, user_id)
+        ended = await end_sessions_of(tx, user_id)
         if ended:
             await feed.append(tx, "user.sessions_ended", user_id, {})
             await security_events.record(

@@ -120,3 +120,10 @@ class Admin:
         request = pb.ListAuditRequest(action=action, cursor=cursor, limit=limit)
         with use_identity(identity):
             return await self._stub.ListAudit(request, timeout=self._seconds)
+
+    async def list_security_events(
+        self, identity: str, request: auth.ListSecurityEventsRequest
+    ) -> auth.ListSecurityEventsResponse:
+        """What happened to accounts."""
+        with use_identity(identity):
+            return await self._stub.ListSecurityEvents(request, timeout=self._seconds)

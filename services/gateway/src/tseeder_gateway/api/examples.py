@@ -13,6 +13,7 @@ _HASH: Final = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 _LINKED: Final = "q3Zr0m2Vw8yT5uXk1LbNc7HdPfS9gJaE4iRoKt6UxYQ"
 _AT: Final = "2027-01-31T12:00:00Z"
 _WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
+_RECOVERY_CODES: Final = ["abcd-efgh-ijkl-mnop", "qrst-uvwx-yz23-4567"]
 _OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
 
 _job_view: Final[dict[str, Any]] = {
@@ -87,6 +88,9 @@ _user_view: Final[dict[str, Any]] = {
     "role": "user",
     "created_at": _AT,
     "suspended": False,
+    "verified": True,
+    "second_factor": False,
+    "name": "Ann",
 }
 _key_view: Final[dict[str, Any]] = {
     "key_id": _KEY,
@@ -140,8 +144,7 @@ _totals: Final[dict[str, Any]] = {
 
 EXAMPLES: Final[dict[str, Any]] = {
     "BootstrapBody": {"token": "from-the-command-line", "email": "root@example.org", "password": "correct horse"},
-    "LogInBody": {"email": "ann@example.org", "password": "correct horse battery"},
-    "ProofBody": {"password": "correct horse battery", "code": ""},
+    "LogInBody": {"email": "ann@example.org", "password": "correct horse battery", "code": "492039"},
     "NewApiKeyBody": {"name": "laptop", "scopes": ["jobs:read", "jobs:write"], "expires_at": None},
     "SubmitBody": {
         "magnet": "magnet:?xt=urn:btih:a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&dn=debian",
@@ -156,7 +159,57 @@ EXAMPLES: Final[dict[str, Any]] = {
     "LiveView": {"live": True},
     "ReadyView": {"ready": True, "failing": {}},
     "UserView": _user_view,
-    "MeView": {**_user_view, "scopes": _OWN_SCOPES, "csrf_token": None},
+    "MeView": {
+        **_user_view,
+        "scopes": _OWN_SCOPES,
+        "second_factor_required": False,
+        "csrf_token": None,
+    },
+    "MyChangesBody": {"name": "Ann"},
+    "DeletionBody": {"password": "what only Ann knows", "code": "492039"},
+    "ProofBody": {"password": "correct horse battery staple", "code": "492039"},
+    "CodeBody": {"code": "492039"},
+    "SessionView": {
+        "session_id": _KEY,
+        "user_agent": "Mozilla/5.0",
+        "remote_address": "203.0.113.7",
+        "created_at": _AT,
+        "last_seen_at": _AT,
+        "expires_at": "2027-03-02T12:00:00Z",
+        "method": "password",
+        "second_factor": True,
+        "current": True,
+    },
+    "EndedView": {"ended": 2},
+    "TotpView": {
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": "otpauth://totp/tseeder:ann%40example.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=tseeder",
+        "qr_svg": '<svg xmlns="http://www.w3.org/2000/svg" width="164" height="164"></svg>',
+    },
+    "RecoveryCodesView": {"recovery_codes": _RECOVERY_CODES},
+    "ConfirmedTotpView": {
+        "recovery_codes": _RECOVERY_CODES,
+        "session": {"user": _user_view, "csrf_token": "kP0a1B2c3D4e5F6g", "expires_at": _AT},
+    },
+    "OwnSecurityEventView": {
+        "event_id": _KEY,
+        "kind": "login.done",
+        "at": _AT,
+        "remote_address": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "by_operator": False,
+        "details": {},
+    },
+    "SecurityEventView": {
+        "event_id": _KEY,
+        "kind": "login.refused",
+        "user_id": _USER,
+        "actor_user_id": None,
+        "at": _AT,
+        "remote_address": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "details": {"code": "second_factor_invalid"},
+    },
     "LogInView": {"user": _user_view, "csrf_token": "kP0a1B2c3D4e5F6g", "expires_at": _AT},
     "ApiKeyView": _key_view,
     "NewApiKeyView": {"key": _key_view, "secret": "tsk_k3v7q2xa_0123456789abcdefghijklmnopqrstuv_ab2cd3e"},

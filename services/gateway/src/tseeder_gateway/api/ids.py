@@ -49,6 +49,10 @@ async def _user(user_id: Annotated[str, Path(description="id of the account", js
     return _uuid(user_id, "user_not_found", "There is no such account.")
 
 
+async def _session(session_id: Annotated[str, Path(description="id of the session", json_schema_extra=_UUID)]) -> str:
+    return _uuid(session_id, "session_not_found", "There is no such session.")
+
+
 async def _agent(
     agent_id: Annotated[str, Path(description="the agent's name", json_schema_extra=_NAME)],
 ) -> str:
@@ -93,6 +97,7 @@ FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
 UserId = Annotated[str, Depends(_user)]
+SessionId = Annotated[str, Depends(_session)]
 LinkId = Annotated[str, Depends(_link)]
 LinkToken = Annotated[str, Depends(_token)]
 GrantText = Annotated[str, Depends(_grant)]

@@ -44,21 +44,22 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "
-        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required"
+        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required "
+        "second_factor_required second_factor_invalid"
     ),
     Kind.FORBIDDEN: (
-        "scope_missing role_too_low role_too_high own_account proof_failed account_suspended account_deleted "
-        "csrf_token_missing csrf_token_invalid cross_site_request "
+        "scope_missing role_too_low role_too_high own_account proof_failed proof_stale session_needed "
+        "account_suspended account_deleted csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
-        "dead_letter_not_found link_not_found content_url_expired"
+        "dead_letter_not_found link_not_found content_url_expired session_not_found"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty last_superadmin"
+        "playlist_empty last_superadmin totp_already_on totp_not_on totp_not_started"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
@@ -135,6 +136,17 @@ UPLOAD: Final = (*JSON_BODY, "multipart_invalid", "multipart_duplicate_field")
 QUERY: Final = ("invalid_request", "text_not_storable")
 IDEMPOTENT: Final = ("idempotency_key_invalid", "idempotency_key_reused")
 LISTED: Final = ("bad_cursor",)
+PROOF: Final = (
+    "session_needed",
+    "password_too_long",
+    "proof_failed",
+    "proof_stale",
+    "second_factor_required",
+    "second_factor_invalid",
+    "login_throttled",
+    "auth_busy",
+)
+"""Of an operation that wants the user himself once more."""
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:

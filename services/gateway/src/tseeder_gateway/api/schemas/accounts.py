@@ -20,6 +20,7 @@ from tseeder_gateway.api.schemas.wire import (
     present_timestamp,
     timestamp,
 )
+from tseeder_gateway.domain.access import Access
 
 ROLES: Final = enum_names(pb.Role, "ROLE_")
 
@@ -55,13 +56,21 @@ class LogInBody(RequestBody):
 
     email: str
     password: str = described(maxLength=128)
+    code: str = Field(
+        default="",
+        max_length=64,
+        description="of the second factor: six digits, or a recovery code; once it is asked for",
+    )
 
 
-class ProofBody(RequestBody):
-    """What shows once more that it is the user himself; "" for what he has not."""
+class MyChangesBody(RequestBody):
+    """What is to change; absent: it stays."""
 
-    password: str = Field(default="", json_schema_extra={"maxLength": 128})
-    code: str = Field(default="", description="of the second factor, where there is one")
+    name: str | None = Field(
+        default=None,
+        description="1 to 100 visible characters on one line; empty: none",
+        json_schema_extra={"maxLength": 100},
+    )
 
 
 class NewApiKeyBody(RequestBody):
@@ -85,6 +94,9 @@ class UserView(View):
     role: str = one_of(ROLES)
     created_at: datetime | None
     suspended: bool
+    verified: bool = described("the address was shown to be his own")
+    second_factor: bool = described("one is confirmed")
+    name: str = described("as he wants to be called; empty if he did not say")
 
     @classmethod
     def of(cls, user: pb.User) -> UserView:
@@ -96,12 +108,18 @@ class MeView(UserView):
     """The caller's own account, and what this credential of his may do."""
 
     scopes: list[str] = described(items={"type": "string", "enum": _SCOPES})
+    second_factor_required: bool = described("an operator's scopes are kept back until he signs in with one")
     csrf_token: str | None = Field(description="of this session, for X-CSRF-Token; null for an API key")
 
     @classmethod
-    def about(cls, user: pb.User, *, scopes: frozenset[str], csrf_token: str | None) -> MeView:
+    def about(cls, user: pb.User, access: Access) -> MeView:
         """From auth's message and the credential's access."""
-        return cls(**_user_fields(user), scopes=sorted(scopes), csrf_token=csrf_token)
+        return cls(
+            **_user_fields(user),
+            scopes=sorted(access.scopes),
+            second_factor_required=access.second_factor_required,
+            csrf_token=access.csrf_token or None,
+        )
 
 
 class LogInView(View):
@@ -160,4 +178,7 @@ def _user_fields(user: pb.User) -> dict[str, Any]:
         "role": ROLES.get(user.role, UNKNOWN),
         "created_at": timestamp(user, "created_at"),
         "suspended": user.suspended,
+        "verified": user.verified,
+        "second_factor": user.second_factor,
+        "name": user.name,
     }
