@@ -8,3 +8,5 @@ ALTER TABLE users ADD COLUMN name text;                      -- as he wants to b
 UPDATE users SET verified_at = created_at;
 -- contract: whoever signs in through a provider only has no password; the old code verifies it against nothing, and refuses
 ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL;
+-- locks: those that there are have just been verified, so this index has no rows to be built of
+CREATE INDEX users_unverified ON users (updated_at) WHERE verified_at IS NULL;

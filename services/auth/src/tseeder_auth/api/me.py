@@ -4,7 +4,20 @@
 # The methods are named by the proto.
 
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
-from tseeder_auth.api.wire import Context, caller, id_of, key_to_wire, time_of, user_to_wire
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.api.wire import (
+    Context,
+    caller,
+    client_of,
+    id_of,
+    key_to_wire,
+    proof_of,
+    session_to_wire,
+    time_of,
+    user_to_wire,
+)
+from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.usecases.change_password import change_password
 from tseeder_auth.usecases.create_api_key import KeyRequest, create_api_key
 from tseeder_auth.usecases.get_me import get_me
 from tseeder_auth.usecases.list_api_keys import list_api_keys
@@ -13,14 +26,29 @@ from tseeder_pg import Pool
 
 
 class MeServicer(auth_pb2_grpc.MeServicer):
-    """GetMe, CreateApiKey, ListApiKeys, RevokeApiKey."""
+    """GetMe, ChangePassword, CreateApiKey, ListApiKeys, RevokeApiKey."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, hasher: Argon2Pool, rules: LoginRules) -> None:
         self._pool = pool
+        self._hasher = hasher
+        self._rules = rules
 
     async def GetMe(self, request: auth_pb2.GetMeRequest, context: Context) -> auth_pb2.User:
         """The caller's account."""
         return user_to_wire(await get_me(self._pool, caller()))
+
+    async def ChangePassword(self, request: auth_pb2.ChangePasswordRequest, context: Context) -> auth_pb2.LogInResponse:
+        """Another password, and a session in place of all that there were."""
+        session = await change_password(
+            self._pool,
+            self._hasher,
+            self._rules,
+            caller(),
+            proof_of(request.proof),
+            request.new_password,
+            client_of(request.client),
+        )
+        return session_to_wire(session)
 
     async def CreateApiKey(
         self, request: auth_pb2.CreateApiKeyRequest, context: Context

@@ -13,6 +13,7 @@ from tseeder.auth.v1 import auth_pb2
 from tseeder_auth.domain.accounts import ApiKey, Client, User
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.usecases.open_session import NewSession
+from tseeder_auth.usecases.prove import Proof
 from tseeder_kit.errors import AppError, FieldError, forbidden, invalid
 from tseeder_rpc import current_principal
 
@@ -36,12 +37,18 @@ def caller() -> Caller:
         role = Role(principal.role)
     except ValueError:
         raise forbidden("unknown_role", "This role is not known here.") from None
-    return Caller(principal.user_id, role, principal.scopes)
+    session_id = None if principal.session_id is None else UUID(principal.session_id)
+    return Caller(principal.user_id, role, principal.scopes, session_id)
 
 
 def client_of(wire: auth_pb2.Client) -> Client:
     """Where the gateway saw the request come from."""
     return Client.said(wire.user_agent, wire.remote_address)
+
+
+def proof_of(wire: auth_pb2.Proof) -> Proof:
+    """What the user typed once more."""
+    return Proof(wire.password, wire.code)
 
 
 def role_of(wire: int) -> Role:

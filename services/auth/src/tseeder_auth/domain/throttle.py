@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from tseeder_kit.errors import exhausted
 from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
-Kind: TypeAlias = Literal["account", "address"]
+Kind: TypeAlias = Literal["account", "address", "mail_account", "mail_address"]
 
 _IPV6_HOST_BITS: Final = 64  # one customer holds a /64 at least, so a single address of it means nothing
 
@@ -18,6 +18,15 @@ def admit(policy: Policy, tally: Tally, now: datetime) -> Tally:
     seconds = seconds_left(tally, now)
     if seconds:
         raise exhausted("login_throttled", "Too many sign-ins failed. Wait a while.", retry_after_seconds=seconds)
+    return tried(policy, tally, now)
+
+
+def admit_mail(policy: Policy, tally: Tally, now: datetime) -> Tally:
+    """The row after one more mail was asked for from an address; raises EXHAUSTED `mail_throttled` with
+    `retry_after_seconds` if it must wait."""
+    seconds = seconds_left(tally, now)
+    if seconds:
+        raise exhausted("mail_throttled", "Too many mails were asked for. Wait a while.", retry_after_seconds=seconds)
     return tried(policy, tally, now)
 
 

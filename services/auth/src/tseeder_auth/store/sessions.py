@@ -87,6 +87,38 @@ async def delete_session(tx: Tx, token_hash: bytes) -> tuple[UUID, UUID] | None:
     return None if row is None else (row["session_id"], row["user_id"])
 
 
+SESSION_OF_USER: Final[str] = """
+SELECT method, second_factor, created_at > clock_timestamp() - $3::interval AS is_young
+FROM sessions WHERE session_id = $1 AND user_id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How a session was opened, and whether that was just now."""
+
+    method: Method
+    second_factor: bool
+    is_young: bool
+
+
+async def how_opened(tx: Tx, session_id: UUID, user_id: UUID, young: timedelta) -> Opened | None:
+    """For a session of the user's that has not ended; `young` is the age below which it is."""
+    row = await tx.fetchrow(SESSION_OF_USER, session_id, user_id, young)
+    if row is None:
+        return None
+    return Opened(row["method"], second_factor=row["second_factor"], is_young=row["is_young"])
+
+
+END_SESSIONS: Final[str] = "DELETE FROM sessions WHERE user_id = $1"
+
+
+async def end_sessions(tx: Tx, user_id: UUID) -> int:
+    """Ends all of the user's; how many there were."""
+    done = await tx.execute(END_SESSIONS, user_id)
+    return int(done.rpartition(" ")[2])
+
+
 PURGE_SESSIONS: Final[str] = """
 DELETE FROM sessions WHERE session_id IN (
     SELECT session_id FROM sessions

@@ -34,15 +34,16 @@ class LoginRequest:
 async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: LoginRequest) -> NewSession:
     """Opens a session.
 
-    Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; FORBIDDEN `account_suspended` (only to
-    who knows the password); EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
+    Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; FORBIDDEN `account_suspended`,
+    `email_unverified` (only to who knows the password); EXHAUSTED `login_throttled` with `retry_after_seconds`;
+    UNAVAILABLE `auth_busy`.
     """
     password = prepare_password(request.password)
     email_key = _email_key(request.email)
     try:
         with hasher.place():
             async with transaction(pool) as tx:
-                await _admit(tx, rules, email_key, request.client.remote_address)
+                await admit(tx, rules, email_key, request.client.remote_address)
                 claimed = await users.find_credentials(tx, email_key)
             known_hash = claimed.password_hash if claimed else None
             if not await hasher.verify(known_hash, password) or claimed is None or known_hash is None:
@@ -50,7 +51,7 @@ async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: Log
             fresh_hash = await hasher.hash(password) if hasher.is_dated(known_hash) else None
         async with transaction(pool) as tx:
             session = await _open_session(tx, rules, request, claimed, fresh_hash)
-            await _forgive(tx, rules, email_key, request.client.remote_address)
+            await forgive(tx, rules, email_key, request.client.remote_address)
     except AppError as exc:
         _logins.labels(exc.code).inc()
         _log.info("login_refused", code=exc.code)
@@ -68,7 +69,7 @@ def _email_key(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+async def admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
     """Counts a try for the account and the address, or refuses it, and then counts it for neither."""
     subject = throttle.account_subject(email_key)
     tally, now = await throttles.lock_tally(tx, "account", subject)
@@ -79,7 +80,7 @@ async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str)
         await throttles.save_tally(tx, "address", subject, throttle.admit(rules.address, tally, now))
 
 
-async def _forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+async def forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
     """The account's tries are forgotten; of the address's only this one, or one good account would free it."""
     await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
     if remote_address:
@@ -97,6 +98,8 @@ async def _open_session(
         raise _invalid_credentials()
     if current.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
+    if not current.user.verified:
+        raise forbidden("email_unverified", "The e-mail address was not confirmed yet; a mail to it says how.")
     if fresh_hash is not None:
         await users.set_password_hash(tx, current.user.user_id, fresh_hash)
     await security_events.record(tx, EventKind.LOGIN_DONE, current.user.user_id, request.client)
