@@ -44,7 +44,7 @@ async def test_every_service_may_be_killed_and_comes_back_where_it_was(state: Pa
 async def kill_all(stack: Stack, shown: io.StringIO) -> None:
     assert await answers(stack) == HTTPStatus.OK
     before = info(stack.options.state)["programs"]
-    assert set(before) == {*stack.service_names, "postgres", "nats", "rclone"}
+    assert set(before) == {*stack.service_names, "postgres", "nats", "mail", "rclone"}
     for name in stack.service_names:
         stack.kill(name)
     for name in stack.service_names:

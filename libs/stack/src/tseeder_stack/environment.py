@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import SCHEMAS, kind_of
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.secrets import Secrets
@@ -28,6 +29,7 @@ class Parts:
     s3: S3Server
     ports: Mapping[str, int]  # "<service>.rpc", "<service>.ops", "gateway.http"
     log_level: str = "info"
+    mail: MailServer | None = None
 
 
 def of_service(name: str, parts: Parts) -> dict[str, str]:
@@ -64,7 +66,7 @@ def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
 def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
     match service:
         case "auth":
-            return {"IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key())}
+            return _auth(parts)
         case "jobs":
             return _jobs(parts)
         case "agent":
@@ -78,6 +80,14 @@ def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
             return {f"{other.upper()}_TARGET": target(other, parts) for other in ("auth", "jobs")}
         case _:
             return {}
+
+
+def _auth(parts: Parts) -> dict[str, str]:
+    return {
+        "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
+        "PUBLIC_URL": f"http://{HOST}:{parts.ports['gateway.http']}",
+        **({} if parts.mail is None else {**parts.mail.settings(), "REGISTRATION_OPEN": "true"}),
+    }
 
 
 def _jobs(parts: Parts) -> dict[str, str]:

@@ -22,9 +22,8 @@ class Letters:
         self._server = server.rstrip("/")
         self._app = app.rstrip("/")
         loader = PackageLoader("tseeder_auth.adapters", "templates")
-        strict = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-        self._text = Environment(loader=loader, autoescape=False, **strict)  # noqa: S701 - it makes plain text
-        self._html = Environment(loader=loader, autoescape=True, **strict)
+        self._text = _environment(loader, autoescape=False)
+        self._html = _environment(loader, autoescape=True)
 
     def write(self, mail: Mail, to: Email, token: str) -> Letter:
         """The letter for a claimed mail; `token` is "" for kinds without one."""
@@ -43,6 +42,16 @@ class Letters:
             subject=subject, paragraphs=paragraphs, link=link, token=token, server=self._server
         )
         return Letter(mail.mail_id, for_envelope(to), subject, "\n\n".join(paragraphs) + "\n", html)
+
+
+def _environment(loader: PackageLoader, *, autoescape: bool) -> Environment:
+    return Environment(
+        loader=loader,
+        autoescape=autoescape,  # noqa: S701 - off only for plain text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _in_words(span: timedelta) -> str:

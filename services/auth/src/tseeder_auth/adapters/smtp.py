@@ -81,6 +81,6 @@ def _refusal(error: Exception) -> MailRefusedError:
         return MailRefusedError("not_supported", permanent="SMTPUTF8" in error.message)
     if isinstance(error, SMTPResponseException):
         return MailRefusedError(f"{type(error).__name__}_{error.code}", permanent=False)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # as a certificate that is not trusted is
         return MailRefusedError("bad_address", permanent=True)
     return MailRefusedError(type(error).__name__, permanent=False)

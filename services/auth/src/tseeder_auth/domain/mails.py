@@ -69,7 +69,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The mail server, and who we are to it: `sender` stands in From, `seconds` is how long a letter may take in all."""
+    """The mail server, and who we are to it: `sender` stands in From, `seconds` is how long one letter may take."""
 
     host: str
     port: int

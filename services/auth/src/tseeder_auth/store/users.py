@@ -123,6 +123,16 @@ async def set_password_hash(tx: Tx, user_id: UUID, password_hash: str) -> None:
     await tx.execute(SET_HASH, user_id, password_hash)
 
 
+REGISTER_ANEW: Final[str] = """
+UPDATE users SET email = $2, password_hash = $3, updated_at = clock_timestamp() WHERE user_id = $1
+"""
+
+
+async def register_anew(tx: Tx, user_id: UUID, email: Email, password_hash: str) -> None:
+    """Another password, and the same address as it was typed now: its mailbox is the one that has to be shown."""
+    await tx.execute(REGISTER_ANEW, user_id, email.shown, password_hash)
+
+
 ACCEPT_TERMS: Final[str] = """
 UPDATE users SET terms_version = $2, terms_accepted_at = clock_timestamp() WHERE user_id = $1
 """

@@ -70,9 +70,9 @@ async def _write(tx: Tx, rules: RegistrationRules, address: Email, password_hash
         await security_events.record(tx, EventKind.REGISTERED_AGAIN, user.user_id, client)
         return
     if made is None:
-        await users.set_password_hash(tx, user.user_id, password_hash)
+        await users.register_anew(tx, user.user_id, address, password_hash)
         await mail_tokens.use_up(tx, user.user_id, ("verify", "reset"))
         await mails.delete_unsent(tx, user.user_id, MailKind.VERIFY)
     await users.accept_terms(tx, user.user_id, rules.terms_version)
-    await mails.enqueue(tx, MailKind.VERIFY, user.user_id, user.email)
+    await mails.enqueue(tx, MailKind.VERIFY, user.user_id, address.shown)
     await security_events.record(tx, EventKind.REGISTERED, user.user_id, client)
