@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,9 +25,9 @@ LETTER = Letter(uuid4(), "ann@example.org", "Grüße", "text\n", "<p>html</p>")
 
 
 @pytest.fixture
-async def alone(fresh_auth: Auth) -> AsyncIterator[Auth]:
+async def alone(fresh_auth: Auth) -> Auth:
     """A service without a mail server, on a database of its own: it writes mails down and sends none."""
-    yield fresh_auth
+    return fresh_auth
 
 
 def beside(auth: Auth, port: int, **more: Any) -> Any:
@@ -63,7 +62,7 @@ async def test_a_mail_server_that_is_away_loses_nothing(alone: Auth) -> None:
 
 
 async def test_two_services_send_each_mail_once(alone: Auth) -> None:
-    addresses = [unique_email() for _ in range(40)]
+    addresses = [unique_email() for _ in range(24)]
     for address in addresses:
         await enqueue(alone, address)
     async with mail_server() as mail, beside(alone, mail.port), beside(alone, mail.port):

@@ -24,6 +24,11 @@ COMMANDS = (
     *(
         "whoami",
         "key",
+        "register",
+        "verify",
+        "password reset",
+        "password confirm",
+        "password change",
         "cached",
         "rename",
         "priority",

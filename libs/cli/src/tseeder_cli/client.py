@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from tseeder_cli.errors import ApiError, CliError, ExitCode
+from tseeder_cli.loopback import is_loopback
 from tseeder_cli.wire import (
     Agent,
     AuditEntry,
@@ -134,8 +134,12 @@ class Client:
         """Start a session; later calls of this client belong to it."""
         body = {"email": email, "password": password}
         answer = cast(LogIn, await self._json("POST", "/v1/auth/login", json=body))
-        self._csrf = answer["csrf_token"]
+        self.use_session(answer)
         return answer
+
+    def use_session(self, session: LogIn) -> None:
+        """Its cookie is in the jar already."""
+        self._csrf = session["csrf_token"]
 
     async def log_out(self) -> None:
         await self._send("POST", "/v1/auth/logout")
@@ -381,6 +385,11 @@ class Client:
         params = _params(cursor=cursor, limit=limit)
         return cast(Page[AuditEntry], await self._json("GET", "/v1/admin/audit", params=params))
 
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        """Any other endpoint: its answer, None where there is none."""
+        response = await self._send(method, path, **options)
+        return _decoded(response) if response.content else None
+
     async def _json(self, method: str, path: str, **options: Any) -> Any:
         return _decoded(await self._send(method, path, **options))
 
@@ -479,14 +488,3 @@ def problem_of(response: httpx.Response) -> ApiError:
         body = {"title": f"{response.request.url.host} answered {response.status_code} {response.reason_phrase}"}
     wait = response.headers.get("Retry-After", "")
     return ApiError(response.status_code, body, retry_after=float(wait) if wait.isdigit() else None)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this machine itself."""
-    host = httpx.URL(url).host
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

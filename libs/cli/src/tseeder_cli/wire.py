@@ -221,6 +221,13 @@ class LogIn(TypedDict):
     expires_at: str
 
 
+class AuthConfig(TypedDict):
+    registration_open: bool
+    human_check: str
+    terms_version: str
+    terms_url: str | None
+
+
 class ApiKey(TypedDict):
     key_id: str
     name: str

@@ -34,6 +34,7 @@ from tseeder_gateway.api.routes import (
     me,
     plans,
     playlists,
+    registration,
     storage,
     warmup,
 )
@@ -42,6 +43,7 @@ _ROUTERS: Final = (
     health.router,
     description.router,
     auth.router,
+    registration.router,
     me.router,
     jobs.router,
     job_events.router,

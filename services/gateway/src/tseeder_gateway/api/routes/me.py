@@ -1,18 +1,21 @@
-"""The caller himself and his API keys."""
+"""The caller himself, his password and his API keys."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
-from tseeder_gateway.api.access import MeRead, MeWrite
+from tseeder_gateway.api.access import MeRead, MeWrite, client_of
 from tseeder_gateway.api.bodies import JsonBody
+from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import IdempotencyKey, KeyId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import IDEMPOTENT, problems
-from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, NewApiKeyBody, NewApiKeyView
+from tseeder_gateway.api.schemas.accounts import ApiKeyView, LogInView, MeView, NewApiKeyBody, NewApiKeyView
+from tseeder_gateway.api.schemas.registration import PasswordChangeBody
 from tseeder_gateway.api.schemas.wire import Page
+from tseeder_gateway.api.session_cookie import set_session_cookie
 from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
@@ -23,6 +26,44 @@ async def get_me(request: Request, access: MeRead) -> MeView:
     """The caller's account, and the scopes of the credential that he uses."""
     user = await parts_of(request).auth.get_me(access.identity)
     return MeView.about(user, scopes=access.scopes, csrf_token=access.csrf_token or None)
+
+
+@router.post(
+    "/password",
+    responses={
+        200: {"headers": headers("Set-Cookie")},
+        **problems(
+            "session_needed",
+            "password_too_short",
+            "password_too_long",
+            "password_breached",
+            "proof_invalid",
+            "proof_stale",
+            "user_not_found",
+            "login_throttled",
+            "auth_busy",
+        ),
+    },
+)
+async def change_password(
+    request: Request,
+    response: Response,
+    access: MeWrite,
+    body: Annotated[PasswordChangeBody, Depends(JsonBody(PasswordChangeBody))],
+) -> LogInView:
+    """Sets another password. Ends every session; a new one takes the place of the caller's, with a new cookie and CSRF
+    token. API keys go on working."""
+    parts = parts_of(request)
+    answer = await parts.auth.change_password(
+        access.identity,
+        password=body.password,
+        code=body.code,
+        new_password=body.new_password,
+        client=client_of(request),
+    )
+    parts.authenticate.forget(access.credential)
+    set_session_cookie(request, response, answer)
+    return LogInView.of(answer)
 
 
 @router.get("/api-keys")
