@@ -34,6 +34,15 @@ CONTENT_REDIRECT: true
 {{- if and (eq .name "gateway") $values.ingress.enabled }}
 ALLOWED_HOSTS: {{ $values.ingress.host }}
 {{- end }}
+{{- if and (eq .name "auth") $values.ingress.enabled }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
+{{- end }}
+{{- if and (eq .name "auth") $values.mail.host }}
+SMTP_HOST: {{ $values.mail.host }}
+SMTP_PORT: {{ $values.mail.port }}
+SMTP_SECURITY: {{ $values.mail.security }}
+MAIL_FROM: {{ $values.mail.from | quote }}
+{{- end }}
 {{- if eq .name "agent" }}
 SCRATCH_DIR: /scratch
 {{- /* Below the volume's size: a pod that fills its emptyDir is evicted. */}}
@@ -68,6 +77,13 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+{{- if .root.Values.secrets.smtp.existingSecret }}
+SMTP_USERNAME: { secret: smtp, key: username }
+SMTP_PASSWORD: { secret: smtp, key: password }
+{{- end }}
+{{- if .root.Values.secrets.turnstile.existingSecret }}
+TURNSTILE_SECRET: { secret: turnstile, key: secret }
+{{- end }}
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
 CRYPTO_KEYS: { secret: crypto, key: keys, path: true }

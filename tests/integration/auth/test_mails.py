@@ -44,7 +44,7 @@ async def enqueue(auth: Auth, address: str, kind: MailKind = MailKind.ACCOUNT_DE
 
 
 async def is_empty(auth: Auth) -> bool:
-    return await auth.pool.fetchval("SELECT count(*) FROM mails") == 0
+    return bool(await auth.pool.fetchval("SELECT count(*) FROM mails") == 0)
 
 
 async def test_a_mail_server_that_is_away_loses_nothing(alone: Auth) -> None:

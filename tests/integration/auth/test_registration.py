@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable
 
 import pytest
 
@@ -180,5 +181,5 @@ async def test_a_registration_that_nobody_confirms_goes(mailing: Mailing) -> Non
     assert await code_of(mailing.verify(token)) == "token_invalid"
 
 
-async def _is(found: object, wanted: int) -> bool:
-    return await found == wanted  # type: ignore[misc]
+async def _is(found: Awaitable[object], wanted: object) -> bool:
+    return bool(await found == wanted)

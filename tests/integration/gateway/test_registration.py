@@ -35,7 +35,7 @@ async def open_door(upstream: Upstream, mail: MailServer) -> AsyncIterator[Door]
         yield door
 
 
-async def post(door: Door, path: str, user: Caller | None = None, **body: Any) -> Reply:
+async def post(door: Door, path: str, user: Caller | None = None, /, **body: Any) -> Reply:
     return await door.call("POST", f"/v1/{path}", user=user, json=body)
 
 
@@ -92,7 +92,7 @@ async def test_known_and_unknown_addresses_are_answered_alike(open_door: Door) -
         ("auth/verify-email/resend", {}),
         ("auth/password-reset", {}),
     ):
-        answers = [await post(open_door, path, email=email, **more) for email in (known, unique_email())]
+        answers = [await post(open_door, path, None, email=email, **more) for email in (known, unique_email())]
         assert [answer.status for answer in answers] == [202, 202]
         seen = [
             {k: v for k, v in each.headers.items() if k.lower() not in ("x-request-id", "date")} for each in answers
@@ -112,8 +112,8 @@ async def test_what_is_refused_and_how(open_door: Door, door: Door, user: Caller
         ("auth/password-reset", {"email": ""}, "bad_email"),
         ("auth/password-reset/confirm", {"token": "x", "new_password": NEW}, "token_invalid"),
     ):
-        assert (await post(open_door, path, **body)).code == code, body
-    assert (await post(door, "auth/register", **good)).code == "registration_closed"
+        assert (await post(open_door, path, None, **body)).code == code, body
+    assert (await post(door, "auth/register", None, **good)).code == "registration_closed"
     assert (await post(door, "me/password", user, password=PASSWORD, new_password=NEW)).code == "session_needed"
     other_site = {"Origin": "https://evil.example.org"}
     refused = await open_door.call("POST", "/v1/auth/password-reset", headers=other_site, json={"email": "a@b.example"})
