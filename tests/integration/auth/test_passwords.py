@@ -14,7 +14,8 @@ from tseeder_rpc import use_identity
 NEW = "quite another passphrase"
 
 
-async def test_a_reset_sets_the_password_once_and_ends_every_session(mailing: Mailing) -> None:
+async def test_a_reset_sets_the_password_once(mailing: Mailing) -> None:
+    """It ends every session, signs nobody in, and leaves a second factor alone."""
     email = unique_email()
     await mailing.member(email)
     session = await mailing.auth.log_in(email)
@@ -52,7 +53,8 @@ async def test_a_reset_sets_the_password_once_and_ends_every_session(mailing: Ma
     assert [kind for kind in events if kind.startswith("password")] == ["password.reset_requested", "password.reset"]
 
 
-async def test_an_expired_reset_opens_nothing_and_a_good_one_confirms_the_address(mailing: Mailing) -> None:
+async def test_an_expired_reset_opens_nothing(mailing: Mailing) -> None:
+    """A good one confirms the address, too."""
     email = unique_email()
     await mailing.register(email, "the first passphrase")
     confirm = await mailing.token(email)
@@ -87,7 +89,8 @@ async def change(auth: Auth, identity: str, password: str, new: str) -> auth_pb2
         )
 
 
-async def test_a_changed_password_ends_all_sessions_but_gives_a_new_one(mailing: Mailing) -> None:
+async def test_a_changed_password_ends_sessions(mailing: Mailing) -> None:
+    """A new one takes their place."""
     auth, email = mailing.auth, unique_email()
     await mailing.member(email)
     mine, other = await auth.log_in(email), await auth.log_in(email)
