@@ -42,6 +42,8 @@ EVERYTHING: Final[Values] = {
     "logLevel": "debug",
     "s3": {**LEAST["s3"], "publicEndpoint": "https://files.example.org", "region": "eu-central-1"},
     "secrets": {
+        "smtp": {"existingSecret": "smtp"},
+        "turnstile": {"existingSecret": "turnstile"},
         "nats": {"existingSecret": "tseeder-nats"},
         "crypto": {"existingSecret": "other", "keys": {"keys": "k"}},
     },
@@ -58,12 +60,14 @@ EVERYTHING: Final[Values] = {
     "autoscaling": {"enabled": True, "maxReplicas": 4},
     "tracing": {"endpoint": "http://otel:4318"},
     "podMonitor": {"enabled": True, "labels": {"team": "a"}},
+    "mail": {"host": "mail.example.org", "from": "tseeder <no-reply@example.org>"},
     "networkPolicy": {
         "dns": {"to": [{"ipBlock": {"cidr": "169.254.20.10/32"}}]},
         "postgres": {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "port": 6432},
         "nats": {"to": [{"namespaceSelector": {"matchLabels": {"name": "nats"}}}]},
         "s3": {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]},
         "tracing": {"to": [pods_called("otel")]},
+        "mail": {"to": [pods_called("mail")]},
         "gateway": {"from": [pods_called("ingress")]},
         "monitoring": {"from": [pods_called("prometheus")]},
     },

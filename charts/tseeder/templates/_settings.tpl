@@ -34,6 +34,15 @@ CONTENT_REDIRECT: true
 {{- if and (eq .name "gateway") $values.ingress.enabled }}
 ALLOWED_HOSTS: {{ $values.ingress.host }}
 {{- end }}
+{{- if and (eq .name "auth") $values.ingress.enabled }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
+{{- end }}
+{{- if and (eq .name "auth") $values.mail.host }}
+SMTP_HOST: {{ $values.mail.host }}
+SMTP_PORT: {{ $values.mail.port }}
+SMTP_SECURITY: {{ $values.mail.security }}
+MAIL_FROM: {{ $values.mail.from | quote }}
+{{- end }}
 {{- if eq .name "agent" }}
 SCRATCH_DIR: /scratch
 {{- /* Below the volume's size: a pod that fills its emptyDir is evicted. */}}
@@ -71,6 +80,13 @@ IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
 CRYPTO_KEYS: { secret: authCrypto, key: keys, path: true }
 JOBS_FEED_TOKEN: { secret: feedTokens, key: jobs }
 BILLING_FEED_TOKEN: { secret: feedTokens, key: billing }
+{{- if .root.Values.secrets.smtp.existingSecret }}
+SMTP_USERNAME: { secret: smtp, key: username }
+SMTP_PASSWORD: { secret: smtp, key: password }
+{{- end }}
+{{- if .root.Values.secrets.turnstile.existingSecret }}
+TURNSTILE_SECRET: { secret: turnstile, key: secret }
+{{- end }}
 {{- else if eq .name "billing" }}
 AUTH_FEED_TOKEN: { secret: feedTokens, key: billing }
 {{- else if eq .name "jobs" }}

@@ -10,3 +10,5 @@ UPDATE users SET verified_at = created_at;
 ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL;
 -- locks: no more than the rows above, which this file rewrites anyway
 CREATE INDEX users_suspended ON users (user_id) WHERE suspended_at IS NOT NULL;
+-- locks: those that there are have just been verified, so this index has no rows to be built of
+CREATE INDEX users_unverified ON users (updated_at) WHERE verified_at IS NULL;

@@ -12,6 +12,7 @@ CREATE TABLE mails (
     last_error          text                        -- the class of the last refusal; never the server's text
 );
 CREATE INDEX mails_due ON mails (next_try_at);
+CREATE INDEX mails_late ON mails (give_up_at);
 CREATE INDEX mails_by_user ON mails (user_id);
 
 CREATE TABLE mail_tokens (

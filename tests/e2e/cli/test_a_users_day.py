@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import email
 import hashlib
 import json
+import mailbox
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,7 @@ import pytest
 from pyotp import TOTP
 from typer.testing import CliRunner
 
+from tests.looking import pauses
 from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli import config
 from tseeder_cli.client import Client
@@ -38,6 +44,7 @@ from tseeder_cli.verbs import security
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@example.org"
 USER = "ann@example.org"
+EVE = "eve@example.org"
 
 
 @dataclass
@@ -142,6 +149,7 @@ def _stack_runs(up: subprocess.Popen[str]) -> None:
 def test_the_console_says_what_to_do_and_warns_of_nothing_usual(computer: Computer) -> None:
     said = "".join(computer.console)
     assert "admin bootstrap     (in another terminal, once" in said
+    assert f"mail          lands in {computer.state}/mail/new" in said
     assert "heartbeat" not in said  # jobs may start later than an agent
     assert "exc_type" not in said
 
@@ -378,6 +386,45 @@ def test_another_user_sees_nothing_of_it(computer: Computer, folder: Path) -> No
     assert ann.run("admin", "agents").status == 3
     assert ann.run("logout").status == 0
     assert "as the demo's user" in ann.run("ls").errors
+
+
+def mailed(computer: Computer, number: int) -> str:
+    """The token in the `number`th mail that the stack's own mail server has kept, once it is there."""
+    box = mailbox.Maildir(computer.state / "mail", create=False)
+    deadline = time.monotonic() + 20
+    for pause in pauses():
+        if len(box) >= number or time.monotonic() > deadline:
+            break
+        time.sleep(pause)
+    mails = sorted((email.message_from_bytes(box.get_bytes(key)) for key in box.iterkeys()), key=_age)
+    text = mails[number - 1].get_payload()[0].get_payload(decode=True).decode()  # type: ignore[union-attr, index]
+    return next(line for line in text.splitlines() if re.fullmatch(r"[A-Za-z0-9_-]{43}", line))
+
+
+def _age(mail: Message) -> str:
+    """Message-IDs are made of ids that sort by time."""
+    return str(mail["Message-ID"])
+
+
+def test_somebody_makes_an_account_and_forgets_its_password(computer: Computer, folder: Path) -> None:
+    eve = Computer(folder / "eve", computer.state)
+    eve.folder.mkdir()
+    server = ("--url", json.loads((computer.state / "stack.json").read_text())["urls"]["gateway"])
+    words = ("--email", EVE, "--password-stdin")
+    made = eve.run(*server, "register", EVE, "--accept-terms", "--password-stdin", stdin=PASSWORD)
+    assert made.status == 0, made.errors
+    early = eve.run(*server, "login", *words, stdin=PASSWORD)
+    assert (early.status, "[email_unverified]" in early.errors) == (3, True)
+    assert eve.run(*server, "verify", mailed(computer, 1)).status == 0
+    assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
+    assert eve.json("whoami")["email"] == EVE
+    assert eve.run(*server, "password", "reset", EVE).status == 0
+    reset = eve.run(*server, "password", "confirm", mailed(computer, 2), "--password-stdin", stdin="a new long phrase")
+    assert reset.status == 0, reset.errors
+    lines = f"a new long phrase\n{PASSWORD}\n"
+    changed = eve.run(*server, "password", "change", EVE, "--password-stdin", stdin=lines)
+    assert changed.status == 0, changed.errors
+    assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
 
 
 def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:

@@ -186,7 +186,7 @@ async def test_what_is_over_is_purged(fresh_auth: Auth) -> None:
     newest = "(SELECT session_id FROM sessions ORDER BY created_at DESC LIMIT 1)"
     await fresh_auth.pool.execute(f"UPDATE sessions SET expires_at = clock_timestamp() WHERE session_id = {newest}")  # noqa: S608
     await fresh_auth.pool.execute("UPDATE login_throttles SET last_at = last_at - '2h'::interval")
-    await purge_expired(fresh_auth.pool, fresh_auth.settings.login_rules())
+    await purge_expired(fresh_auth.pool, fresh_auth.settings.login_rules(), fresh_auth.settings.registration_rules())
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM sessions") == 1
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM login_throttles") == 0
     await fresh_auth.exchange(session=kept.session_token)

@@ -273,7 +273,7 @@ async def test_what_nobody_finished_is_swept(auth: Auth) -> None:
         user_id,
     )
     confirmed = await enrolled(auth)
-    await purge_expired(auth.pool, auth.settings.login_rules())
+    await purge_expired(auth.pool, auth.settings.login_rules(), auth.settings.registration_rules())
     left = "SELECT count(*) FROM {} WHERE user_id = $1"
     counts = {
         table: await auth.pool.fetchval(left.format(table), user_id)

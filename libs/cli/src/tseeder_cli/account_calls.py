@@ -29,8 +29,12 @@ class AccountCalls(ABC):
         """Start a session; later calls of this client belong to it. `code`: of the second factor, if there is one."""
         body = {"email": email, "password": password, **({"code": code} if code else {})}
         answer = cast(LogIn, await self._json("POST", "/v1/auth/login", json=body))
-        self._csrf = answer["csrf_token"]
+        self.use_session(answer)
         return answer
+
+    def use_session(self, session: LogIn) -> None:
+        """Its cookie is in the jar already."""
+        self._csrf = session["csrf_token"]
 
     async def log_out(self) -> None:
         await self._send("POST", "/v1/auth/logout")
@@ -63,7 +67,7 @@ class AccountCalls(ABC):
     async def confirm_totp(self, code: str) -> list[str]:
         """Switch the second factor on; the recovery codes. The session goes on under its new secret."""
         answer = await self._json("POST", "/v1/me/totp/confirm", json={"code": code})
-        self._csrf = answer["session"]["csrf_token"]
+        self.use_session(answer["session"])
         return cast(list[str], answer["recovery_codes"])
 
     async def disable_totp(self, password: str, code: str) -> None:

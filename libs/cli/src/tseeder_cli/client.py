@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from httpx_sse import EventSource, SSEError
 
 from tseeder_cli.account_calls import AccountCalls
 from tseeder_cli.errors import ApiError, CliError, ExitCode
+from tseeder_cli.loopback import is_loopback
 from tseeder_cli.wire import (
     Agent,
     AuditEntry,
@@ -369,7 +369,7 @@ class Client(AccountCalls):
         return cast(Page[AuditEntry], await self._json("GET", "/v1/admin/audit", params=params))
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
-        """For what has no method of its own here, as users.py: the decoded answer, None for an empty one."""
+        """Any other endpoint: its answer, None where there is none."""
         response = await self._send(method, path, **options)
         return _decoded(response) if response.content else None
 
@@ -471,14 +471,3 @@ def problem_of(response: httpx.Response) -> ApiError:
         body = {"title": f"{response.request.url.host} answered {response.status_code} {response.reason_phrase}"}
     wait = response.headers.get("Retry-After", "")
     return ApiError(response.status_code, body, retry_after=float(wait) if wait.isdigit() else None)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this machine itself."""
-    host = httpx.URL(url).host
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

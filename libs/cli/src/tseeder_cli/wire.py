@@ -257,6 +257,13 @@ class SecurityEvent(TypedDict):
     details: dict[str, str]
 
 
+class AuthConfig(TypedDict):
+    registration_open: bool
+    human_check: str
+    terms_version: str
+    terms_url: str | None
+
+
 class ApiKey(TypedDict):
     key_id: str
     name: str

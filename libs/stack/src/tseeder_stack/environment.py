@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import SCHEMAS, kind_of
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.secrets import Secrets
@@ -28,6 +29,7 @@ class Parts:
     s3: S3Server
     ports: Mapping[str, int]  # "<service>.rpc", "<service>.ops", "gateway.http"
     log_level: str = "info"
+    mail: MailServer | None = None
 
 
 def of_service(name: str, parts: Parts) -> dict[str, str]:
@@ -88,6 +90,8 @@ def _auth(parts: Parts) -> dict[str, str]:
         "CRYPTO_KEYS": str(parts.secrets.path("auth-crypto-keys")),
         "CRYPTO_GENERATE": "true",
         "OPERATORS_NEED_SECOND_FACTOR": "false",  # it is one's own machine
+        "PUBLIC_URL": f"http://{HOST}:{parts.ports['gateway.http']}",
+        **({} if parts.mail is None else {**parts.mail.settings(), "REGISTRATION_OPEN": "true"}),
     }
 
 

@@ -6,16 +6,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tseeder.auth.v1 import auth_pb2_grpc, feed_pb2_grpc
+from tseeder.auth.v1 import auth_pb2_grpc, feed_pb2_grpc, registration_pb2, registration_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import KeyFileError, Signer, load_signer
+from tseeder_auth.adapters.mail_templates import Letters
+from tseeder_auth.adapters.smtp import Post
+from tseeder_auth.adapters.turnstile import open_turnstile
 from tseeder_auth.api.accounts import AccountsServicer
 from tseeder_auth.api.feed import FeedServicer, with_readers
 from tseeder_auth.api.me import MeServicer
+from tseeder_auth.api.registration import RegistrationServicer
 from tseeder_auth.api.sessions import SessionsServicer
+from tseeder_auth.domain.human_check import HumanCheck, NoHumanCheck
+from tseeder_auth.domain.passwords import MAX_CHARS, MIN_CHARS
 from tseeder_auth.settings import Settings
+from tseeder_auth.usecases.deliver_mails import Office
 from tseeder_auth.usecases.open_sealer import open_sealer
 from tseeder_auth.workers.relay import feed_lag, relay
+from tseeder_auth.workers.send_mails import send_mails
 from tseeder_auth.workers.sweep import sweep
 from tseeder_bus import connect
 from tseeder_kit.lifecycle import supervise
@@ -24,8 +32,20 @@ from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
 from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
 
-_SERVICE: Final = "/tseeder.auth.v1.Sessions/"
-PUBLIC_METHODS: Final = frozenset(_SERVICE + method for method in ("Bootstrap", "LogIn", "LogOut", "Exchange"))
+_PUBLIC: Final = {
+    "Sessions": ("Bootstrap", "LogIn", "LogOut", "Exchange"),
+    "Registration": (
+        "GetConfig",
+        "Register",
+        "VerifyEmail",
+        "ResendVerification",
+        "RequestPasswordReset",
+        "ConfirmPasswordReset",
+    ),
+}
+PUBLIC_METHODS: Final = frozenset(
+    f"/tseeder.auth.v1.{service}/{method}" for service, methods in _PUBLIC.items() for method in methods
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,8 @@ async def build(settings: Settings) -> AsyncIterator[App]:
     It starts without Postgres and NATS, is ready once Postgres answers, and needs NATS only for speed.
     """
     signer, verifier = load_keys(settings)
-    rules = settings.login_rules()
+    rules, registration_rules = settings.login_rules(), settings.registration_rules()
+    office = mail_office(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings.database_url.get_secret_value(), application_name="tseeder-auth")
@@ -63,7 +84,10 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         sealer = await open_sealer(pool, settings.crypto_keys, generate=settings.crypto_generate)
         sessions = SessionsServicer(pool, hasher, signer, sealer, rules)
         me = MeServicer(pool, hasher, sealer, rules, totp_issuer=settings.totp_issuer)
+        check = await _human_check(stack, settings)
+        registration = RegistrationServicer(pool, hasher, registration_rules, check, public_config(settings))
         servicers = (
+            partial(registration_pb2_grpc.add_RegistrationServicer_to_server, registration),
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),
             partial(auth_pb2_grpc.add_MeServicer_to_server, me),
             partial(auth_pb2_grpc.add_AccountsServicer_to_server, AccountsServicer(pool, hasher)),
@@ -73,7 +97,8 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             supervise(
                 partial(relay, pool, bus, settings.feed_readers(), settings.relay_seconds),
                 partial(feed_lag, pool),
-                partial(sweep, pool, rules, settings.sweep_seconds),
+                partial(sweep, pool, rules, registration_rules, settings.sweep_seconds),
+                partial(send_mails, pool, office, settings.mail_seconds),
             )
         )
         rpc = await stack.enter_async_context(
@@ -90,6 +115,34 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             OpsServer(settings.host, settings.ops_port, {"postgres": partial(ping, pool)})
         )
         yield App(rpc, ops)
+
+
+async def _human_check(stack: AsyncExitStack, settings: Settings) -> HumanCheck:
+    site = settings.turnstile_site()
+    return NoHumanCheck() if site is None else await stack.enter_async_context(open_turnstile(site))
+
+
+def mail_office(settings: Settings) -> Office:
+    """What mails are written and sent with; raises SettingsError."""
+    server = settings.mail_server()
+    try:
+        post = None if server is None else Post(server)
+    except OSError as exc:
+        raise SettingsError(f"SMTP_CA_FILE names a file that cannot be used: {exc.strerror}") from None
+    return Office(Letters(settings.public_url or "", settings.app_url or ""), post, settings.mail_retries())
+
+
+def public_config(settings: Settings) -> registration_pb2.GetConfigResponse:
+    """What anybody may know of the settings."""
+    return registration_pb2.GetConfigResponse(
+        registration_open=settings.registration_open,
+        human_check=settings.human_check,
+        human_check_site_key=settings.turnstile_site_key or "",
+        terms_version=settings.terms_version,
+        terms_url=settings.terms_url or "",
+        password_min_chars=MIN_CHARS,
+        password_max_chars=MAX_CHARS,
+    )
 
 
 def load_keys(settings: Settings) -> tuple[Signer, Verifier]:

@@ -20,6 +20,7 @@ from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.adapters.object_reader import open_reader
 from tseeder_gateway.adapters.open_files import room_for
+from tseeder_gateway.adapters.registration import Registration
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
@@ -93,6 +94,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
         parts = Parts(
             settings=settings,
             auth=auth,
+            registration=Registration(callers["auth"], seconds=settings.call_seconds),
             jobs=Jobs(
                 callers["jobs"],
                 seconds=settings.call_seconds,

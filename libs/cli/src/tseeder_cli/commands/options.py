@@ -57,8 +57,8 @@ def require_terminal() -> None:
         )
 
 
-def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
-    """From stdin's first line, or asked for without echo."""
+def read_password(*, from_stdin: bool, confirm: bool = False, label: str = "Password") -> str:
+    """From stdin's next line, or asked for without echo."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif not sys.stdin.isatty():
@@ -69,7 +69,7 @@ def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
             hint="Pipe it in, with --password-stdin.",
         )
     else:
-        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+        password = str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
     if not password:
         raise CliError("the password is empty", code="empty_password", exit_code=ExitCode.USAGE)
     return password

@@ -21,6 +21,7 @@ from tseeder_auth.api.wire import (
 )
 from tseeder_auth.domain.accounts import Client, LoginRules
 from tseeder_auth.domain.roles import Caller
+from tseeder_auth.usecases.change_password import change_password
 from tseeder_auth.usecases.confirm_totp import confirm_totp
 from tseeder_auth.usecases.create_api_key import KeyRequest, create_api_key
 from tseeder_auth.usecases.delete_me import delete_me
@@ -122,6 +123,20 @@ class MeServicer(auth_pb2_grpc.MeServicer):
         return auth_pb2.ListSecurityEventsResponse(
             events=[event_to_wire(event) for event in page.events], next_cursor=page.next_cursor
         )
+
+    async def ChangePassword(self, request: auth_pb2.ChangePasswordRequest, context: Context) -> auth_pb2.LogInResponse:
+        """Another password, and a session in place of all that there were."""
+        session = await change_password(
+            self._pool,
+            self._hasher,
+            self._rules,
+            self._sealer,
+            caller(),
+            proof_of(request.proof),
+            request.new_password,
+            client_of(request.client),
+        )
+        return session_to_wire(session)
 
     async def CreateApiKey(
         self, request: auth_pb2.CreateApiKeyRequest, context: Context

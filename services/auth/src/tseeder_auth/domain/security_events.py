@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     """`<subject>.<what became of it>`; stable, shown by the API."""
 
     REGISTERED = "account.registered"
+    REGISTERED_AGAIN = "account.registered_again"
     VERIFIED = "account.verified"
     DELETED = "account.deleted"
     SUSPENDED = "account.suspended"

@@ -9,7 +9,7 @@ from uuid import UUID
 from tseeder_kit.errors import exhausted
 from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
-Kind: TypeAlias = Literal["account", "address", "factor"]
+Kind: TypeAlias = Literal["account", "address", "factor", "mail_account", "mail_address"]
 
 _IPV6_HOST_BITS: Final = 64  # one customer holds a /64 at least, so a single address of it means nothing
 
@@ -19,6 +19,15 @@ def admit(policy: Policy, tally: Tally, now: datetime) -> Tally:
     seconds = seconds_left(tally, now)
     if seconds:
         raise exhausted("login_throttled", "Too many sign-ins failed. Wait a while.", retry_after_seconds=seconds)
+    return tried(policy, tally, now)
+
+
+def admit_mail(policy: Policy, tally: Tally, now: datetime) -> Tally:
+    """The row after one more mail was asked for from an address; raises EXHAUSTED `mail_throttled` with
+    `retry_after_seconds` if it must wait."""
+    seconds = seconds_left(tally, now)
+    if seconds:
+        raise exhausted("mail_throttled", "Too many mails were asked for. Wait a while.", retry_after_seconds=seconds)
     return tried(policy, tally, now)
 
 

@@ -55,7 +55,7 @@ async def delete_tallies(tx: Tx, subjects: Sequence[bytes]) -> None:
 PURGE_TALLIES: Final[str] = """
 DELETE FROM login_throttles WHERE (kind, subject) IN (
     SELECT kind, subject FROM login_throttles
-    WHERE last_at < clock_timestamp() - $1::interval
+    WHERE last_at < clock_timestamp() - CASE WHEN kind LIKE 'mail%' THEN $3::interval ELSE $1::interval END
       AND (blocked_until IS NULL OR blocked_until < clock_timestamp())
     LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -63,6 +63,6 @@ DELETE FROM login_throttles WHERE (kind, subject) IN (
 """
 
 
-async def purge_tallies(tx: Tx, forget: timedelta, batch: int) -> None:
+async def purge_tallies(tx: Tx, forget: timedelta, forget_mails: timedelta, batch: int) -> None:
     """Deletes at most `batch` rows that no longer mean anything."""
-    await tx.execute(PURGE_TALLIES, forget, batch)
+    await tx.execute(PURGE_TALLIES, forget, batch, forget_mails)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -110,13 +110,33 @@ async def lock_credentials(tx: Tx, user_id: UUID) -> Credentials | None:
     return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
+LOCK_BY_EMAIL: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.email_key = $1 FOR NO KEY UPDATE OF u
+"""
+
+
+async def lock_by_email(tx: Tx, email_key: str) -> Credentials | None:
+    """The same by address."""
+    row = await tx.fetchrow(LOCK_BY_EMAIL, email_key)
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
+
+
+ID_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1"
+
+
+async def find_id(tx: Tx, email_key: str) -> UUID | None:
+    """Whose address it is."""
+    user_id: UUID | None = await tx.fetchval(ID_BY_EMAIL, email_key)
+    return user_id
+
+
 SET_HASH: Final[str] = """
 UPDATE users SET password_hash = $2, updated_at = clock_timestamp() WHERE user_id = $1
 """
 
 
 async def set_password_hash(tx: Tx, user_id: UUID, password_hash: str) -> None:
-    """The same password under other parameters."""
+    """Another password, or the same one under other parameters."""
     await tx.execute(SET_HASH, user_id, password_hash)
 
 
@@ -130,6 +150,50 @@ async def set_name(tx: Tx, user_id: UUID, name: str | None) -> User | None:
     """The user as he is called from now on; None if he is gone."""
     row = await tx.fetchrow(SET_NAME, user_id, name)
     return None if row is None else user_of(row)
+
+
+REGISTER_ANEW: Final[str] = """
+UPDATE users SET email = $2, password_hash = $3, updated_at = clock_timestamp() WHERE user_id = $1
+"""
+
+
+async def register_anew(tx: Tx, user_id: UUID, email: Email, password_hash: str) -> None:
+    """Another password, and the same address as it was typed now: its mailbox is the one that has to be shown."""
+    await tx.execute(REGISTER_ANEW, user_id, email.shown, password_hash)
+
+
+ACCEPT_TERMS: Final[str] = """
+UPDATE users SET terms_version = $2, terms_accepted_at = clock_timestamp() WHERE user_id = $1
+"""
+
+
+async def accept_terms(tx: Tx, user_id: UUID, version: str) -> None:
+    """The user has accepted these terms, now."""
+    await tx.execute(ACCEPT_TERMS, user_id, version)
+
+
+SET_VERIFIED: Final[str] = """
+UPDATE users SET verified_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE user_id = $1 AND verified_at IS NULL
+"""
+
+
+async def set_verified(tx: Tx, user_id: UUID) -> None:
+    """The address was shown to be the user's own."""
+    await tx.execute(SET_VERIFIED, user_id)
+
+
+PURGE_UNVERIFIED: Final[str] = """
+DELETE FROM users WHERE user_id IN (
+    SELECT user_id FROM users WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> None:
+    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet."""
+    await tx.execute(PURGE_UNVERIFIED, age, batch)
 
 
 SUPERADMIN_EXISTS: Final[str] = "SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin')"

@@ -24,7 +24,7 @@ from tseeder_pg import Pool, Tx, transaction
 _logins = counter("auth_logins", "Sign-ins that were tried", ("outcome",))
 _log = get_logger(__name__)
 
-_TOLD: Final = frozenset({"invalid_credentials", "account_suspended", "second_factor_invalid"})
+_TOLD: Final = frozenset({"invalid_credentials", "account_suspended", "email_unverified", "second_factor_invalid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ async def log_in(
     """Opens a session.
 
     Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; to who knows the password only:
-    FORBIDDEN `account_suspended`, UNAUTHENTICATED `second_factor_required`, `second_factor_invalid`; EXHAUSTED
-    `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
+    FORBIDDEN `account_suspended`, `email_unverified`, UNAUTHENTICATED `second_factor_required`,
+    `second_factor_invalid`; EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
     """
     password = prepare_password(request.password)
     email_key = _email_key(request.email)
@@ -106,7 +106,7 @@ async def _take_back(tx: Tx, rules: LoginRules, remote_address: str) -> None:
 
 async def _admit_code(pool: Pool, rules: LoginRules, request: LoginRequest, user: User) -> None:
     """Asks for a code, or counts a try at it, where the account has a second factor."""
-    if not user.second_factor or user.suspended:
+    if not user.second_factor or user.suspended or not user.verified:
         return
     if not request.code:
         # Nothing was guessed, so the address is none the worse; the account's tries stay until the code was good.
@@ -125,6 +125,8 @@ async def _open_session(
         raise _invalid_credentials()
     if current.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
+    if not current.user.verified:
+        raise forbidden("email_unverified", "The e-mail address was not confirmed yet; a mail to it says how.")
     with_factor = current.user.second_factor
     if with_factor:
         if not claimed.user.second_factor:

@@ -66,7 +66,7 @@ async def _prove(
         async with transaction(pool) as tx:
             claimed, email_key = await _admit(tx, rules, user_id, session_id)
         if claimed.password_hash is not None and not await hasher.verify(claimed.password_hash, proof.password):
-            raise _failed()
+            raise proof_failed()
     if claimed.user.second_factor:
         if not proof.code:
             raise code_required()
@@ -74,7 +74,7 @@ async def _prove(
     async with transaction(pool) as tx:
         current = await users.lock_credentials(tx, user_id)
         if current is None or current.password_hash != claimed.password_hash:
-            raise _failed()  # deleted, or the password was changed, meanwhile
+            raise proof_failed()  # deleted, or the password was changed, meanwhile
         if current.user.second_factor:
             if not claimed.user.second_factor:
                 raise code_required()
@@ -115,5 +115,6 @@ def session_over() -> AppError:
     return unauthenticated("session_invalid", "The session is over; sign in again.")
 
 
-def _failed() -> AppError:
+def proof_failed() -> AppError:
+    """What was typed once more is wrong."""
     return forbidden("proof_failed", "The password is wrong.")

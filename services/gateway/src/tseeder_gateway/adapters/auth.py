@@ -67,6 +67,15 @@ class Auth:
         with use_identity(identity):
             await self._me.DeleteMe(pb.DeleteMeRequest(proof=proof, client=client), timeout=self._seconds)
 
+    async def change_password(
+        self, identity: str, *, password: str, code: str, new_password: str, client: pb.Client
+    ) -> pb.LogInResponse:
+        """Another password, and a session in place of all that there were."""
+        proof = pb.Proof(password=password, code=code)
+        request = pb.ChangePasswordRequest(proof=proof, new_password=new_password, client=client)
+        with use_identity(identity):
+            return await self._me.ChangePassword(request, timeout=self._seconds)
+
     async def create_api_key(
         self,
         identity: str,

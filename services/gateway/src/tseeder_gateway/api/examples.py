@@ -92,6 +92,7 @@ _user_view: Final[dict[str, Any]] = {
     "second_factor": False,
     "name": "Ann",
 }
+_oidc_provider: Final[dict[str, Any]] = {"name": "example", "title": "Example"}
 _key_view: Final[dict[str, Any]] = {
     "key_id": _KEY,
     "name": "laptop",
@@ -145,6 +146,28 @@ _totals: Final[dict[str, Any]] = {
 EXAMPLES: Final[dict[str, Any]] = {
     "BootstrapBody": {"token": "from-the-command-line", "email": "root@example.org", "password": "correct horse"},
     "LogInBody": {"email": "ann@example.org", "password": "correct horse battery", "code": "492039"},
+    "RegisterBody": {
+        "email": "ann@example.org",
+        "password": "correct horse battery",
+        "accepted_terms_version": "1",
+        "human_check_token": "",
+    },
+    "MailRequestBody": {"email": "ann@example.org", "human_check_token": ""},
+    "MailTokenBody": {"token": _LINKED},
+    "NewPasswordBody": {"token": _LINKED, "new_password": "correct horse battery"},
+    "PasswordChangeBody": {"password": "correct horse battery", "code": "", "new_password": "another long phrase"},
+    "AcceptedView": {"accepted": True},
+    "OidcProviderView": _oidc_provider,
+    "AuthConfigView": {
+        "registration_open": True,
+        "human_check": "none",
+        "human_check_site_key": None,
+        "terms_version": "1",
+        "terms_url": None,
+        "oidc_providers": [_oidc_provider],
+        "password_min_chars": 8,
+        "password_max_chars": 128,
+    },
     "NewApiKeyBody": {"name": "laptop", "scopes": ["jobs:read", "jobs:write"], "expires_at": None},
     "SubmitBody": {
         "magnet": "magnet:?xt=urn:btih:a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&dn=debian",

@@ -44,6 +44,7 @@ Justified = Annotated[JustificationBody, Depends(JsonBody(JustificationBody))]
         "bad_text",
         "password_too_short",
         "password_too_long",
+        "password_breached",
         "role_escalation",
         "idempotency_in_flight",
         "email_taken",

@@ -1,4 +1,4 @@
-"""The caller himself and his API keys."""
+"""The caller himself, his password and his API keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import IdempotencyKey, KeyId
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import IDEMPOTENT, PROOF, problems
-from tseeder_gateway.api.schemas.accounts import ApiKeyView, MeView, MyChangesBody, NewApiKeyBody, NewApiKeyView
+from tseeder_gateway.api.schemas.accounts import (
+    ApiKeyView,
+    LogInView,
+    MeView,
+    MyChangesBody,
+    NewApiKeyBody,
+    NewApiKeyView,
+)
+from tseeder_gateway.api.schemas.registration import PasswordChangeBody
 from tseeder_gateway.api.schemas.security import DeletionBody
 from tseeder_gateway.api.schemas.wire import Page
-from tseeder_gateway.api.session_cookies import drop_session_cookie
+from tseeder_gateway.api.session_cookies import drop_session_cookie, set_session_cookie
 from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
@@ -57,6 +65,40 @@ async def delete_me(
     await parts.auth.delete_me(access.identity, body.proof(), client_of(request))
     parts.authenticate.forget(access.credential)
     drop_session_cookie(response, insecure=parts.settings.insecure_http)
+
+
+@router.post(
+    "/password",
+    responses={
+        200: {"headers": headers("Set-Cookie")},
+        **problems(
+            *PROOF,
+            "session_invalid",
+            "password_too_short",
+            "password_breached",
+            "account_suspended",
+        ),
+    },
+)
+async def change_password(
+    request: Request,
+    response: Response,
+    access: MeWrite,
+    body: Annotated[PasswordChangeBody, Depends(JsonBody(PasswordChangeBody))],
+) -> LogInView:
+    """Sets another password. Ends every session; a new one takes the place of the caller's, with a new cookie and CSRF
+    token. API keys go on working."""
+    parts = parts_of(request)
+    answer = await parts.auth.change_password(
+        access.identity,
+        password=body.password,
+        code=body.code,
+        new_password=body.new_password,
+        client=client_of(request),
+    )
+    parts.authenticate.forget(access.credential)
+    set_session_cookie(response, answer, insecure=parts.settings.insecure_http)
+    return LogInView.of(answer)
 
 
 @router.get("/api-keys")
