@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tseeder.auth.v1 import auth_pb2_grpc
+from tseeder.auth.v1 import auth_pb2_grpc, oidc_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.adapters.bounded_http import open_http
 from tseeder_auth.adapters.identity_key import KeyFileError, Signer, load_signer
+from tseeder_auth.adapters.oidc import Provider
 from tseeder_auth.api.accounts import AccountsServicer
 from tseeder_auth.api.me import MeServicer
+from tseeder_auth.api.oidc import OidcServicer
 from tseeder_auth.api.sessions import SessionsServicer
 from tseeder_auth.settings import Settings
 from tseeder_auth.workers.relay import feed_lag, relay
@@ -22,8 +25,13 @@ from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
 from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
 
-_SERVICE: Final = "/tseeder.auth.v1.Sessions/"
-PUBLIC_METHODS: Final = frozenset(_SERVICE + method for method in ("Bootstrap", "LogIn", "LogOut", "Exchange"))
+_PUBLIC: Final = {
+    "Sessions": ("Bootstrap", "LogIn", "LogOut", "Exchange"),
+    "Oidc": ("StartOidc", "FinishOidc", "AnswerChallenge"),
+}
+PUBLIC_METHODS: Final = frozenset(
+    f"/tseeder.auth.v1.{service}/{method}" for service, methods in _PUBLIC.items() for method in methods
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,13 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="auth"))
         hasher = stack.enter_context(Argon2Pool(settings.password_hash_workers, settings.password_hash_places))
+        http = await stack.enter_async_context(open_http(settings.oidc_seconds))
+        providers = {each.name: Provider(each, http) for each in settings.oidc_providers}
+        oidc = OidcServicer(pool, providers, rules, registration_open=settings.registration_open)
         sessions = SessionsServicer(pool, hasher, signer, rules)
         servicers = (
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),
+            partial(oidc_pb2_grpc.add_OidcServicer_to_server, oidc),
             partial(auth_pb2_grpc.add_MeServicer_to_server, MeServicer(pool)),
             partial(auth_pb2_grpc.add_AccountsServicer_to_server, AccountsServicer(pool, hasher)),
         )

@@ -2,11 +2,40 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
 from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.domain.oidc import is_allowed_url
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr
 from tseeder_kit.throttle import Policy
+
+
+def _issuer(text: str) -> str:
+    if not is_allowed_url(text) or "?" in text:
+        raise ValueError("an issuer is an https:// URL (http:// on loopback only) without a query")
+    return text
+
+
+class OidcProvider(BaseModel):
+    """A provider of sign-ins, as an operator names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="in the routes, and with what is linked")
+    title: str = Field(min_length=1, max_length=64, description="on the button")
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(description="exactly as the provider says it")
+    client_id: str = Field(min_length=1, max_length=512)
+    client_secret: SecretStr = Field(min_length=1)
+    scopes: tuple[str, ...] = Field(("openid", "email"), min_length=1)
+
+    @model_validator(mode="after")
+    def _asks_for_an_id_token(self) -> Self:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes should hold openid")
+        return self
 
 
 class Settings(kit.Settings):
@@ -31,8 +60,23 @@ class Settings(kit.Settings):
 
     password_hash_workers: int = Field(2, ge=1, le=64, description="threads that hash passwords, 19 MiB each")
     password_hash_places: int = Field(128, ge=1, description="sign-ins under way at once, the rest is told to wait")
+    registration_open: bool = Field(False, description="whether people may make accounts for themselves")
+    oidc_providers: tuple[OidcProvider, ...] = Field(
+        (),
+        description="providers of OpenID Connect as a JSON list of objects: name, title, issuer, client_id, "
+        "client_secret, scopes (`openid email` if left out); better in a file, since it holds secrets",
+    )
+    oidc_seconds: float = Field(5, gt=0, le=30, description="how long a provider may take for one answer")
+
     relay_seconds: float = Field(1, gt=0, description="how often new events get their number")
     sweep_seconds: float = Field(300, gt=0, description="how often what is over is deleted")
+
+    @field_validator("oidc_providers")
+    @classmethod
+    def _named_once(cls, value: tuple[OidcProvider, ...]) -> tuple[OidcProvider, ...]:
+        if len({provider.name for provider in value}) < len(value):
+            raise ValueError("should have each name once")
+        return value
 
     def login_rules(self) -> LoginRules:
         """The rules that these settings make."""
