@@ -21,13 +21,18 @@ Tokens: TypeAlias = Callable[["HostileOidc", dict[str, Any]], Mapping[str, Any]]
 """What the token endpoint answers, from the claims of an ID token that would be good."""
 
 
+def new_key() -> RSAKey:
+    """A key to sign with, and its `kid`."""
+    return RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
+
+
 @dataclass
 class HostileOidc:
     """A provider. All of it may be changed while it serves."""
 
     issuer: str = ""
     name: str = "hostile"
-    key: Key = field(default_factory=lambda: new_key())
+    key: Key = field(default_factory=new_key)
     published: list[Key] = field(default_factory=list)
     person: dict[str, Any] = field(default_factory=dict)  # claims beside the usual ones
     metadata: dict[str, Any] = field(default_factory=dict)  # in place of what discovery would say
@@ -68,13 +73,9 @@ class HostileOidc:
         return jwt.encode({"alg": alg, "kid": kid or used.kid}, dict(claims), used, algorithms=[alg])
 
 
-def new_key() -> Key:
-    """A key to sign with, and its `kid`."""
-    return RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
-
-
 def as_secret(key: Key) -> Key:
     """The public key's PEM as a shared secret: the oldest trick with JWTs."""
+    assert isinstance(key, RSAKey)
     return OctKey.import_key(key.as_bytes(encoding="PEM", private=False), {"kid": str(key.kid)})
 
 

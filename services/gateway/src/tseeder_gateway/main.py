@@ -19,6 +19,7 @@ from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.adapters.object_reader import open_reader
+from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.adapters.open_files import room_for
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
@@ -93,6 +94,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
         parts = Parts(
             settings=settings,
             auth=auth,
+            oidc=Oidc(callers["auth"], seconds=settings.call_seconds, provider_seconds=settings.provider_seconds),
             jobs=Jobs(
                 callers["jobs"],
                 seconds=settings.call_seconds,

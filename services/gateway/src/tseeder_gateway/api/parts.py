@@ -14,6 +14,7 @@ from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
+from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
@@ -30,6 +31,7 @@ class Parts:
 
     settings: Settings
     auth: Auth
+    oidc: Oidc
     jobs: Jobs
     links: Links
     grants: Grants

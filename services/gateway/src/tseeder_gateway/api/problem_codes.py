@@ -40,24 +40,26 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "bad_email bad_action bad_state bad_size_range password_too_short password_too_long unknown_scope "
         "expires_at_past not_a_session source_missing selection_empty bad_selection selection_out_of_range "
         "reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
-        "bad_file_ranges " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
+        "bad_file_ranges bad_return_to " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "
-        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required"
+        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required "
+        "oidc_state_invalid oidc_denied oidc_response_invalid challenge_invalid second_factor_invalid"
     ),
     Kind.FORBIDDEN: (
         "scope_missing role_too_low account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
-        "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
+        "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent "
+        "registration_closed oidc_email_unverified oidc_link_refused"
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
-        "dead_letter_not_found link_not_found content_url_expired"
+        "dead_letter_not_found link_not_found content_url_expired oidc_provider_unknown identity_not_found"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty"
+        "playlist_empty last_credential"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
@@ -70,7 +72,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
         "storage_unavailable storage_refused content_late uploads_busy archives_busy too_many_connections "
-        "link_passwords_busy"
+        "link_passwords_busy oidc_unavailable"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }
