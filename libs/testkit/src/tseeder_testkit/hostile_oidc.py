@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -12,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from joserfc import jwt
-from joserfc.jwk import Key, KeySet, OctKey, RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 CLIENT_ID: Final = "client"
 CLIENT_SECRET: Final = "client secret"
@@ -32,8 +36,8 @@ class HostileOidc:
 
     issuer: str = ""
     name: str = "hostile"
-    key: Key = field(default_factory=new_key)
-    published: list[Key] = field(default_factory=list)
+    key: RSAKey = field(default_factory=new_key)
+    published: list[RSAKey] = field(default_factory=list)
     person: dict[str, Any] = field(default_factory=dict)  # claims beside the usual ones
     metadata: dict[str, Any] = field(default_factory=dict)  # in place of what discovery would say
     tokens: Tokens | None = None
@@ -67,16 +71,22 @@ class HostileOidc:
         usual = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": self.nonce}
         return {**usual, "sub": secrets.token_hex(8), **self.person}
 
-    def signed(self, claims: Mapping[str, Any], *, key: Key | None = None, alg: str = "RS256", kid: str = "") -> str:
+    def signed(self, claims: Mapping[str, Any], *, key: RSAKey | None = None, alg: str = "RS256", kid: str = "") -> str:
         """A token, by the usual key if no other is named."""
         used = key or self.key
         return jwt.encode({"alg": alg, "kid": kid or used.kid}, dict(claims), used, algorithms=[alg])
 
 
-def as_secret(key: Key) -> Key:
-    """The public key's PEM as a shared secret: the oldest trick with JWTs."""
-    assert isinstance(key, RSAKey)
-    return OctKey.import_key(key.as_bytes(encoding="PEM", private=False), {"kid": str(key.kid)})
+def by_public_key(key: RSAKey, claims: Mapping[str, Any]) -> str:
+    """A token under HS256 whose secret is the public key's PEM: the oldest trick with JWTs. Libraries refuse to make
+    one."""
+    header = {"alg": "HS256", "kid": key.kid}
+    body = ".".join(_packed(json.dumps(part).encode()) for part in (header, dict(claims)))
+    return f"{body}.{_packed(hmac.digest(key.as_pem(private=False), body.encode(), hashlib.sha256))}"
+
+
+def _packed(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 @asynccontextmanager
@@ -84,10 +94,10 @@ async def hostile_oidc() -> AsyncIterator[HostileOidc]:
     """A provider on loopback, for as long as it is inside."""
     provider = HostileOidc()
     app = web.Application(middlewares=[_misbehaving(provider)])
-    app.router.add_get("/.well-known/openid-configuration", lambda _: _json(_discovery(provider)))
-    app.router.add_get("/jwks", lambda _: _json(KeySet(provider.published).as_dict()))
-    app.router.add_post("/token", lambda _: _json(_tokens(provider)))
-    app.router.add_get("/userinfo", lambda _: _json(provider.person))
+    app.router.add_get("/.well-known/openid-configuration", _answering(lambda: _discovery(provider)))
+    app.router.add_get("/jwks", _answering(lambda: _published(provider)))
+    app.router.add_post("/token", _answering(lambda: _tokens(provider)))
+    app.router.add_get("/userinfo", _answering(lambda: provider.person))
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -113,8 +123,15 @@ def _misbehaving(provider: HostileOidc) -> Any:
     return middleware
 
 
-async def _json(said: Mapping[str, Any]) -> web.Response:
-    return web.json_response(dict(said))
+def _answering(said: Callable[[], Mapping[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.json_response(dict(said()))
+
+    return handler
+
+
+def _published(provider: HostileOidc) -> Mapping[str, Any]:
+    return {**KeySet(provider.published).as_dict()}
 
 
 def _discovery(provider: HostileOidc) -> dict[str, Any]:
