@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.integration.gateway.conftest import lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, granted
+from tests.integration.gateway.running import Caller, Door, granted, linked_identity
 from tests.integration.jobs.playing import Agent
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -88,6 +88,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
     other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
     links = [await _link(door, root, stored_files[0]) for _ in range(6)]
+    linked = [await linked_identity(door, root.user_id) for _ in range(6)]
     other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
     queued_files = [each for job in queued for each in await _files(door, root, job)]
     return Subjects(
@@ -111,6 +112,10 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "other_token": (),
             "grant": (await granted(door, root, stored_files[0]),),
             "other_grant": (),
+            "provider": ("example",),
+            "other_provider": ("example",),
+            "subject": (),
+            "other_subject": (await linked_identity(door, other.user_id),),
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
@@ -118,6 +123,8 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "file_id": deque(queued_files, maxlen=60),
             "transfer_id": deque(dead, maxlen=20),
             "link_id": deque([link["link"]["link_id"] for link in links[1:]], maxlen=60),
+            "provider": deque(),
+            "subject": deque(linked, maxlen=60),
             "grant": deque(),
             "token": deque(link["token"] for link in links[1:]),
             "key_id": deque([key["key"]["key_id"] for key in keys], maxlen=60),

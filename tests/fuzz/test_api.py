@@ -59,6 +59,7 @@ REFUSED_BY_RULES: Final = {
     "check_cache": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],
+    "start_oidc": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
     "get_granted_content": ["412", "416"],
@@ -105,7 +106,7 @@ SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(P
 
 
 _MAKING: Final = ("submit_job", "create_api_key", "create_link")
-_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key")
+_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key", "unlink_identity")
 
 
 def _order(name: str) -> tuple[int, str]:

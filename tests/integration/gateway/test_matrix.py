@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.auth.running import unique_email
 from tests.integration.gateway.conftest import MakeSample, lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, browsing, granted, unique
+from tests.integration.gateway.running import Caller, Door, browsing, granted, linked_identity, unique
 from tests.integration.jobs.playing import Agent
 from tseeder.auth.v1 import auth_pb2
 
@@ -113,7 +113,22 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
     async def grant(owner: str) -> str:
         return await granted(door, caller(owner), await file(owner))
 
-    make = {"job_id": job, "file_id": file, "key_id": key, "agent_id": the_agent, "transfer_id": dead_letter}
+    async def provider(_owner: str) -> str:
+        return "example"
+
+    async def subject(owner: str) -> str:
+        user_id = (await door.call("GET", "/v1/me", headers=principals[owner].headers)).json["user_id"]
+        return await linked_identity(door, user_id)
+
+    make = {
+        "provider": provider,
+        "subject": subject,
+        "job_id": job,
+        "file_id": file,
+        "key_id": key,
+        "agent_id": the_agent,
+        "transfer_id": dead_letter,
+    }
     return Things({**make, "link_id": link, "token": token, "grant": grant})
 
 
