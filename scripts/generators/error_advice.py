@@ -88,7 +88,6 @@ BY_CODE: Final[Mapping[str, str]] = {
     "route_not_found": "Look the path up in /openapi.json.",
     "scope_escalation": "Ask for scopes that the caller has.",
     "scope_missing": "Use a key with the scope of `details`.",
-    "second_factor_invalid": "Send the present code of the authenticator, or a recovery code that was not used.",
     "selection_out_of_range": "Read the job's files, and select among them.",
     "session_invalid": "Sign in again.",
     "storage_quota_exceeded": "Select less, delete files, or change the plan.",

@@ -40,15 +40,3 @@ async def take_challenge(tx: Tx, challenge_hash: bytes) -> Method | None:
     """What the sign-in began with, to whoever comes first."""
     method: Method | None = await tx.fetchval(TAKE_CHALLENGE, challenge_hash)
     return method
-
-
-PURGE_CHALLENGES: Final[str] = """
-DELETE FROM sign_in_challenges WHERE challenge_hash IN (
-    SELECT challenge_hash FROM sign_in_challenges WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
-)
-"""
-
-
-async def purge_challenges(tx: Tx, batch: int) -> None:
-    """Deletes at most `batch` that nobody answered."""
-    await tx.execute(PURGE_CHALLENGES, batch)

@@ -1,7 +1,9 @@
 """A sign-in without a password, of an account that has a second factor: it waits for a code."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
@@ -17,12 +19,14 @@ LIFETIME: Final = timedelta(minutes=5)
 MOST_TRIES: Final = 5
 
 
-class CheckCode(Protocol):
-    """Takes a code of the second factor, once; whether it is good."""
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """How a code is checked."""
 
-    async def __call__(self, tx: Tx, user_id: UUID, code: str) -> bool:
-        """The caller holds the user's lock, and commits: a code that was taken stays taken."""
-        ...
+    admit: Callable[[UUID], Awaitable[None]]
+    """Counts a try, for good; raises EXHAUSTED `login_throttled`."""
+    take: Callable[[Tx, UUID, str, Client], Awaitable[None]]
+    """Uses up a code of the user's; raises UNAUTHENTICATED `second_factor_invalid`. The caller holds his lock."""
 
 
 async def challenge_sign_in(tx: Tx, user: User, method: Method) -> str:
@@ -33,39 +37,40 @@ async def challenge_sign_in(tx: Tx, user: User, method: Method) -> str:
 
 
 async def answer_challenge(
-    pool: Pool, rules: LoginRules, check_code: CheckCode, challenge: str, code: str, client: Client
+    pool: Pool, rules: LoginRules, factor: SecondFactor, challenge: str, code: str, client: Client
 ) -> NewSession:
     """The session that a challenge and a good code are worth. A try counts before the code is looked at.
 
     Errors: UNAUTHENTICATED `challenge_invalid` (unknown, used, too late, tried too often), `second_factor_invalid`;
-    FORBIDDEN `account_suspended`.
+    FORBIDDEN `account_suspended`; EXHAUSTED `login_throttled` with `retry_after_seconds`.
     """
     hashed = token_hash(challenge)
     async with transaction(pool) as tx:
         user_id = await challenges.try_challenge(tx, hashed, MOST_TRIES)
     if user_id is None:
         raise _over()
-    async with transaction(pool) as tx:
-        session = await _answered(tx, rules, check_code, hashed, code, user_id, client)
-        if session is None:
-            details = {"code": "second_factor_invalid"}
-            await security_events.record(tx, EventKind.LOGIN_REFUSED, user_id, client, details=details)
-    if session is None:
-        raise unauthenticated("second_factor_invalid", "The code is not valid.")
-    return session
+    await factor.admit(user_id)
+    try:
+        async with transaction(pool) as tx:
+            return await _answered(tx, rules, factor, hashed, code, user_id, client)
+    except AppError as exc:
+        if exc.code == "second_factor_invalid":
+            async with transaction(pool) as tx:
+                details = {"code": exc.code}
+                await security_events.record(tx, EventKind.LOGIN_REFUSED, user_id, client, details=details)
+        raise
 
 
 async def _answered(
-    tx: Tx, rules: LoginRules, check_code: CheckCode, hashed: bytes, code: str, user_id: UUID, client: Client
-) -> NewSession | None:
-    """None for a wrong code, which leaves the challenge where it is."""
+    tx: Tx, rules: LoginRules, factor: SecondFactor, hashed: bytes, code: str, user_id: UUID, client: Client
+) -> NewSession:
+    """A wrong code raises, and leaves the challenge where it is."""
     found = await users.lock_credentials(tx, user_id)
     if found is None:
         raise _over()
     if found.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
-    if not await check_code(tx, user_id, code):
-        return None
+    await factor.take(tx, user_id, code, client)
     method = await challenges.take_challenge(tx, hashed)
     if method is None:
         raise _over()

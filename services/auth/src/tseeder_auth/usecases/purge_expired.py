@@ -3,7 +3,7 @@
 from typing import Final
 
 from tseeder_auth.domain.accounts import LoginRules
-from tseeder_auth.store import challenges, oidc_flows, sessions, throttles
+from tseeder_auth.store import oidc_flows, sessions, throttles
 from tseeder_pg import Pool, feed, transaction
 
 BATCH: Final = 5_000
@@ -16,7 +16,6 @@ async def purge_expired(pool: Pool, rules: LoginRules) -> None:
         await sessions.purge_sessions(tx, rules.session_idle, BATCH)
     async with transaction(pool) as tx:
         await oidc_flows.purge_flows(tx, BATCH)
-        await challenges.purge_challenges(tx, BATCH)
     async with transaction(pool) as tx:
         await throttles.purge_tallies(tx, max(rules.account.forget, rules.address.forget), BATCH)
     await feed.trim(pool)

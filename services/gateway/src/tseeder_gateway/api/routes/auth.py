@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from tseeder_gateway.api.access import Anonymous, MeWrite
+from tseeder_gateway.api.access import Anonymous, MeWrite, remote_address
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
 from tseeder_gateway.api.schemas.accounts import BootstrapBody, LogInBody, LogInView, UserView
-from tseeder_gateway.api.session_cookie import client_of, drop_session, set_session
+from tseeder_gateway.api.schemas.wire import present_timestamp
+from tseeder_gateway.domain.credentials import cookie_name
+from tseeder_kit.clock import now
 from tseeder_kit.errors import invalid
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
+
+_USER_AGENT_CHARS = 256
 
 
 @router.post(
@@ -51,11 +56,14 @@ async def log_in(
 ) -> LogInView:
     """Starts a session: its secret goes into the cookie, its CSRF token into the answer."""
     parts = parts_of(request)
-    client = client_of(request)
     answer = await parts.auth.log_in(
-        body.email, body.password, user_agent=client.user_agent, remote_address=client.remote_address
+        body.email,
+        body.password,
+        user_agent=_printable(request.headers.get("user-agent", "")),
+        remote_address=remote_address(request),
     )
-    set_session(request, response, answer)
+    insecure = parts.settings.insecure_http
+    _set_cookie(response, answer.session_token, present_timestamp(answer, "expires_at"), insecure=insecure)
     return LogInView.of(answer)
 
 
@@ -71,4 +79,26 @@ async def log_out(request: Request, response: Response, access: MeWrite) -> None
     parts = parts_of(request)
     await parts.auth.log_out(access.credential.secret)
     parts.authenticate.forget(access.credential)
-    drop_session(request, response)
+    _drop_cookie(response, insecure=parts.settings.insecure_http)
+
+
+def _set_cookie(response: Response, secret: str, expires_at: datetime, *, insecure: bool) -> None:
+    response.set_cookie(
+        cookie_name(insecure_http=insecure),
+        secret,
+        max_age=max(0, int((expires_at - now()).total_seconds())),
+        path="/",
+        secure=not insecure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _drop_cookie(response: Response, *, insecure: bool) -> None:
+    response.delete_cookie(
+        cookie_name(insecure_http=insecure), path="/", secure=not insecure, httponly=True, samesite="lax"
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(char for char in text if " " <= char <= "~")[:_USER_AGENT_CHARS]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tseeder_gateway.adapters.oidc import Returned
-from tseeder_gateway.api.access import Anonymous, MeRead, MeWrite, Unnamed, own_origin
+from tseeder_gateway.api.access import Anonymous, MeRead, MeWrite, Unnamed, client_of, own_origin
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.ids import LinkedProvider, ProviderName, SubjectText
@@ -22,7 +22,7 @@ from tseeder_gateway.api.schemas.accounts import (
     SecondFactorBody,
 )
 from tseeder_gateway.api.schemas.wire import Page
-from tseeder_gateway.api.session_cookie import client_of, drop_flow, set_flow, set_session
+from tseeder_gateway.api.session_cookies import set_session_cookie
 from tseeder_gateway.domain.credentials import cookie_value, flow_cookie_name
 
 
@@ -32,6 +32,7 @@ class OnwardAnswer(Response):
 
 router = APIRouter(prefix="/v1")
 
+_FLOW_SECONDS: Final = 600
 # What is in these addresses opens a session: nobody else may keep or learn it.
 _SECRET: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _STARTED: Final[dict[int | str, dict[str, Any]]] = {
@@ -69,7 +70,7 @@ async def start_oidc(request: Request, provider: ProviderName, query: Annotated[
         provider, redirect_uri=callback, return_to=query.return_to or "", client=client_of(request)
     )
     answer = OnwardAnswer(status_code=302, headers={"Location": started.authorization_url, **_SECRET})
-    set_flow(request, answer, started.browser_secret)
+    _set_flow_cookie(request, answer, started.browser_secret)
     return answer
 
 
@@ -85,7 +86,8 @@ async def start_oidc(request: Request, provider: ProviderName, query: Annotated[
 async def finish_oidc(request: Request, provider: ProviderName, query: Annotated[OidcReturnQuery, Query()]) -> Response:
     """Where a provider sends the browser back to: starts a session, once, or asks for the second factor."""
     parts = parts_of(request)
-    name = flow_cookie_name(insecure_http=parts.settings.insecure_http)
+    insecure = parts.settings.insecure_http
+    name = flow_cookie_name(insecure_http=insecure)
     returned = Returned(
         state=query.state or "",
         code=query.code or "",
@@ -96,9 +98,9 @@ async def finish_oidc(request: Request, provider: ProviderName, query: Annotated
     finished = await parts.oidc.finish(provider, returned, client_of(request))
     fragment = f"#challenge={quote(finished.challenge)}" if finished.challenge else ""
     answer = OnwardAnswer(status_code=303, headers={"Location": finished.return_to + fragment, **_SECRET})
-    drop_flow(request, answer)
+    answer.delete_cookie(name, path="/", secure=not insecure, httponly=True, samesite="lax")
     if finished.HasField("session"):
-        set_session(request, answer, finished.session)
+        set_session_cookie(answer, finished.session, insecure=insecure)
     return answer
 
 
@@ -108,7 +110,7 @@ async def finish_oidc(request: Request, provider: ProviderName, query: Annotated
     dependencies=[Depends(Anonymous())],
     responses={
         200: {"headers": headers("Set-Cookie")},
-        **problems("challenge_invalid", "second_factor_invalid", "account_suspended"),
+        **problems("challenge_invalid", "second_factor_invalid", "account_suspended", "login_throttled"),
     },
 )
 async def answer_challenge(
@@ -116,8 +118,9 @@ async def answer_challenge(
 ) -> LogInView:
     """Starts the session of a sign-in through a provider that still lacked the second factor. Five tries, five
     minutes."""
-    answer = await parts_of(request).oidc.answer_challenge(body.challenge, body.code, client_of(request))
-    set_session(request, response, answer)
+    parts = parts_of(request)
+    answer = await parts.oidc.answer_challenge(body.challenge, body.code, client_of(request))
+    set_session_cookie(response, answer, insecure=parts.settings.insecure_http)
     return LogInView.of(answer)
 
 
@@ -137,6 +140,20 @@ async def list_identities(request: Request, access: MeRead) -> Page[IdentityView
 async def unlink_identity(request: Request, access: MeWrite, provider: LinkedProvider, subject: SubjectText) -> None:
     """Takes a provider's account away from the caller's; never the only way to sign in to it."""
     await parts_of(request).oidc.unlink_identity(access.identity, provider, subject, client_of(request))
+
+
+def _set_flow_cookie(request: Request, answer: Response, secret: str) -> None:
+    """Binds the sign-in to this browser. Lax: it comes back by a link of another site."""
+    insecure = parts_of(request).settings.insecure_http
+    answer.set_cookie(
+        flow_cookie_name(insecure_http=insecure),
+        secret,
+        max_age=_FLOW_SECONDS,
+        path="/",
+        secure=not insecure,
+        httponly=True,
+        samesite="lax",
+    )
 
 
 def _origin(request: Request) -> str:
