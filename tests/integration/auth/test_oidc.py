@@ -80,12 +80,12 @@ class Flow:
 
     async def finish(self, auth: Auth | None = None, **changes: str) -> oidc_pb2.FinishOidcResponse:
         """The browser is back; `changes` are fields of the request."""
-        fields = {"provider": self.provider, "state": self.query["state"], "code": "a code"}
+        fields: Claims = {"provider": self.provider, "state": self.query["state"], "code": "a code"}
         request = oidc_pb2.FinishOidcRequest(**{**fields, "browser_secret": self.secret, **changes})
         request.client.user_agent, request.client.remote_address = "pytest", "192.0.2.1"
         return await (auth or self.world.auth).oidc.FinishOidc(request)
 
-    async def refused(self, **changes: str) -> str:
+    async def refused(self, **changes: Any) -> str:
         """The code that it ends with."""
         with pytest.raises(AppError) as caught:
             await self.finish(**changes)
@@ -278,7 +278,7 @@ async def test_a_forged_id_token_opens_nothing(world: World, forgery: Forgery) -
 
 
 async def test_the_providers_keys_may_change_at_any_time(world: World) -> None:
-    person = {"sub": "rotating", "email": unique_email(), "email_verified": True}
+    person: Claims = {"sub": "rotating", "email": unique_email(), "email_verified": True}
     user_id = (await world.sign_in(**person)).session.user.user_id
     old, world.provider.key = world.provider.key, new_key()
     world.provider.published[:] = [world.provider.key]
@@ -311,7 +311,7 @@ async def test_a_twin_of_an_address_is_somebody_else(world: World) -> None:
 
 
 async def test_the_same_subject_of_another_provider_is_another(world: World) -> None:
-    person = {"sub": "shared", "email": unique_email(), "email_verified": True}
+    person: Claims = {"sub": "shared", "email": unique_email(), "email_verified": True}
     await world.sign_in(**person)
     world.provider.person = {**person, "email_verified": False}
     assert await (await world.start(provider="other")).refused() == "oidc_email_unverified"
@@ -324,7 +324,7 @@ async def test_no_account_is_made_where_registration_is_closed(world: World) -> 
 
 
 async def test_a_suspended_account_stays_shut(world: World) -> None:
-    person = {"sub": "bad", "email": unique_email(), "email_verified": True}
+    person: Claims = {"sub": "bad", "email": unique_email(), "email_verified": True}
     user_id = (await world.sign_in(**person)).session.user.user_id
     await world.auth.pool.execute("UPDATE users SET suspended_at = now() WHERE user_id = $1", uuid.UUID(user_id))
     assert await world.refusal(**person) == "account_suspended"
@@ -335,7 +335,7 @@ async def test_a_suspended_account_stays_shut(world: World) -> None:
 
 
 async def test_userinfo_is_asked_only_for_an_address_that_the_token_lacks(world: World) -> None:
-    person = {"sub": "thin", "email": unique_email(), "email_verified": True}
+    person: Claims = {"sub": "thin", "email": unique_email(), "email_verified": True}
     thin: Forgery = lambda provider, claims: {  # noqa: E731
         "access_token": "a",
         "id_token": provider.signed({name: value for name, value in claims.items() if "email" not in name}),
@@ -358,7 +358,7 @@ async def test_a_provider_that_goes_away_on_the_way(world: World) -> None:
 
 
 async def test_an_account_with_a_second_factor_gets_a_challenge_and_no_session(world: World) -> None:
-    person = {"sub": "careful", "email": unique_email(), "email_verified": True}
+    person: Claims = {"sub": "careful", "email": unique_email(), "email_verified": True}
     user_id = uuid.UUID((await world.sign_in(**person)).session.user.user_id)
     await world.auth.pool.execute(
         "INSERT INTO totp_factors (user_id, secret_sealed, key_id, confirmed_at) VALUES ($1, '', '', now())", user_id

@@ -131,7 +131,7 @@ def _answering(said: Callable[[], Mapping[str, Any]]) -> Callable[[web.Request],
 
 
 def _published(provider: HostileOidc) -> Mapping[str, Any]:
-    return {**KeySet(provider.published).as_dict()}
+    return {**KeySet([*provider.published]).as_dict()}
 
 
 def _discovery(provider: HostileOidc) -> dict[str, Any]:
