@@ -9,7 +9,7 @@ from typing import Final
 from tseeder.auth.v1 import auth_pb2_grpc, oidc_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.bounded_http import open_http
-from tseeder_auth.adapters.identity_key import KeyFileError, Signer, load_signer
+from tseeder_auth.adapters.identity_key import KeyFileError, RotatingSigner, Signer
 from tseeder_auth.adapters.oidc import Provider
 from tseeder_auth.api.accounts import AccountsServicer
 from tseeder_auth.api.me import MeServicer
@@ -23,7 +23,7 @@ from tseeder_kit.lifecycle import supervise
 from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
-from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
+from tseeder_rpc import PublicKeys, RpcServer, Verifier, serve, user_authenticator
 
 _PUBLIC: Final = {
     "Sessions": ("Bootstrap", "LogIn", "LogOut", "Exchange"),
@@ -100,17 +100,17 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 
 
 def load_keys(settings: Settings) -> tuple[Signer, Verifier]:
-    """The signer and a verifier that takes what it signs; raises SettingsError."""
+    """The signer and a verifier that takes what it signs, both of which follow their files; raises SettingsError."""
     try:
-        signer = load_signer(settings.identity_private_key)
-    except KeyFileError as exc:
-        raise SettingsError(f"IDENTITY_PRIVATE_KEY: {exc}") from None
-    try:
-        keys = load_public_keys(settings.identity_public_keys)
+        keys = PublicKeys(settings.identity_public_keys)
     except ValueError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS: {exc}") from None
     except OSError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS names a file that cannot be read: {exc.strerror}") from None
-    if signer.kid not in keys:
+    try:
+        signer = RotatingSigner(settings.identity_private_key, keys)
+    except KeyFileError as exc:
+        raise SettingsError(f"IDENTITY_PRIVATE_KEY: {exc}") from None
+    if keys.find(signer.kid) is None:
         raise SettingsError("IDENTITY_PUBLIC_KEYS does not hold the public half of IDENTITY_PRIVATE_KEY")
     return signer, Verifier(keys)
