@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from uuid import UUID
 import jwt
 import pytest
 
+from tseeder_auth.__main__ import main
 from tseeder_auth.adapters.identity_key import KeyFileError, RotatingSigner, generate_pair, load_signer
 from tseeder_auth.adapters.key_rotation import NEXT_NAME, OrderError, Outcome, activate, prepare, retire
 from tseeder_rpc import PublicKeys, load_public_keys
@@ -117,3 +119,30 @@ def test_a_signer_takes_up_a_key_only_when_it_is_in_its_bundle(tmp_path: Path) -
     private.unlink()
     now = 4.0
     assert signs() == new
+
+
+def test_the_verb_says_what_stands_there_and_what_is_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def verb(*options: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["tseeder-auth", "rotate-key", str(tmp_path), *options])
+        status = main()
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    assert verb()[0] == 1
+    generate_pair(tmp_path)
+    assert verb("--activate")[0] == 3
+    status, text = verb()
+    assert status == 0
+    following = load_signer(tmp_path / NEXT_NAME).kid
+    assert f"next: {following}" in text
+    assert "rotate-key --activate" in text
+    assert verb("--retire")[0] == 3
+    status, text = verb("--activate")
+    assert (status, text.splitlines()[0]) == (0, f"signs: {following}")
+    assert "70 s" in text
+    status, text = verb("--retire")
+    assert status == 3
+    assert "Wait" in text
+    assert "PRIVATE" not in text
