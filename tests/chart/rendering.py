@@ -43,6 +43,7 @@ EVERYTHING: Final[Values] = {
     "s3": {**LEAST["s3"], "publicEndpoint": "https://files.example.org", "region": "eu-central-1"},
     "secrets": {
         "nats": {"existingSecret": "tseeder-nats"},
+        "oidc": {"existingSecret": "providers"},
         "crypto": {"existingSecret": "other", "keys": {"keys": "k"}},
     },
     "migrations": {"backoffLimit": 0},
@@ -64,6 +65,7 @@ EVERYTHING: Final[Values] = {
         "nats": {"to": [{"namespaceSelector": {"matchLabels": {"name": "nats"}}}]},
         "s3": {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]},
         "tracing": {"to": [pods_called("otel")]},
+        "oidc": {"to": [pods_called("keycloak")], "port": 8443},
         "gateway": {"from": [pods_called("ingress")]},
         "monitoring": {"from": [pods_called("prometheus")]},
     },

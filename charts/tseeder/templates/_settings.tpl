@@ -33,6 +33,7 @@ CONTENT_REDIRECT: true
 {{- end }}
 {{- if and (eq .name "gateway") $values.ingress.enabled }}
 ALLOWED_HOSTS: {{ $values.ingress.host }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
 {{- end }}
 {{- if eq .name "agent" }}
 SCRATCH_DIR: /scratch
@@ -68,6 +69,9 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+{{- if .root.Values.secrets.oidc.existingSecret }}
+OIDC_PROVIDERS: { secret: oidc, key: providers }
+{{- end }}
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
 CRYPTO_KEYS: { secret: crypto, key: keys, path: true }

@@ -54,7 +54,7 @@ async def _existing(tx: Tx, email: Email) -> User | None:
 
 async def _new(tx: Tx, email: Email, client: Client, *, registration_open: bool) -> User:
     if not registration_open:
-        raise forbidden("registration_closed", "Accounts are made by operators only.")
+        raise forbidden("registration_closed", "Accounts are made by the operators here.")
     user = await users.insert_user(tx, uuid7(), email, Role.USER, None, verified=True)
     if user is None:
         raise _refused()  # made at this very moment: the next try finds it
