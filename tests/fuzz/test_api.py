@@ -72,6 +72,7 @@ REFUSED_BY_RULES: Final = {
     "request_password_reset": ["400", "429"],
     "confirm_password_reset": ["400"],
     "change_password": ["400", "429"],
+    "start_oidc": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
     "get_granted_content": ["412", "416"],
@@ -118,7 +119,15 @@ SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(P
 
 
 _MAKING: Final = ("submit_job", "create_api_key", "create_link")
-_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key", "end_session")
+_ENDING: Final = (
+    "revoke_link",
+    "terminate_job",
+    "delete_file",
+    "delete_job",
+    "revoke_api_key",
+    "end_session",
+    "unlink_identity",
+)
 
 
 def _order(name: str) -> tuple[int, str]:

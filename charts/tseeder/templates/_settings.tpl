@@ -33,6 +33,7 @@ CONTENT_REDIRECT: true
 {{- end }}
 {{- if and (eq .name "gateway") $values.ingress.enabled }}
 ALLOWED_HOSTS: {{ $values.ingress.host }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
 {{- end }}
 {{- if and (eq .name "auth") $values.ingress.enabled }}
 PUBLIC_URL: https://{{ $values.ingress.host }}
@@ -86,6 +87,9 @@ SMTP_PASSWORD: { secret: smtp, key: password }
 {{- end }}
 {{- if .root.Values.secrets.turnstile.existingSecret }}
 TURNSTILE_SECRET: { secret: turnstile, key: secret }
+{{- end }}
+{{- if .root.Values.secrets.oidc.existingSecret }}
+OIDC_PROVIDERS: { secret: oidc, key: providers }
 {{- end }}
 {{- else if eq .name "billing" }}
 AUTH_FEED_TOKEN: { secret: feedTokens, key: billing }

@@ -24,3 +24,6 @@ CREATE TABLE oidc_flows (
     expires_at          timestamptz NOT NULL
 );
 CREATE INDEX oidc_flows_by_expiry ON oidc_flows (expires_at);
+
+-- A challenge after such a sign-in takes a few wrong codes, and no more.
+ALTER TABLE sign_in_challenges ADD COLUMN attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0);

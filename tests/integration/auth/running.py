@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.looking import pauses
-from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc, registration_pb2_grpc
+from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc, oidc_pb2_grpc, registration_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import generate_pair
 from tseeder_auth.adapters.sealing import write_key_file
@@ -40,6 +40,7 @@ class Auth:
     me: auth_pb2_grpc.MeStub
     accounts: auth_pb2_grpc.AccountsStub
     registration: registration_pb2_grpc.RegistrationStub
+    oidc: oidc_pb2_grpc.OidcStub
     pool: Pool
     verifier: Verifier
     _root: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -148,6 +149,7 @@ async def running_auth(dsn: str, nats_url: str, folder: Path, **changes: Any) ->
             auth_pb2_grpc.MeStub(wired),
             auth_pb2_grpc.AccountsStub(wired),
             registration_pb2_grpc.RegistrationStub(wired),
+            oidc_pb2_grpc.OidcStub(wired),
             pool,
             Verifier(load_public_keys(public)),
         )

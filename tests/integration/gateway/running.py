@@ -181,6 +181,17 @@ async def granted(door: Door, user: Caller, file_id: str) -> str:
         return (await jobs.grants.GrantRead(GrantReadRequest(file_id=file_id))).grant
 
 
+async def linked_identity(door: Door, user_id: str) -> str:
+    """The subject of the provider `example`, linked to this account, without a way through it."""
+    subject = unique()
+    await door.upstream.auth.pool.execute(
+        "INSERT INTO oidc_identities (provider, subject, user_id, email) VALUES ('example', $1, $2, 'a@example.org')",
+        subject,
+        uuid.UUID(user_id),
+    )
+    return subject
+
+
 @asynccontextmanager
 async def running(upstream: Upstream, **changes: Any) -> AsyncIterator[Door]:
     """A gateway; `changes` are settings."""

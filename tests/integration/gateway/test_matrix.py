@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.auth.running import unique_email
 from tests.integration.gateway.conftest import MakeSample, lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, browsing, granted, unique
+from tests.integration.gateway.running import Caller, Door, browsing, granted, linked_identity, unique
 from tests.integration.jobs.playing import Agent
 from tseeder.auth.v1 import auth_pb2
 
@@ -78,6 +78,29 @@ async def principals(door: Door) -> dict[str, Principal]:
     return made
 
 
+def of_accounts(door: Door, principals: dict[str, Principal]) -> dict[str, Callable[[str], Awaitable[str]]]:
+    """How those come to be that are about accounts themselves."""
+
+    async def provider(_owner: str) -> str:
+        return "example"
+
+    async def subject(owner: str) -> str:
+        user_id = (await door.call("GET", "/v1/me", headers=principals[owner].headers)).json["user_id"]
+        return await linked_identity(door, user_id)
+
+    async def session(owner: str) -> str:
+        """One more, of a browser that nobody sits at."""
+        email = (await door.call("GET", "/v1/me", headers=principals[owner].headers)).json["email"]
+        await browsing(door, email)
+        listed = await door.call("GET", "/v1/me/sessions", headers=principals[owner].headers)
+        return str(next(each["session_id"] for each in listed.json["items"] if not each["current"]))
+
+    async def account(_owner: str) -> str:
+        return (await door.upstream.auth.new_user()).user_id  # nobody's here: it is suspended, and more
+
+    return {"provider": provider, "subject": subject, "session_id": session, "user_id": account}
+
+
 @pytest.fixture
 def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: MakeSample) -> Things:
     """How each kind of id comes to be."""
@@ -114,26 +137,15 @@ def things(door: Door, principals: dict[str, Principal], agent: Agent, sample: M
     async def grant(owner: str) -> str:
         return await granted(door, caller(owner), await file(owner))
 
-    async def session(owner: str) -> str:
-        """One more, of a browser that nobody sits at."""
-        email = (await door.call("GET", "/v1/me", headers=principals[owner].headers)).json["email"]
-        await browsing(door, email)
-        listed = await door.call("GET", "/v1/me/sessions", headers=principals[owner].headers)
-        return str(next(each["session_id"] for each in listed.json["items"] if not each["current"]))
-
-    async def account(_owner: str) -> str:
-        return (await door.upstream.auth.new_user()).user_id  # nobody's here: it is suspended, and more
-
     make = {
-        "session_id": session,
         "job_id": job,
         "file_id": file,
         "key_id": key,
         "agent_id": the_agent,
         "transfer_id": dead_letter,
-        "user_id": account,
     }
-    return Things({**make, "link_id": link, "token": token, "grant": grant})
+    shared = {"link_id": link, "token": token, "grant": grant}
+    return Things({**make, **shared, **of_accounts(door, principals)})
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tseeder.auth.v1 import auth_pb2_grpc, feed_pb2_grpc, registration_pb2, registration_pb2_grpc
+from tseeder.auth.v1 import auth_pb2_grpc, feed_pb2_grpc, oidc_pb2_grpc, registration_pb2, registration_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
-from tseeder_auth.adapters.identity_key import KeyFileError, Signer, load_signer
+from tseeder_auth.adapters.bounded_http import open_http
+from tseeder_auth.adapters.identity_key import KeyFileError, RotatingSigner, Signer
 from tseeder_auth.adapters.mail_templates import Letters
+from tseeder_auth.adapters.oidc import Provider
 from tseeder_auth.adapters.smtp import Post
 from tseeder_auth.adapters.turnstile import open_turnstile
 from tseeder_auth.api.accounts import AccountsServicer
 from tseeder_auth.api.feed import FeedServicer, with_readers
 from tseeder_auth.api.me import MeServicer
+from tseeder_auth.api.oidc import OidcServicer
 from tseeder_auth.api.registration import RegistrationServicer
 from tseeder_auth.api.sessions import SessionsServicer
 from tseeder_auth.domain.human_check import HumanCheck, NoHumanCheck
@@ -30,10 +33,11 @@ from tseeder_kit.lifecycle import supervise
 from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
-from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
+from tseeder_rpc import PublicKeys, RpcServer, Verifier, serve, user_authenticator
 
 _PUBLIC: Final = {
     "Sessions": ("Bootstrap", "LogIn", "LogOut", "Exchange"),
+    "Oidc": ("StartOidc", "FinishOidc", "AnswerChallenge"),
     "Registration": (
         "GetConfig",
         "Register",
@@ -82,6 +86,9 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="auth"))
         hasher = stack.enter_context(Argon2Pool(settings.password_hash_workers, settings.password_hash_places))
         sealer = await open_sealer(pool, settings.crypto_keys, generate=settings.crypto_generate)
+        http = await stack.enter_async_context(open_http(settings.oidc_seconds))
+        providers = {each.name: Provider(each, http) for each in settings.oidc_providers}
+        oidc = OidcServicer(pool, providers, sealer, rules, registration_open=settings.registration_open)
         sessions = SessionsServicer(pool, hasher, signer, sealer, rules)
         me = MeServicer(pool, hasher, sealer, rules, totp_issuer=settings.totp_issuer)
         check = await _human_check(stack, settings)
@@ -89,6 +96,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         servicers = (
             partial(registration_pb2_grpc.add_RegistrationServicer_to_server, registration),
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),
+            partial(oidc_pb2_grpc.add_OidcServicer_to_server, oidc),
             partial(auth_pb2_grpc.add_MeServicer_to_server, me),
             partial(auth_pb2_grpc.add_AccountsServicer_to_server, AccountsServicer(pool, hasher)),
             partial(feed_pb2_grpc.add_FeedServicer_to_server, FeedServicer(pool)),
@@ -140,23 +148,26 @@ def public_config(settings: Settings) -> registration_pb2.GetConfigResponse:
         human_check_site_key=settings.turnstile_site_key or "",
         terms_version=settings.terms_version,
         terms_url=settings.terms_url or "",
+        oidc_providers=[
+            registration_pb2.OidcProvider(name=each.name, title=each.title) for each in settings.oidc_providers
+        ],
         password_min_chars=MIN_CHARS,
         password_max_chars=MAX_CHARS,
     )
 
 
 def load_keys(settings: Settings) -> tuple[Signer, Verifier]:
-    """The signer and a verifier that takes what it signs; raises SettingsError."""
+    """The signer and a verifier that takes what it signs, both of which follow their files; raises SettingsError."""
     try:
-        signer = load_signer(settings.identity_private_key)
-    except KeyFileError as exc:
-        raise SettingsError(f"IDENTITY_PRIVATE_KEY: {exc}") from None
-    try:
-        keys = load_public_keys(settings.identity_public_keys)
+        keys = PublicKeys(settings.identity_public_keys)
     except ValueError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS: {exc}") from None
     except OSError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS names a file that cannot be read: {exc.strerror}") from None
-    if signer.kid not in keys:
+    try:
+        signer = RotatingSigner(settings.identity_private_key, keys)
+    except KeyFileError as exc:
+        raise SettingsError(f"IDENTITY_PRIVATE_KEY: {exc}") from None
+    if keys.find(signer.kid) is None:
         raise SettingsError("IDENTITY_PUBLIC_KEYS does not hold the public half of IDENTITY_PRIVATE_KEY")
     return signer, Verifier(keys)

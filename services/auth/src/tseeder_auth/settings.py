@@ -5,11 +5,12 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
 from tseeder_auth.domain.accounts import LoginRules
 from tseeder_auth.domain.human_check import Site
 from tseeder_auth.domain.mails import Retries, Security, Server
+from tseeder_auth.domain.oidc import is_allowed_url
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr
@@ -25,6 +26,31 @@ def _sender(text: str) -> str:
 
 
 Sender = Annotated[str, AfterValidator(_sender)]
+
+
+def _issuer(text: str) -> str:
+    if not is_allowed_url(text) or "?" in text:
+        raise ValueError("an issuer is an https:// URL (http:// on loopback only) without a query")
+    return text
+
+
+class OidcProvider(BaseModel):
+    """A provider of sign-ins, as an operator names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="in the routes, and with what is linked")
+    title: str = Field(min_length=1, max_length=64, description="on the button")
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(description="exactly as the provider says it")
+    client_id: str = Field(min_length=1, max_length=512)
+    client_secret: SecretStr = Field(min_length=1)
+    scopes: tuple[str, ...] = Field(("openid", "email"), min_length=1)
+
+    @model_validator(mode="after")
+    def _asks_for_an_id_token(self) -> Self:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes should hold openid")
+        return self
 
 
 class Settings(kit.Settings):
@@ -109,6 +135,13 @@ class Settings(kit.Settings):
     mail_longest_wait_seconds: float = Field(3600, gt=0, description="no wait is longer")
     mail_forget_seconds: float = Field(6 * 3600, gt=0, description="after this much quiet requests are forgotten")
 
+    oidc_providers: tuple[OidcProvider, ...] = Field(
+        (),
+        description="providers of OpenID Connect as a JSON list of objects: name, title, issuer, client_id, "
+        "client_secret, scopes (`openid email` if left out); better in a file, since it holds secrets",
+    )
+    oidc_seconds: float = Field(5, gt=0, le=30, description="how long a provider may take for one answer")
+
     relay_seconds: float = Field(1, gt=0, description="how often new events get their number")
     sweep_seconds: float = Field(300, gt=0, description="how often what is over is deleted")
 
@@ -130,6 +163,13 @@ class Settings(kit.Settings):
     def feed_readers(self) -> tuple[str, ...]:
         """Those of them that keep a place in it; billing only asks what there is."""
         return () if self.jobs_feed_token is None else ("jobs",)
+
+    @field_validator("oidc_providers")
+    @classmethod
+    def _named_once(cls, value: tuple[OidcProvider, ...]) -> tuple[OidcProvider, ...]:
+        if len({provider.name for provider in value}) < len(value):
+            raise ValueError("should have each name once")
+        return value
 
     def login_rules(self) -> LoginRules:
         """The rules that these settings make."""

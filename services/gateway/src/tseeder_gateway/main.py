@@ -19,6 +19,7 @@ from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.adapters.object_reader import open_reader
+from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.adapters.open_files import room_for
 from tseeder_gateway.adapters.registration import Registration
 from tseeder_gateway.api.app import create_app
@@ -81,12 +82,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         callers = await _connect(stack, settings)
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="gateway"))
-        wait, resume = settings.content_wait_seconds, settings.content_resume_seconds
-        readers = Readers(
-            await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds)),
-            await stack.enter_async_context(open_agent_reader(wait_seconds=wait + BEYOND_AGENT_SECONDS)),
-            Patience(wait, resume),
-        )
+        readers = await _open_readers(stack, settings)
         checks: dict[str, Check] = {name: partial(_ready, callers[name]) for name in ("auth", "jobs")}
         ops = await stack.enter_async_context(_Ops(settings.host, settings.ops_port, checks))
         auth = Auth(callers["auth"], seconds=settings.call_seconds)
@@ -95,6 +91,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             settings=settings,
             auth=auth,
             registration=Registration(callers["auth"], seconds=settings.call_seconds),
+            oidc=Oidc(callers["auth"], seconds=settings.call_seconds, provider_seconds=settings.provider_seconds),
             jobs=Jobs(
                 callers["jobs"],
                 seconds=settings.call_seconds,
@@ -134,6 +131,15 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             finally:
                 ops.drain()
                 parts.topics.close()
+
+
+async def _open_readers(stack: AsyncExitStack, settings: Settings) -> Readers:
+    wait, resume = settings.content_wait_seconds, settings.content_resume_seconds
+    return Readers(
+        await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds)),
+        await stack.enter_async_context(open_agent_reader(wait_seconds=wait + BEYOND_AGENT_SECONDS)),
+        Patience(wait, resume),
+    )
 
 
 async def _connect(stack: AsyncExitStack, settings: Settings) -> dict[str, Caller]:

@@ -50,11 +50,11 @@ from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import Pool, feed, open_pool, ping
 from tseeder_rpc import (
     Authenticator,
+    PublicKeys,
     RpcServer,
     Servicer,
     Verifier,
     bearer,
-    load_public_keys,
     open_channel,
     serve,
     user_authenticator,
@@ -220,7 +220,7 @@ def _authenticator(ctx: Context, verifier: Verifier) -> Authenticator:
 
 def _verifier(settings: Settings) -> Verifier:
     try:
-        return Verifier(load_public_keys(settings.identity_public_keys))
+        return Verifier(PublicKeys(settings.identity_public_keys))
     except ValueError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS: {exc}") from None
     except OSError as exc:

@@ -12,6 +12,7 @@ from tseeder_auth.api.wire import (
     client_of,
     event_to_wire,
     id_of,
+    identity_to_wire,
     key_to_wire,
     open_session_to_wire,
     proof_of,
@@ -27,6 +28,7 @@ from tseeder_auth.usecases.create_api_key import KeyRequest, create_api_key
 from tseeder_auth.usecases.delete_me import delete_me
 from tseeder_auth.usecases.disable_totp import disable_totp
 from tseeder_auth.usecases.get_me import get_me
+from tseeder_auth.usecases.identities import list_identities, unlink_identity
 from tseeder_auth.usecases.list_api_keys import list_api_keys
 from tseeder_auth.usecases.list_security_events import list_my_security_events
 from tseeder_auth.usecases.list_sessions import list_sessions
@@ -40,7 +42,7 @@ from tseeder_pg import Pool
 
 
 class MeServicer(auth_pb2_grpc.MeServicer):
-    """One's account, sessions, second factor, security events and API keys."""
+    """One's account, sessions, second factor, identities, security events and API keys."""
 
     def __init__(self, pool: Pool, hasher: Argon2Pool, sealer: Sealer, rules: LoginRules, *, totp_issuer: str) -> None:
         self._pool = pool
@@ -137,6 +139,20 @@ class MeServicer(auth_pb2_grpc.MeServicer):
             client_of(request.client),
         )
         return session_to_wire(session)
+
+    async def ListIdentities(
+        self, request: auth_pb2.ListIdentitiesRequest, context: Context
+    ) -> auth_pb2.ListIdentitiesResponse:
+        """What signs in to the caller's account beside a password."""
+        found = await list_identities(self._pool, caller())
+        return auth_pb2.ListIdentitiesResponse(identities=[identity_to_wire(each) for each in found])
+
+    async def UnlinkIdentity(
+        self, request: auth_pb2.UnlinkIdentityRequest, context: Context
+    ) -> auth_pb2.UnlinkIdentityResponse:
+        """The end of one of them."""
+        await unlink_identity(self._pool, caller(), request.provider, request.subject, client_of(request.client))
+        return auth_pb2.UnlinkIdentityResponse()
 
     async def CreateApiKey(
         self, request: auth_pb2.CreateApiKeyRequest, context: Context

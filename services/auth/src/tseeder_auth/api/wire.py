@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tseeder.auth.v1 import auth_pb2
-from tseeder_auth.domain.accounts import ApiKey, Client, Session, User
+from tseeder_auth.domain.accounts import ApiKey, Client, Identity, Session, User
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.domain.security_events import SecurityEvent
 from tseeder_auth.usecases.open_session import NewSession
@@ -153,6 +153,17 @@ def key_to_wire(key: ApiKey) -> auth_pb2.ApiKey:
         created_at=timestamp(key.created_at),
         expires_at=None if key.expires_at is None else timestamp(key.expires_at),
         last_used_at=None if key.last_used_at is None else timestamp(key.last_used_at),
+    )
+
+
+def identity_to_wire(identity: Identity) -> auth_pb2.Identity:
+    """The message."""
+    return auth_pb2.Identity(
+        provider=identity.provider,
+        subject=identity.subject,
+        email=identity.email,
+        linked_at=timestamp(identity.linked_at),
+        last_used_at=timestamp(identity.last_used_at),
     )
 
 

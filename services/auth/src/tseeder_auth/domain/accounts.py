@@ -68,6 +68,17 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """A provider's subject that signs in to an account."""
+
+    provider: str
+    subject: str
+    email: str  # as the provider told it at the last sign-in
+    linked_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRules:
     """How long sessions live, and how sign-ins are slowed down."""
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from tseeder_auth.domain.accounts import LoginRules
 from tseeder_auth.domain.registration import RegistrationRules
-from tseeder_auth.store import factors, mail_tokens, security_events, sessions, throttles, users
+from tseeder_auth.store import factors, mail_tokens, oidc_flows, security_events, sessions, throttles, users
 from tseeder_pg import Pool, feed, transaction
 
 BATCH: Final = 5_000
@@ -27,6 +27,8 @@ async def purge_expired(pool: Pool, rules: LoginRules, registration: Registratio
     async with transaction(pool) as tx:
         await factors.purge_enrolments(tx, rules.enrolment, BATCH)
         await factors.purge_challenges(tx, BATCH)
+    async with transaction(pool) as tx:
+        await oidc_flows.purge_flows(tx, BATCH)
     async with transaction(pool) as tx:
         await mail_tokens.purge_tokens(tx, BATCH)
     async with transaction(pool) as tx:

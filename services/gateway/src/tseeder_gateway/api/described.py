@@ -80,10 +80,35 @@ HEADERS: Final[dict[str, Json]] = {
         "schema": {"type": "string", "format": "uri"},
         "example": "https://storage.example.org/bucket/key?X-Amz-Signature=0a1b",
     },
+    "Provider-Location": {
+        "description": "the provider's page; the sign-in's own secrets are in it",
+        "required": True,
+        "schema": {"type": "string", "format": "uri"},
+        "example": "https://accounts.example.org/authorize?client_id=tseeder&state=q3Zr0m2V",
+    },
+    "Return-Location": {
+        "description": "`return_to`; with `#challenge=...` where the second factor is awaited",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^/"},
+        "example": "/",
+    },
+    "Flow-Cookie": {
+        "description": "`__Host-tseeder-oidc` (`tseeder-oidc` over plain http), for 10 minutes: Secure, HttpOnly, "
+        "SameSite=Lax, Path=/",
+        "required": True,
+        "schema": _TEXT,
+        "example": "__Host-tseeder-oidc=secret; HttpOnly; Max-Age=600; Path=/; SameSite=lax; Secure",
+    },
 }
 """Headers of answers, by the name of their component."""
 
-_NAMES: Final = {"Storage-Location": "Location", "Link-Authenticate": "WWW-Authenticate"}
+_NAMES: Final = {
+    "Storage-Location": "Location",
+    "Provider-Location": "Location",
+    "Return-Location": "Location",
+    "Flow-Cookie": "Set-Cookie",
+    "Link-Authenticate": "WWW-Authenticate",
+}
 
 SECURITY_SCHEMES: Final[Json] = {
     "api_key": {"type": "http", "scheme": "bearer", "description": "an API key: `tsk_...`"},

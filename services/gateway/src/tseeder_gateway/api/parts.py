@@ -14,6 +14,7 @@ from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
+from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.adapters.registration import Registration
 from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
@@ -32,6 +33,7 @@ class Parts:
     settings: Settings
     auth: Auth
     registration: Registration
+    oidc: Oidc
     jobs: Jobs
     links: Links
     grants: Grants

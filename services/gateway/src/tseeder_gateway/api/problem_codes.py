@@ -40,28 +40,30 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "bad_email bad_action bad_state bad_size_range password_too_short password_too_long password_breached "
         "unknown_scope expires_at_past not_a_session source_missing selection_empty bad_selection "
         "selection_out_of_range reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
-        "bad_file_ranges terms_not_accepted human_check_failed token_invalid "
+        "bad_file_ranges terms_not_accepted human_check_failed token_invalid bad_return_to "
         + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "
         "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required "
-        "second_factor_required second_factor_invalid"
+        "second_factor_required second_factor_invalid "
+        "oidc_state_invalid oidc_denied oidc_response_invalid challenge_invalid"
     ),
     Kind.FORBIDDEN: (
         "scope_missing role_too_low role_too_high own_account proof_failed proof_stale session_needed "
         "account_suspended account_deleted csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent "
-        "email_unverified registration_closed"
+        "email_unverified registration_closed oidc_email_unverified oidc_link_refused"
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
-        "dead_letter_not_found link_not_found content_url_expired session_not_found"
+        "dead_letter_not_found link_not_found content_url_expired session_not_found oidc_provider_unknown "
+        "identity_not_found"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty last_superadmin totp_already_on totp_not_on totp_not_started"
+        "playlist_empty last_superadmin last_credential totp_already_on totp_not_on totp_not_started"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
@@ -74,7 +76,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
         "storage_unavailable storage_refused content_late uploads_busy archives_busy too_many_connections "
-        "link_passwords_busy human_check_unavailable"
+        "link_passwords_busy human_check_unavailable oidc_unavailable"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }

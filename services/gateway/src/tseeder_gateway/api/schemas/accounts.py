@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tseeder.auth.v1 import auth_pb2 as pb
 from tseeder_gateway.api.schemas.wire import (
     UNKNOWN,
     Id,
     Instant,
+    OptionalText,
+    Query,
     RequestBody,
     View,
     described,
@@ -84,6 +86,34 @@ class NewApiKeyBody(RequestBody):
         json_schema_extra={"items": {"type": "string", "enum": _SCOPES}},
     )
     expires_at: Instant | None = Field(default=None, description="in the future; null or absent: never")
+
+
+class SecondFactorBody(RequestBody):
+    """What a sign-in through a provider still lacks."""
+
+    challenge: str = described("of the fragment that the sign-in ended with", maxLength=64)
+    code: str = described("of the second factor: six digits, or a recovery code", maxLength=64)
+
+
+class OidcStartQuery(Query):
+    """Where to go after a sign-in."""
+
+    return_to: OptionalText = Field(
+        default=None,
+        description="a path of this very origin, without a fragment; `/` if not given",
+        max_length=1024,
+    )
+
+
+class OidcReturnQuery(BaseModel):
+    """What a provider sends the browser back with; it may say more, and is not asked why."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    state: OptionalText = Field(default=None, description="as it was sent to the provider", max_length=512)
+    code: OptionalText = Field(default=None, description="for tokens", max_length=4096)
+    error: OptionalText = Field(default=None, description="in place of a code", max_length=512)
+    iss: OptionalText = Field(default=None, description="the provider's issuer (RFC 9207)", max_length=2048)
 
 
 class UserView(View):
@@ -161,6 +191,27 @@ class ApiKeyView(View):
             created_at=timestamp(key, "created_at"),
             expires_at=timestamp(key, "expires_at"),
             last_used_at=timestamp(key, "last_used_at"),
+        )
+
+
+class IdentityView(View):
+    """A provider's account that signs in to this one."""
+
+    provider: str
+    subject: str = described("the provider's name for him; it never changes")
+    email: str = described("as the provider told it at the last sign-in")
+    linked_at: datetime
+    last_used_at: datetime
+
+    @classmethod
+    def of(cls, identity: pb.Identity) -> IdentityView:
+        """From auth's message."""
+        return cls(
+            provider=identity.provider,
+            subject=identity.subject,
+            email=identity.email,
+            linked_at=present_timestamp(identity, "linked_at"),
+            last_used_at=present_timestamp(identity, "last_used_at"),
         )
 
 
