@@ -74,7 +74,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "not_a_session": "Revoke the API key instead.",
     "not_stored_yet": "Repeat it after `Retry-After`, or follow the job's events.",
     "playlist_empty": "Read the job's files: it may have no film and no music, or its metadata may not be known yet.",
-    "proof_invalid": "Ask for the password once more; each failure counts as a failed sign-in.",
+    "proof_failed": "Ask for the password once more; each failure counts as a failed sign-in.",
     "proof_stale": "Sign in again, then repeat it within ten minutes.",
     "registration_closed": "Ask an operator for an account.",
     "role_escalation": "Ask somebody of a higher role.",

@@ -99,8 +99,8 @@ async def test_a_changed_password_ends_sessions(mailing: Mailing) -> None:
     by_key = (await auth.exchange(key=key.secret)).identity_token
     for who, password, new, code in (
         (by_key, PASSWORD, NEW, "session_needed"),
-        (identity, "not the password", NEW, "proof_invalid"),
-        (identity, "", NEW, "proof_invalid"),
+        (identity, "not the password", NEW, "proof_failed"),
+        (identity, "", NEW, "proof_failed"),
         (identity, PASSWORD, "iloveyou1", "password_breached"),
     ):
         assert await code_of(change(auth, who, password, new)) == code
@@ -144,5 +144,5 @@ async def test_guessing_at_the_proof_is_slowed_down_as_signing_in_is(
     folder = mailing.auth.settings.identity_private_key.parent
     limits = {"login_account_free_failures": 1, "login_first_wait_seconds": 30}
     async with running_auth(auth_dsn, nats_url, folder, **limits) as strict:
-        assert await code_of(change(strict, identity, "a wrong one", NEW)) == "proof_invalid"
+        assert await code_of(change(strict, identity, "a wrong one", NEW)) == "proof_failed"
         assert await code_of(change(strict, identity, PASSWORD, NEW)) == "login_throttled"

@@ -122,4 +122,4 @@ async def test_what_is_refused_and_how(open_door: Door, door: Door, user: Caller
     without_token = {"Cookie": browser.headers["Cookie"]}
     body = {"password": PASSWORD, "new_password": NEW}
     assert (await door.call("POST", "/v1/me/password", headers=without_token, json=body)).code == "csrf_token_missing"
-    assert (await post(door, "me/password", browser, password="not it", new_password=NEW)).code == "proof_invalid"
+    assert (await post(door, "me/password", browser, password="not it", new_password=NEW)).code == "proof_failed"

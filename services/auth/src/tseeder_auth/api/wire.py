@@ -47,7 +47,7 @@ def client_of(wire: auth_pb2.Client) -> Client:
 
 
 def proof_of(wire: auth_pb2.Proof) -> Proof:
-    """What the user typed once more."""
+    """What he proves himself with."""
     return Proof(wire.password, wire.code)
 
 

@@ -46,18 +46,18 @@ class Caller:
     user_id: UUID
     role: Role
     scopes: frozenset[str]
-    session_id: UUID | None = None  # None: an API key calls
+    session_id: UUID | None = None  # None: by an API key
+
+    def require_session(self) -> UUID:
+        """The session; raises FORBIDDEN `session_needed` for an API key, which nobody sits behind."""
+        if self.session_id is None:
+            raise forbidden("session_needed", "This needs a session; an API key does not do.")
+        return self.session_id
 
     def require(self, scope: str) -> None:
         """Raises FORBIDDEN `scope_missing` unless the caller holds `scope`."""
         if scope not in self.scopes:
             raise forbidden("scope_missing", f"This needs the scope {scope}.", scope=scope)
-
-    def require_session(self) -> UUID:
-        """The session that calls. Raises FORBIDDEN `session_needed` for an API key."""
-        if self.session_id is None:
-            raise forbidden("session_needed", "This needs a session: sign in with the password.")
-        return self.session_id
 
     def require_role(self, least: Role) -> None:
         """Raises FORBIDDEN `role_too_low` for a caller below `least`."""

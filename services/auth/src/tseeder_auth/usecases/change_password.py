@@ -11,7 +11,7 @@ from tseeder_auth.store import mail_tokens, mails, security_events, sessions, us
 from tseeder_auth.store.users import Credentials
 from tseeder_auth.usecases.accept_password import accept_password
 from tseeder_auth.usecases.open_session import NewSession, open_session
-from tseeder_auth.usecases.prove import YOUNG, Proof, proof_invalid, prove
+from tseeder_auth.usecases.prove import YOUNG, Proof, proof_failed, prove
 from tseeder_kit.errors import forbidden, unauthenticated
 from tseeder_pg import Pool, Tx, feed, transaction
 
@@ -33,7 +33,7 @@ async def change_password(
     caller.require("me:write")
     session_id = caller.require_session()
     prepared = accept_password(new_password)
-    proven = await prove(pool, hasher, rules, caller, proof, client)
+    proven = await prove(pool, hasher, rules, caller, proof)
     with hasher.place():
         password_hash = await hasher.hash(prepared)
     async with transaction(pool) as tx:
@@ -50,7 +50,7 @@ async def _check(tx: Tx, proven: Credentials) -> None:
     """Locks the account, and sees that the password is still the one that was proven."""
     current = await users.lock_credentials(tx, proven.user.user_id)
     if current is None or current.password_hash != proven.password_hash:
-        raise proof_invalid()
+        raise proof_failed()
     if current.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
 

@@ -43,7 +43,7 @@ async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: Log
     try:
         with hasher.place():
             async with transaction(pool) as tx:
-                await admit(tx, rules, email_key, request.client.remote_address)
+                await _admit(tx, rules, email_key, request.client.remote_address)
                 claimed = await users.find_credentials(tx, email_key)
             known_hash = claimed.password_hash if claimed else None
             if not await hasher.verify(known_hash, password) or claimed is None or known_hash is None:
@@ -51,7 +51,7 @@ async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: Log
             fresh_hash = await hasher.hash(password) if hasher.is_dated(known_hash) else None
         async with transaction(pool) as tx:
             session = await _open_session(tx, rules, request, claimed, fresh_hash)
-            await forgive(tx, rules, email_key, request.client.remote_address)
+            await _forgive(tx, rules, email_key, request.client.remote_address)
     except AppError as exc:
         _logins.labels(exc.code).inc()
         _log.info("login_refused", code=exc.code)
@@ -69,7 +69,7 @@ def _email_key(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
     """Counts a try for the account and the address, or refuses it, and then counts it for neither."""
     subject = throttle.account_subject(email_key)
     tally, now = await throttles.lock_tally(tx, "account", subject)
@@ -80,7 +80,7 @@ async def admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) 
         await throttles.save_tally(tx, "address", subject, throttle.admit(rules.address, tally, now))
 
 
-async def forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
+async def _forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
     """The account's tries are forgotten; of the address's only this one, or one good account would free it."""
     await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
     if remote_address:

@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
-from tseeder_auth.domain.accounts import Client, LoginRules
+from tseeder_auth.domain import throttle
+from tseeder_auth.domain.accounts import LoginRules
 from tseeder_auth.domain.passwords import prepare_password
 from tseeder_auth.domain.roles import Caller
-from tseeder_auth.store import sessions, users
+from tseeder_auth.store import sessions, throttles, users
 from tseeder_auth.store.users import Credentials
-from tseeder_auth.usecases.log_in import admit, forgive
 from tseeder_kit.errors import AppError, forbidden, not_found
 from tseeder_pg import Pool, transaction
 
@@ -25,14 +25,12 @@ class Proof:
     code: str
 
 
-async def prove(
-    pool: Pool, hasher: Argon2Pool, rules: LoginRules, caller: Caller, proof: Proof, client: Client
-) -> Credentials:
+async def prove(pool: Pool, hasher: Argon2Pool, rules: LoginRules, caller: Caller, proof: Proof) -> Credentials:
     """The user's credentials as they were proven: whoever acts on them looks, under a lock, that they still are.
 
     A wrong password counts as a failed sign-in. Who has no password needs a session younger than ten minutes.
 
-    Errors: NOT_FOUND `user_not_found`; INVALID `password_too_long`; FORBIDDEN `proof_invalid`, `proof_stale`;
+    Errors: NOT_FOUND `user_not_found`; INVALID `password_too_long`; FORBIDDEN `proof_failed`, `proof_stale`;
     EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
     """
     async with transaction(pool, readonly=True) as tx:
@@ -43,21 +41,22 @@ async def prove(
     if known.password_hash is None:
         await _prove_by_session(pool, caller)
     else:
-        await _prove_by_password(pool, hasher, rules, known.password_hash, email_key, proof, client)
+        await _prove_by_password(pool, hasher, rules, known.password_hash, email_key, proof)
     return known
 
 
 async def _prove_by_password(
-    pool: Pool, hasher: Argon2Pool, rules: LoginRules, known_hash: str, email_key: str, proof: Proof, client: Client
+    pool: Pool, hasher: Argon2Pool, rules: LoginRules, known_hash: str, email_key: str, proof: Proof
 ) -> None:
-    password = prepare_password(proof.password)
+    password, subject = prepare_password(proof.password), throttle.account_subject(email_key)
     with hasher.place():
         async with transaction(pool) as tx:
-            await admit(tx, rules, email_key, client.remote_address)
+            tally, now = await throttles.lock_tally(tx, "account", subject)
+            await throttles.save_tally(tx, "account", subject, throttle.admit(rules.account, tally, now))
         if not await hasher.verify(known_hash, password):
-            raise proof_invalid()
+            raise proof_failed()
     async with transaction(pool) as tx:
-        await forgive(tx, rules, email_key, client.remote_address)
+        await throttles.delete_tally(tx, "account", subject)
 
 
 async def _prove_by_session(pool: Pool, caller: Caller) -> None:
@@ -69,6 +68,6 @@ async def _prove_by_session(pool: Pool, caller: Caller) -> None:
         raise forbidden("proof_stale", "Sign in again, and do this within ten minutes.")
 
 
-def proof_invalid() -> AppError:
+def proof_failed() -> AppError:
     """What was typed once more is wrong."""
-    return forbidden("proof_invalid", "The password is wrong.")
+    return forbidden("proof_failed", "The password is wrong.")

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import Request
 
-from tseeder.auth.v1 import auth_pb2 as pb
+from tseeder.auth.v1 import auth_pb2
 from tseeder_gateway.api.parts import Parts, parts_of
 from tseeder_gateway.api.schemas.accounts import ScopeName
 from tseeder_gateway.domain.access import Access
@@ -103,16 +103,11 @@ def remote_address(request: Request) -> str:
     )
 
 
-def client_of(request: Request) -> pb.Client:
-    """Where a request comes from, for auth: kept with what it changes."""
-    return pb.Client(
-        user_agent=printable(request.headers.get("user-agent", "")), remote_address=remote_address(request)
-    )
-
-
-def printable(text: str) -> str:
-    """What a client says that it is: ASCII, and not too long."""
-    return "".join(char for char in text if " " <= char <= "~")[:_USER_AGENT_CHARS]
+def client_of(request: Request) -> auth_pb2.Client:
+    """Where the request comes from, for auth's rows."""
+    agent = request.headers.get("user-agent", "")
+    shown = "".join(char for char in agent if " " <= char <= "~")[:_USER_AGENT_CHARS]
+    return auth_pb2.Client(user_agent=shown, remote_address=remote_address(request))
 
 
 def _peer(request: Request) -> str:

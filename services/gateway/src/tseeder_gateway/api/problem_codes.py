@@ -50,7 +50,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.FORBIDDEN: (
         "scope_missing role_too_low account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
         "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent "
-        "email_unverified registration_closed session_needed proof_invalid proof_stale"
+        "email_unverified registration_closed session_needed proof_failed proof_stale"
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from tseeder_gateway.api.access import Anonymous, MeWrite, printable, remote_address
+from tseeder_gateway.api.access import Anonymous, MeWrite, client_of
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
 from tseeder_gateway.api.schemas.accounts import BootstrapBody, LogInBody, LogInView, UserView
-from tseeder_gateway.api.session_cookie import drop_session_cookie, set_session_cookie
+from tseeder_gateway.api.session_cookies import drop_session_cookie, set_session_cookie
 from tseeder_kit.errors import invalid
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
@@ -59,13 +59,11 @@ async def log_in(
 ) -> LogInView:
     """Starts a session: its secret goes into the cookie, its CSRF token into the answer."""
     parts = parts_of(request)
+    client = client_of(request)
     answer = await parts.auth.log_in(
-        body.email,
-        body.password,
-        user_agent=printable(request.headers.get("user-agent", "")),
-        remote_address=remote_address(request),
+        body.email, body.password, user_agent=client.user_agent, remote_address=client.remote_address
     )
-    set_session_cookie(request, response, answer)
+    set_session_cookie(response, answer, insecure=parts.settings.insecure_http)
     return LogInView.of(answer)
 
 
@@ -81,4 +79,4 @@ async def log_out(request: Request, response: Response, access: MeWrite) -> None
     parts = parts_of(request)
     await parts.auth.log_out(access.credential.secret)
     parts.authenticate.forget(access.credential)
-    drop_session_cookie(request, response)
+    drop_session_cookie(response, insecure=parts.settings.insecure_http)

@@ -15,7 +15,7 @@ from tseeder_gateway.api.problem_codes import IDEMPOTENT, problems
 from tseeder_gateway.api.schemas.accounts import ApiKeyView, LogInView, MeView, NewApiKeyBody, NewApiKeyView
 from tseeder_gateway.api.schemas.registration import PasswordChangeBody
 from tseeder_gateway.api.schemas.wire import Page
-from tseeder_gateway.api.session_cookie import set_session_cookie
+from tseeder_gateway.api.session_cookies import set_session_cookie
 from tseeder_gateway.domain.header_values import idempotency_key
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
@@ -37,7 +37,7 @@ async def get_me(request: Request, access: MeRead) -> MeView:
             "password_too_short",
             "password_too_long",
             "password_breached",
-            "proof_invalid",
+            "proof_failed",
             "proof_stale",
             "user_not_found",
             "login_throttled",
@@ -62,7 +62,7 @@ async def change_password(
         client=client_of(request),
     )
     parts.authenticate.forget(access.credential)
-    set_session_cookie(request, response, answer)
+    set_session_cookie(response, answer, insecure=parts.settings.insecure_http)
     return LogInView.of(answer)
 
 

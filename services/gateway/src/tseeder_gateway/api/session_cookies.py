@@ -1,21 +1,20 @@
-"""The cookie that holds a session's secret: set and dropped in one place."""
+"""The cookie that holds a session's secret."""
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
+from datetime import datetime
+
+from fastapi import Response
 
 from tseeder.auth.v1 import auth_pb2 as pb
-from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.schemas.wire import present_timestamp
 from tseeder_gateway.domain.credentials import cookie_name
 from tseeder_kit.clock import now
 
 
-def set_session_cookie(request: Request, response: Response, session: pb.LogInResponse) -> None:
-    """The session that began, for as long as it lasts at most."""
-    insecure = parts_of(request).settings.insecure_http
-    expires_at = present_timestamp(session, "expires_at")
+def set_session_cookie(response: Response, session: pb.LogInResponse, *, insecure: bool) -> None:
+    """The browser holds this session from now on."""
+    expires_at: datetime = present_timestamp(session, "expires_at")
     response.set_cookie(
         cookie_name(insecure_http=insecure),
         session.session_token,
@@ -27,9 +26,8 @@ def set_session_cookie(request: Request, response: Response, session: pb.LogInRe
     )
 
 
-def drop_session_cookie(request: Request, response: Response) -> None:
-    """The session is over."""
-    insecure = parts_of(request).settings.insecure_http
+def drop_session_cookie(response: Response, *, insecure: bool) -> None:
+    """The browser holds none any more."""
     response.delete_cookie(
         cookie_name(insecure_http=insecure), path="/", secure=not insecure, httponly=True, samesite="lax"
     )
