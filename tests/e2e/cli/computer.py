@@ -99,7 +99,10 @@ def mailed(computer: Computer, number: int) -> str:
             break
         time.sleep(pause)
     mails = sorted((email.message_from_bytes(box.get_bytes(key)) for key in box.iterkeys()), key=_age)
-    text = mails[number - 1].get_payload()[0].get_payload(decode=True).decode()  # type: ignore[union-attr, index]
+    part = next(each for each in mails[number - 1].walk() if each.get_content_type() == "text/plain")
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    text = content.decode()
     return next(line for line in text.splitlines() if re.fullmatch(r"[A-Za-z0-9_-]{43}", line))
 
 
