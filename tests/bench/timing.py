@@ -59,11 +59,8 @@ async def _questions(accounts: Accounts) -> Mapping[str, Send]:
     if "/v1/auth/register" in paths:
         async with accounts.http.get(f"{accounts.url}/v1/auth/config") as answer:
             terms = (await answer.json()).get("terms_version", "")
-        found["register"] = _posting(
-            accounts,
-            "/v1/auth/register",
-            {"password": secrets.token_urlsafe(16), "accepted_terms_version": terms},
-        )
+        new = {"password": secrets.token_urlsafe(16), "accepted_terms_version": str(terms)}
+        found["register"] = _posting(accounts, "/v1/auth/register", new)
     for name, path in (("reset", "/v1/auth/password-reset"), ("resend", "/v1/auth/verify-email/resend")):
         if path in paths:
             found[name] = _posting(accounts, path, {})

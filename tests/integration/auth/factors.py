@@ -46,9 +46,12 @@ async def started(auth: Auth, identity: str) -> auth_pb2.StartTotpResponse:
         return await auth.me.StartTotp(auth_pb2.StartTotpRequest(proof=proof(), client=CLIENT))
 
 
-async def enrolled(auth: Auth, role: auth_pb2.Role.ValueType = auth_pb2.ROLE_USER) -> Enrolled:
-    """Somebody new; the step of the code that confirmed it is forgotten, so that its code is good for a test."""
-    user = await auth.new_user(role)
+async def enrolled(
+    auth: Auth, role: auth_pb2.Role.ValueType = auth_pb2.ROLE_USER, user: auth_pb2.User | None = None
+) -> Enrolled:
+    """Somebody new, or `user`; the step of the code that confirmed it is forgotten, so that its code is good for a
+    test."""
+    user = user or await auth.new_user(role)
     identity = await auth.identity(user.email)
     secret = (await started(auth, identity)).secret
     with use_identity(identity):

@@ -22,6 +22,7 @@ from tseeder_kit.errors import AppError
 from tseeder_rpc import use_identity
 from tseeder_testkit.hostile_oidc import HostileOidc, by_public_key, hostile_oidc, new_key
 
+POST = {"smtp_host": "127.0.0.1", "smtp_port": 1, "mail_from": "tseeder@example.org"}  # nobody answers there
 CALLBACK = "https://tseeder.example/v1/auth/oidc/hostile/callback"
 Claims: TypeAlias = dict[str, Any]
 Forgery: TypeAlias = Callable[[HostileOidc, Claims], Mapping[str, Any]]
@@ -99,7 +100,7 @@ async def services(auth: Auth, auth_dsn: str, nats_url: str) -> AsyncIterator[Wo
         named = [provider.settings, {**provider.settings, "name": "other"}]
         made = [
             await stack.enter_async_context(
-                running_auth(auth_dsn, nats_url, folder, oidc_providers=named, registration_open=is_open)
+                running_auth(auth_dsn, nats_url, folder, oidc_providers=named, registration_open=is_open, **POST)
             )
             for is_open in (True, False)
         ]

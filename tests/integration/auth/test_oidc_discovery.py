@@ -130,14 +130,18 @@ async def test_what_is_too_large_or_no_json_object_or_not_there() -> None:
 
 
 async def test_a_provider_that_does_not_answer_is_not_waited_for() -> None:
-    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.Event().wait()
+    hung_up = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the client has had enough
         writer.close()
+        hung_up.set()
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with client(HostileOidc(issuer=f"http://127.0.0.1:{port}"), seconds=0.05) as provider:
             assert await unavailable(provider)
+        await hung_up.wait()
 
 
 async def test_the_client_shows_its_secret_as_the_provider_wants_it(said: HostileOidc) -> None:

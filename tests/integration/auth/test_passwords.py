@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.auth.factors import enrolled
 from tests.integration.auth.mailing import APP, CLIENT, Mailing, code_of
 from tests.integration.auth.running import PASSWORD, Auth, running_auth, unique_email
 from tseeder.auth.v1 import auth_pb2
@@ -18,14 +19,12 @@ async def test_a_reset_sets_the_password_once(mailing: Mailing) -> None:
     """It ends every session, signs nobody in, and leaves a second factor alone."""
     email = unique_email()
     await mailing.member(email)
-    session = await mailing.auth.log_in(email)
-    user_id = session.user.user_id
-    await mailing.auth.pool.execute(
-        "INSERT INTO totp_factors (user_id, secret_sealed, key_id, confirmed_at) VALUES ($1, 'x', 'k', now())", user_id
-    )
+    careful = await enrolled(mailing.auth, user=(await mailing.auth.log_in(email)).user)
+    session, user_id = careful.session, careful.user.user_id
+    assert (await mailing.mail.wait_for(email, 2)).message["Subject"] == "A second factor was turned on"
     assert await mailing.ask_reset(email.upper()) == pb.RequestPasswordResetResponse()
-    token = await mailing.token(email, 2)
-    mail = mailing.mail.to(email)[1]
+    token = await mailing.token(email, 3)  # after those that confirm the address, and tell of the factor
+    mail = mailing.mail.to(email)[2]
     assert mail.message["Subject"] == "Set a new password"
     assert f"{APP}/reset-password#token={token}" in mail.text
     assert "30 minutes" in mail.text
@@ -44,7 +43,7 @@ async def test_a_reset_sets_the_password_once(mailing: Mailing) -> None:
     assert await code_of(mailing.auth.log_in(email)) == "invalid_credentials"
     pool = mailing.auth.pool
     assert await pool.fetchval("SELECT count(*) FROM totp_factors WHERE user_id = $1", user_id) == 1
-    assert (await mailing.mail.wait_for(email, 3)).message["Subject"] == "Your password was changed"
+    assert (await mailing.mail.wait_for(email, 4)).message["Subject"] == "Your password was changed"
     ended = await pool.fetchval(
         "SELECT payload FROM feed WHERE type = 'user.sessions_ended' AND entity_id = $1", user_id
     )

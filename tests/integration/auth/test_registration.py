@@ -48,7 +48,13 @@ async def test_register_confirm_sign_in(mailing: Mailing) -> None:
     assert row is not None
     assert (row["role"], row["terms_version"]) == ("user", TERMS)
     assert row["terms_accepted_at"] is not None
-    assert await mailing.events(email) == ["account.registered", "account.verified", "login.done"]
+    assert await mailing.events(email) == [
+        "account.registered",
+        "login.refused",
+        "login.refused",
+        "account.verified",
+        "login.done",
+    ]
     created = "SELECT count(*) FROM feed WHERE type = 'user.created' AND entity_id = $1"
     assert await mailing.auth.pool.fetchval(created, row["user_id"]) == 1
     kept = [

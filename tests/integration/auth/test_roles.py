@@ -185,7 +185,9 @@ async def test_a_superadmin_is_always_left(fresh_auth: Auth) -> None:
     assert await auth.pool.fetchval("SELECT count(*) FROM users WHERE role = 'superadmin'") == 1
 
 
-async def test_who_deletes_his_account_leaves_nothing_but_an_event(auth: Auth) -> None:
+async def test_who_deletes_his_account_leaves_nothing_but_an_event(fresh_auth: Auth) -> None:
+    auth = fresh_auth
+    await auth.bootstrap(ROOT)
     user = await auth.new_user()
     session = (await auth.log_in(user.email)).session_token
     identity = (await auth.exchange(session=session)).identity_token
@@ -225,5 +227,5 @@ async def test_who_is_suspended_or_the_last_superadmin_cannot_delete_himself(fre
         assert await code_of(auth.me.DeleteMe(delete)) == "last_superadmin"
         await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=user.user_id, suspended=True))
     with use_identity(identity):
-        assert await code_of(auth.me.DeleteMe(delete)) == "account_suspended"
+        assert await code_of(auth.me.DeleteMe(delete)) == "session_invalid"  # it ended with the suspension
     assert await auth.pool.fetchval("SELECT count(*) FROM users") == 2

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import httpx
 import pytest
 
+from tests.integration.auth.factors import code_at, enrolled
 from tests.integration.auth.running import PASSWORD, running_auth, unique_email
 from tests.integration.gateway.browser import Browser, browser, terminating
 from tests.integration.gateway.running import Caller, Door, Upstream, browsing, running
@@ -44,6 +44,9 @@ async def house(upstream: Upstream) -> AsyncIterator[House]:
                 settings.identity_private_key.parent,
                 oidc_providers=[provider.settings, gone],
                 registration_open=True,
+                smtp_host="127.0.0.1",
+                smtp_port=1,
+                mail_from="tseeder@example.org",
             )
         )
         own = replace(upstream, auth=auth)
@@ -125,12 +128,8 @@ async def somebody(house: House) -> Caller:
 
 
 async def test_a_second_factor_is_asked_for_in_the_fragment(house: House) -> None:
-    email = unique_email()
-    user = await house.upstream.auth.new_user(email=email)
-    await house.upstream.auth.pool.execute(
-        "INSERT INTO totp_factors (user_id, secret_sealed, key_id, confirmed_at) VALUES ($1, '', '', now())",
-        UUID(user.user_id),
-    )
+    careful = await enrolled(house.upstream.auth)
+    email = careful.user.email
     async with browser() as who:
         person = {"sub": "careful", "email": email, "email_verified": "on"}
         back = await at_provider(who, f"{house.door.url}{START}?return_to=/in", **person)
@@ -139,6 +138,10 @@ async def test_a_second_factor_is_asked_for_in_the_fragment(house: House) -> Non
         assert (done.status_code, path) == (303, "/in")
         assert len(challenge) >= 43
         assert who.cookies == {}
+        answer = {"challenge": challenge, "code": code_at(careful.secret)}
+        signed_in = await who.http.post(f"{house.door.url}/v1/auth/oidc/second-factor", json=answer)
+        assert (signed_in.status_code, signed_in.json()["user"]["email"]) == (200, email)
+        assert (await who.http.get(f"{house.door.url}/v1/me")).json()["second_factor"] is True
 
 
 async def test_who_says_no_at_the_provider(house: House) -> None:

@@ -26,6 +26,7 @@ def environment(providers: Any) -> dict[str, str]:
         "TSEEDER_AUTH_DATABASE_URL": "postgresql://u@localhost/d",
         "TSEEDER_AUTH_IDENTITY_PUBLIC_KEYS": "a",
         "TSEEDER_AUTH_IDENTITY_PRIVATE_KEY": "b",
+        "TSEEDER_AUTH_CRYPTO_KEYS": "c",
         "TSEEDER_AUTH_OIDC_PROVIDERS": json.dumps(providers),
     }
 

@@ -52,15 +52,16 @@ async def finish_oidc(
     provider = provider_named(providers, answer.provider)
     try:
         async with transaction(pool) as tx:
-            flow = await oidc_flows.take_flow(tx, provider.name, answer.state, answer.browser_secret)
-        claims = await provider.claims(_accepted(flow, answer), answer.code, answer.issuer)
+            taken = await oidc_flows.take_flow(tx, provider.name, answer.state, answer.browser_secret)
+        flow = _accepted(taken, answer)
+        claims = await provider.claims(flow, answer.code, answer.issuer)
         outcome = await _signed_in(pool, rules, answer, claims, registration_open=registration_open)
     except AppError as exc:
         _sign_ins.labels(provider.name, exc.code).inc()
         _log.info("oidc_refused", provider=provider.name, code=exc.code)
         raise
     _sign_ins.labels(provider.name, "challenge" if isinstance(outcome, str) else "done").inc()
-    return Finished(outcome, flow.return_to if flow else "/")
+    return Finished(outcome, flow.return_to)
 
 
 def _accepted(flow: TakenFlow | None, answer: OidcAnswer) -> TakenFlow:
