@@ -53,6 +53,7 @@ NEEDS = {
     "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
     "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
     "players": (("chromium", "ffmpeg", "ffprobe"), "apt-get install --no-install-recommends chromium ffmpeg"),
+    "ffmpeg": (("ffmpeg", "ffprobe"), "apt-get install --no-install-recommends ffmpeg"),
     "unzip": (("unzip",), "apt-get install --no-install-recommends unzip"),
     "netns": (
         ("ip", "nsenter", "unshare", "mount", "openssl"),

@@ -18,8 +18,10 @@ from tseeder.jobs.v1 import (
     operators_pb2_grpc,
 )
 from tseeder_bus import connect
+from tseeder_jobs.adapters.agent_reads import open_agent_reads
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
+from tseeder_jobs.adapters.ffprobe import Prober
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, open_storage
 from tseeder_jobs.adapters.scrypt import Scrypt
@@ -34,7 +36,7 @@ from tseeder_jobs.api.links import LinksServicer
 from tseeder_jobs.api.operators import OperatorsServicer
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.usecases.authenticate_agent import authenticate_agent
-from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.context import Context, Media
 from tseeder_jobs.usecases.open_keyring import open_keyring
 from tseeder_jobs.workers.reaper import reaper
 from tseeder_jobs.workers.relay import relay
@@ -131,6 +133,9 @@ async def _context(
         )
     )
     poked = asyncio.Event()
+    media = None
+    if settings.ffprobe is not None:
+        media = Media(Prober(settings.ffprobe.absolute()), await stack.enter_async_context(open_agent_reads()))
     ctx = Context(
         settings=settings,
         pool=pool,
@@ -141,6 +146,7 @@ async def _context(
         billing=Billing(channel, cache_seconds=settings.entitlements_cache_seconds),
         passwords=stack.enter_context(Scrypt()),
         poke_relay=poked.set,
+        media=media,
     )
     return ctx, poked
 

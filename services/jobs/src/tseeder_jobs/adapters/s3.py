@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DELETE_BATCH: Final = 1000
 LARGEST_PAGE: Final = 1000
 _DELETES_AT_ONCE: Final = 8
+_CHUNK: Final = 64 * 1024
 _UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
 _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
@@ -58,6 +59,7 @@ _OPERATIONS: Final = {
     "abort_upload": "AbortMultipartUpload",
     "head": "HeadObject",
     "read_start": "GetObject",
+    "read_part": "GetObject",
     "delete": "DeleteObject",
     "delete_many": "DeleteObjects",
     "list_objects": "ListObjectsV2",
@@ -242,18 +244,31 @@ class Storage:
 
     async def read_start(self, key: str, count: int) -> bytes | None:
         """The first `count` bytes of an object, or all of a smaller one; None if there is none, or it is empty."""
-        start = b""
+        return await self._read("read_start", key, 0, count)
+
+    async def read_part(self, key: str, first: int, last: int) -> bytes | None:
+        """The bytes `first` to `last` of an object that has them; None if there is none."""
+        found = await self._read("read_part", key, first, last - first + 1)
+        if found is not None and len(found) != last - first + 1:
+            raise StorageUnavailable("other bytes than were asked for")
+        return found
+
+    async def _read(self, name: str, key: str, first: int, count: int) -> bytes | None:
+        found = b""
         try:
-            with _call("read_start"):
-                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{count - 1}")
+            with _call(name):
+                asked = f"bytes={first}-{first + count - 1}"
+                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)
+                if first and not answer.get("ContentRange", "").startswith(f"bytes {first}-"):
+                    raise StorageUnavailable("other bytes than were asked for")
                 async with answer["Body"] as body:
-                    async for chunk in body.content.iter_chunked(count):
-                        start += chunk
-                        if len(start) >= count:  # a server may give the whole object
+                    async for chunk in body.content.iter_chunked(min(count, _CHUNK)):
+                        found += chunk
+                        if len(found) >= count:  # a server may give the whole object
                             break
         except UploadGone:
             return None
-        return start[:count]
+        return found[:count]
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""
