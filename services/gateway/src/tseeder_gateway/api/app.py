@@ -35,6 +35,7 @@ from tseeder_gateway.api.routes import (
     plans,
     playlists,
     storage,
+    subtitles,
     warmup,
 )
 
@@ -48,6 +49,7 @@ _ROUTERS: Final = (
     files.router,
     warmup.router,
     playlists.router,
+    subtitles.router,
     links.router,
     archives.router,
     cached.router,

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 DELETE_BATCH: Final = 1000
 LARGEST_PAGE: Final = 1000
 _DELETES_AT_ONCE: Final = 8
-_CHUNK: Final = 64 * 1024
 _UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
 _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
@@ -58,8 +57,7 @@ _OPERATIONS: Final = {
     "complete_upload": "CompleteMultipartUpload",
     "abort_upload": "AbortMultipartUpload",
     "head": "HeadObject",
-    "read_start": "GetObject",
-    "read_part": "GetObject",
+    "read": "GetObject",
     "delete": "DeleteObject",
     "delete_many": "DeleteObjects",
     "list_objects": "ListObjectsV2",
@@ -242,27 +240,17 @@ class Storage:
             raise StorageUnavailable("HEAD tells no size")
         return StoredObject(answer["ContentLength"], _bare(_told(answer, "ETag")))
 
-    async def read_start(self, key: str, count: int) -> bytes | None:
-        """The first `count` bytes of an object, or all of a smaller one; None if there is none, or it is empty."""
-        return await self._read("read_start", key, 0, count)
-
-    async def read_part(self, key: str, first: int, last: int) -> bytes | None:
-        """The bytes `first` to `last` of an object that has them; None if there is none."""
-        found = await self._read("read_part", key, first, last - first + 1)
-        if found is not None and len(found) != last - first + 1:
-            raise StorageUnavailable("other bytes than were asked for")
-        return found
-
-    async def _read(self, name: str, key: str, first: int, count: int) -> bytes | None:
+    async def read(self, key: str, count: int, first: int = 0) -> bytes | None:
+        """`count` bytes of an object, from `first` on, or those that it has; None if there is none, or it is empty."""
         found = b""
         try:
-            with _call(name):
+            with _call("read"):
                 asked = f"bytes={first}-{first + count - 1}"
                 answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)
                 if first and not answer.get("ContentRange", "").startswith(f"bytes {first}-"):
                     raise StorageUnavailable("other bytes than were asked for")
                 async with answer["Body"] as body:
-                    async for chunk in body.content.iter_chunked(min(count, _CHUNK)):
+                    async for chunk in body.content.iter_chunked(count):
                         found += chunk
                         if len(found) >= count:  # a server may give the whole object
                             break

@@ -73,8 +73,8 @@ async def _one(ctx: Context, prober: Prober, row: Record) -> Outcome | None:
         return None
 
     async def fetch(first: int, last: int) -> bytes:
-        found = await ctx.storage.read_part(row["object_key"], first, last)
-        if found is None:  # it is being deleted, or lost: another sweep's affair
+        found = await ctx.storage.read(row["object_key"], last - first + 1, first)
+        if found is None or len(found) <= last - first:  # it is being deleted, or lost: another sweep's affair
             raise StorageUnavailable("the object is not there")
         return found
 
