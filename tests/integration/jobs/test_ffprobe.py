@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.integration.jobs.filming import bytes_of, ffprobe, films, never, nothing
 from tests.looking import pauses
 from tseeder_jobs.adapters.ffprobe import Outcome, Prober
+from tseeder_jobs.adapters.ffprobe_process import landlock_version
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -34,11 +36,16 @@ from tests.integration.jobs.filming import never
 from tseeder_jobs.adapters.ffprobe import Prober
 asyncio.run(Prober(Path(sys.argv[1])).probe(never, 1000, 600))
 """
+SHUT_IN = """#!/bin/bash
+read -r line < "{secret}" && exit 1
+read -r line < "/proc/{parent}/environ" && exit 1
+kill -0 {parent} && [ {version} -ge 6 ] && exit 1
+exec 3<> /dev/tcp/127.0.0.1/{port} && exit 1
+echo '{{"format": {{"format_name": "flac"}}, "streams": [{{"codec_type": "audio"}}]}}'
+"""
 CONFINED = """#!/bin/sh
 [ "$(ulimit -v)" = 1048576 ] && [ "$(ulimit -t)" = 20 ] && [ "$(ulimit -f)" = 0 ] && [ "$(ulimit -c)" = 0 ] || exit 1
 [ -z "$HOME$TSEEDER_JOBS_S3_SECRET_KEY$LD_LIBRARY_PATH" ] && [ "$(pwd)" = / ] || exit 1
-while read -r name value; do [ "$name" = NoNewPrivs: ] && [ "$value" = 1 ] && confined=1; done < /proc/self/status
-[ -n "$confined" ] || exit 1
 echo '{"format": {"format_name": "flac"}, "streams": [{"codec_type": "audio"}]}'
 """
 
@@ -148,6 +155,19 @@ async def test_what_it_may_and_what_it_may_not(tmp_path: Path) -> None:
     assert await outcome("#!/bin/sh\nexit 1\n") is Outcome.NONE
     assert await outcome("#!/nowhere/sh\n") is Outcome.NOT_NOW
     assert (await Prober(tmp_path / "nothing").probe(nothing, 1000, 60)).outcome is Outcome.NOT_NOW
+
+
+@pytest.mark.landlock
+async def test_even_what_does_all_that_a_file_wants_is_shut_in(tmp_path: Path, listener: Listener) -> None:
+    """In ffprobe's place, a program that reads secrets and calls home."""
+    secret = tmp_path / "secrets" / "key"
+    secret.parent.mkdir()
+    secret.write_text("sesame\n")
+    fill = {"secret": secret, "parent": os.getpid(), "port": listener.port, "version": landlock_version()}
+    (tmp_path / "bin").mkdir()
+    prober = Prober(program(tmp_path / "bin", SHUT_IN.format(**fill)))
+    assert (await prober.probe(nothing, 1000, 60)).outcome is Outcome.FOUND
+    assert listener.contacts == 0
 
 
 async def test_it_dies_with_its_parent() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tseeder_jobs.adapters import ffprobe_process
-from tseeder_jobs.adapters.probe_door import Fetch, open_door
+from tseeder_jobs.adapters.probe_door import Door, Fetch, open_door
 from tseeder_jobs.domain.media_facts import READERS, MediaFacts, parse_facts
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter, histogram
@@ -77,7 +77,7 @@ class Prober:
         async with open_door(fetch, size, self._budget) as door:
             try:
                 async with asyncio.timeout(seconds):
-                    code, output = await self._run(door.url)
+                    code, output = await self._run(door)
             except TimeoutError:
                 code, output = -1, b""
             except OSError as exc:
@@ -94,12 +94,12 @@ class Prober:
             return Probed(Outcome.FOUND, facts)
         return Probed(Outcome.FAILED if code < 0 or door.spent else Outcome.NONE)
 
-    async def _run(self, url: str) -> tuple[int, bytes]:
+    async def _run(self, door: Door) -> tuple[int, bytes]:
         """Its exit code (negative: the signal that ended it) and what it said."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", ffprobe_process.__file__),
-            *(str(os.getpid()), str(MEMORY_BYTES), str(CPU_SECONDS)),
-            *(str(self._program), *_ARGUMENTS, url),
+            *(str(os.getpid()), str(MEMORY_BYTES), str(CPU_SECONDS), str(door.port)),
+            *(str(self._program), *_ARGUMENTS, door.url),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=DEVNULL,

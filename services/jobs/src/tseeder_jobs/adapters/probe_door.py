@@ -30,13 +30,19 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 class Door:
     """Where the file is for now, and how the reads of it went."""
 
-    url: str
+    path: str
     size: int
     fetch: Fetch
     left_bytes: int
     left_requests: int = MOST_REQUESTS
+    port: int = 0
     failed: AppError | None = None
     """Why bytes that were asked for were not there: what was made of the others says nothing."""
+
+    @property
+    def url(self) -> str:
+        """What ffprobe is given."""
+        return f"http://127.0.0.1:{self.port}{self.path}"
 
     @property
     def spent(self) -> bool:
@@ -71,15 +77,14 @@ class Door:
 @asynccontextmanager
 async def open_door(fetch: Fetch, size: int, budget: int) -> AsyncIterator[Door]:
     """To a file of `size` bytes, while inside; `budget`: how many bytes it gives in all."""
-    path = f"/{random_token(18)}"
-    door = Door("", size, fetch, budget)
+    door = Door(f"/{random_token(18)}", size, fetch, budget)
     app = web.Application()
-    app.router.add_get(path, door.answer)
+    app.router.add_get(door.path, door.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        door.url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
+        door.port = runner.addresses[0][1]
         yield door
     finally:
         await runner.cleanup()
