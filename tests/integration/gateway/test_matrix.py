@@ -193,7 +193,8 @@ async def test_everybody_may_what_the_description_says_and_nothing_else(
     door: Door, principals: dict[str, Principal], things: Things
 ) -> None:
     document = (await door.call("GET", "/openapi.json")).json
-    count, wrong = 0, []
+    count = 0
+    wrong: list[str] = []
 
     async def check(cell: Cell) -> str:
         seen = await outcome(door, method, cell.url, cell.headers, body)
