@@ -66,3 +66,8 @@ async def never(first: int, last: int) -> bytes:
     """Of a file whose bytes do not come."""
     await asyncio.Event().wait()
     return b""
+
+
+async def defective(first: int, last: int) -> bytes:
+    """By a mistake of ours."""
+    raise RuntimeError(f"{first}-{last}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.jobs.filming import bytes_of, ffprobe, films, never, nothing
+from tests.integration.jobs.filming import bytes_of, defective, ffprobe, films, never, nothing
 from tests.looking import pauses
 from tseeder_jobs.adapters.ffprobe import Outcome, Prober
 from tseeder_jobs.adapters.ffprobe_process import landlock_version
@@ -137,6 +137,7 @@ async def test_bytes_that_do_not_come(library: dict[str, bytes]) -> None:
     prober = Prober(ffprobe())
     assert (await prober.probe(never, 1000, 0.3)).outcome is Outcome.FAILED
     assert (await prober.probe(nothing, 1000, 60)).outcome is Outcome.NOT_NOW
+    assert (await prober.probe(defective, 1000, 60)).outcome is Outcome.NOT_NOW
     film = library["film.mp4"]
     assert film.index(b"moov") > 10_000, "it is at the end"
     assert (await Prober(ffprobe(), budget_bytes=1).probe(bytes_of(film), len(film), 60)).outcome is Outcome.FAILED

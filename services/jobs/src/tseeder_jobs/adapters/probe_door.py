@@ -14,8 +14,9 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from tseeder_kit.errors import AppError
+from tseeder_kit.errors import AppError, internal
 from tseeder_kit.ids import random_token
+from tseeder_kit.logging import get_logger
 
 Fetch: TypeAlias = Callable[[int, int], Awaitable[bytes]]
 """The bytes from the first to the last of these positions. Raises AppError where they cannot be had."""
@@ -23,6 +24,7 @@ Fetch: TypeAlias = Callable[[int, int], Awaitable[bytes]]
 STEP: Final = 256 * 1024
 """How much is read at once: a reader that turns elsewhere has not been read far ahead of."""
 MOST_REQUESTS: Final = 1000
+_log = get_logger(__name__)
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 
 
@@ -69,6 +71,11 @@ class Door:
                 first += len(chunk)
         except AppError as exc:
             self.failed = exc
+        except ConnectionError:
+            raise  # it has seen enough
+        except Exception as exc:  # noqa: BLE001 - whatever it was, nothing may be concluded from what is missing
+            _log.error("probe_fetch_crashed", exc_info=exc)
+            self.failed = internal()
         if first <= last and request.transport is not None:
             request.transport.abort()
         return response

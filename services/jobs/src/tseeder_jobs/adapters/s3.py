@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from tseeder_jobs.domain.lifecycle import with_abort_rule
@@ -472,7 +473,7 @@ def _counted(name: str) -> Iterator[None]:
     except NoCredentialsError as exc:
         outcome = "storage_refused"
         raise StorageRefused("no credentials") from exc
-    except (BotoCoreError, OSError, TimeoutError) as exc:
+    except (BotoCoreError, ClientPayloadError, OSError, TimeoutError) as exc:
         outcome = "storage_unavailable"
         _errors.labels(name, "no_answer").inc()
         raise StorageUnavailable(type(exc).__name__) from exc
