@@ -29,12 +29,13 @@ from tseeder_stack.options import SCHEMAS
 from tseeder_stack.s3 import S3Keys, S3Server
 from tseeder_stack.secrets import Secrets
 
-# What the stack on one machine sets because it is one: loopback, plain http, rclone, keys of its own.
+# What the stack on one machine sets because it is one: loopback, plain http, rclone, keys of its own; ffprobe, which
+# images have not.
 ONE_MACHINE = {
     "gateway": {"INSECURE_HTTP"},
     # PUBLIC_URL: the chart knows it with an ingress only
     "auth": {"CRYPTO_GENERATE", "OPERATORS_NEED_SECOND_FACTOR", "PUBLIC_URL"},
-    "jobs": {"CRYPTO_GENERATE", "ADMIT_PRIVATE_HOSTS"},
+    "jobs": {"CRYPTO_GENERATE", "ADMIT_PRIVATE_HOSTS", "FFPROBE"},
     "agent": {"ADMIT_LOOPBACK", "UPLOAD_REACH_PARTS"},
 }
 

@@ -35,6 +35,7 @@ FILE_CALLS: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/v1/files/{file}", None),
     ("GET", "/v1/files/{file}/content", None),
     ("HEAD", "/v1/files/{file}/content", None),
+    ("GET", "/v1/files/{file}/subtitles.vtt", None),
     ("POST", "/v1/files/{file}/links", {}),
     ("GET", "/v1/files/{file}/links", None),
     ("DELETE", "/v1/files/{file}", None),

@@ -62,6 +62,7 @@ _LOOKING: Final = frozenset(
         "job",
         "file",
         "content",
+        "subtitles",
         "granted_content",
         "list_job_files",
         "list_file_links",

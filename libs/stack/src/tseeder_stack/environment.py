@@ -6,6 +6,7 @@ A new setting of a service: add a line to that service's function here.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +110,14 @@ def _jobs(parts: Parts) -> dict[str, str]:
         "BILLING_TARGET": target("billing", parts),
         "AUTH_TARGET": target("auth", parts),
         "AUTH_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+        **_ffprobe(),
     }
+
+
+def _ffprobe() -> dict[str, str]:
+    """Where there is one, files have media facts."""
+    found = shutil.which("ffprobe")
+    return {"FFPROBE": found} if found else {}
 
 
 def _agent(name: str, parts: Parts) -> dict[str, str]:

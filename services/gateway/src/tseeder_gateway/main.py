@@ -22,16 +22,18 @@ from tseeder_gateway.adapters.object_reader import open_reader
 from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.adapters.open_files import room_for
 from tseeder_gateway.adapters.registration import Registration
+from tseeder_gateway.adapters.subtitles import Subtitles
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
 from tseeder_gateway.domain.connection_limit import ConnectionLimit
-from tseeder_gateway.domain.memory_budget import ARCHIVES, MemoryBudget
+from tseeder_gateway.domain.memory_budget import ARCHIVES, SUBTITLES, MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Patience, Readers
+from tseeder_gateway.usecases.read_subtitles import Converted
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
 from tseeder_kit.telemetry import Check, OpsServer
@@ -41,6 +43,8 @@ BEYOND_AGENT_SECONDS: Final = 5.0
 """An agent that says that pieces are late says more than a time-out."""
 WARM_UPS_PER_USER: Final = 4
 """Each holds two of an agent's readers."""
+SUBTITLE_BYTES: Final = 64 << 20
+"""Of files that are being converted."""
 OTHER_FILES: Final = 1024
 """Beside clients' connections: S3, the services, NATS, metrics."""
 
@@ -106,6 +110,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             archives=Archives(
                 MemoryBudget(settings.archive_memory_bytes, settings.archive_memory_bytes_per_caller, ARCHIVES)
             ),
+            converted=Converted(Subtitles(), MemoryBudget(SUBTITLE_BYTES, SUBTITLE_BYTES // 4, SUBTITLES)),
             topics=JobTopics(bus),
             authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),

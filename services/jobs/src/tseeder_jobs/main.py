@@ -19,8 +19,10 @@ from tseeder.jobs.v1 import (
 )
 from tseeder_bus import connect
 from tseeder_jobs.adapters.accounts import Accounts
+from tseeder_jobs.adapters.agent_reads import open_agent_reads
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
+from tseeder_jobs.adapters.ffprobe import Prober
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, open_storage
 from tseeder_jobs.adapters.scrypt import Scrypt
@@ -35,7 +37,7 @@ from tseeder_jobs.api.links import LinksServicer
 from tseeder_jobs.api.operators import OperatorsServicer
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.usecases.authenticate_agent import authenticate_agent
-from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.context import Context, Media
 from tseeder_jobs.usecases.open_keyring import open_keyring
 from tseeder_jobs.workers.follow_accounts import followers
 from tseeder_jobs.workers.reaper import reaper
@@ -134,6 +136,9 @@ async def _context(
         )
     )
     poked = asyncio.Event()
+    media = None
+    if settings.ffprobe is not None:
+        media = Media(Prober(settings.ffprobe.absolute()), await stack.enter_async_context(open_agent_reads()))
     ctx = Context(
         settings=settings,
         pool=pool,
@@ -144,6 +149,7 @@ async def _context(
         billing=Billing(channel, cache_seconds=settings.entitlements_cache_seconds),
         passwords=stack.enter_context(Scrypt()),
         poke_relay=poked.set,
+        media=media,
     )
     return ctx, poked
 

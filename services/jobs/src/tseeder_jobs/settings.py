@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import FilePath, ValidationInfo, field_validator
 
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr, Target
@@ -132,6 +132,11 @@ class Settings(kit.Settings):
     feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
     feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")
 
+    ffprobe: FilePath | None = Field(
+        None,
+        description="path of FFmpeg's ffprobe (5 or later), which tells what is in video and audio files; "
+        "none: files have no media facts",
+    )
     parser_processes: int = Field(2, ge=1, le=32, description="processes that parse torrents, started beforehand")
     parse_seconds: float = Field(5, gt=0, description="a parser that takes longer is killed")
     parse_memory_bytes: int = Field(512 * MIB, ge=64 * MIB, description="address space that a parser may take")

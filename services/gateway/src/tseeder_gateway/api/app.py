@@ -38,6 +38,7 @@ from tseeder_gateway.api.routes import (
     playlists,
     registration,
     storage,
+    subtitles,
     users,
     warmup,
 )
@@ -55,6 +56,7 @@ _ROUTERS: Final = (
     files.router,
     warmup.router,
     playlists.router,
+    subtitles.router,
     links.router,
     archives.router,
     cached.router,

@@ -64,6 +64,15 @@ _file_view: Final[dict[str, Any]] = {
     "stored_at": None,
     "expires_at": None,
     "primary": False,
+    "media": None,
+}
+_media_facts: Final[dict[str, Any]] = {
+    "container": "matroska",
+    "duration_seconds": 5400.021,
+    "bit_rate": 5120000,
+    "video": [{"codec": "h264", "width": 1920, "height": 1080, "frame_rate": 23.976}],
+    "audio": [{"codec": "ac3", "channels": 6, "language": "eng"}],
+    "subtitles": [{"codec": "subrip", "language": "eng", "title": "SDH"}],
 }
 _file_totals: Final[dict[str, Any]] = {
     "file_count": 24,
@@ -284,6 +293,10 @@ EXAMPLES: Final[dict[str, Any]] = {
         "retry_at": None,
     },
     "FileView": _file_view,
+    "MediaFactsView": _media_facts,
+    "VideoStreamView": _media_facts["video"][0],
+    "AudioStreamView": _media_facts["audio"][0],
+    "SubtitleStreamView": _media_facts["subtitles"][0],
     "FileTotalsView": _file_totals,
     "FolderView": _folder_view,
     "JobFilesView": {

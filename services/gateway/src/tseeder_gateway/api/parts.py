@@ -22,6 +22,7 @@ from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Readers
+from tseeder_gateway.usecases.read_subtitles import Converted
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.telemetry import Check
 
@@ -41,6 +42,7 @@ class Parts:
     admin: Admin
     readers: Readers
     archives: Archives
+    converted: Converted
     topics: JobTopics
     authenticate: Authenticate
     callers: RateLimit

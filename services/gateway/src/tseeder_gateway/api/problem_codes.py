@@ -63,20 +63,20 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty last_superadmin last_credential totp_already_on totp_not_on totp_not_started"
+        "playlist_empty last_superadmin last_credential totp_already_on totp_not_on totp_not_started not_subtitles"
     ),
     Kind.PRECONDITION: "etag_mismatch",
-    Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
+    Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large subtitles_too_large",
     Kind.UNSUPPORTED: "unsupported_media_type unsupported_content_encoding",
     Kind.RANGE: "range_not_satisfiable",
-    Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout",
+    Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout subtitles_unreadable",
     Kind.EXHAUSTED: "rate_limited login_throttled too_many_api_keys too_many_streams streams_limit too_many_uploads "
-    "too_many_links link_throttled too_many_archives mail_throttled",
+    "too_many_links link_throttled too_many_archives mail_throttled too_many_subtitles",
     Kind.INTERNAL: "internal key_missing ciphertext_unreadable key_changed_meanwhile",
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
         "storage_unavailable storage_refused content_late uploads_busy archives_busy too_many_connections "
-        "link_passwords_busy human_check_unavailable oidc_unavailable"
+        "link_passwords_busy human_check_unavailable oidc_unavailable subtitles_busy"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }

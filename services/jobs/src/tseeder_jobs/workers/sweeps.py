@@ -20,6 +20,7 @@ from tseeder_jobs.usecases.find_primaries import find_primaries
 from tseeder_jobs.usecases.give_up_lost import tell_owners
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
 from tseeder_jobs.usecases.order_files import order_files
+from tseeder_jobs.usecases.probe_media import probe_media
 from tseeder_jobs.usecases.read_storage import measure_storage
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
@@ -82,6 +83,7 @@ SWEEPS: Final = (
     Sweep("deleted_accounts", erase_users, wake=lambda ctx: ctx.erase_now),
     Sweep("unordered_torrents", order_files),
     Sweep("unknown_types", sniff_types),
+    Sweep("unknown_media", probe_media),
     Sweep("unknown_primaries", find_primaries),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),
