@@ -89,6 +89,8 @@ def _auth(parts: Parts) -> dict[str, str]:
     return {
         "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
         "CRYPTO_KEYS": str(parts.secrets.path("auth-crypto-keys")),
+        "JOBS_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+        "BILLING_FEED_TOKEN": parts.secrets.text("billing-feed"),
         "CRYPTO_GENERATE": "true",
         "OPERATORS_NEED_SECOND_FACTOR": "false",  # it is one's own machine
         "PUBLIC_URL": f"http://{HOST}:{parts.ports['gateway.http']}",
