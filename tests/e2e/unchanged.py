@@ -20,15 +20,15 @@ FEED: Final = ("feed", "feed_head", "feed_readers")
 # What agents and loops write by themselves, whoever asks for what.
 RESTLESS: Final = (
     *("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "sweep_reports", "schema_migrations"),
-    "media_facts",
+    *("media_facts", "account_feed"),
     *FEED,
 )
 # What was looked into meanwhile is written down.
 LOOKED_INTO: Final = "'{sniffed, sniffed_type, probe_after, probes}'::text[]"
 # The keys of what is gone are deleted again.
 PART: Final = {"objects": "WHERE state <> 'gone'"}
-# Tries are counted, and acts that were refused are audited, by design.
-COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations", *FEED)
+# Tries are counted and told, and acts that were refused are audited, by design.
+COUNTING: Final = ("login_throttles", "security_events", "audit_entries", "schema_migrations", *FEED)
 
 
 async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str, tuple[int, str]]:
