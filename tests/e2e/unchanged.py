@@ -23,8 +23,8 @@ RESTLESS: Final = (
     *("media_facts", "account_feed"),
     *FEED,
 )
-# What was looked into meanwhile is written down.
-LOOKED_INTO: Final = "'{sniffed, sniffed_type, probe_after, probes}'::text[]"
+# What was looked into meanwhile is written down, and when billing was asked last: by a user's verb whatever comes of it.
+LOOKED_INTO: Final = "'{sniffed, sniffed_type, probe_after, probes, entitlements_at}'::text[]"
 # The keys of what is gone are deleted again.
 PART: Final = {"objects": "WHERE state <> 'gone'"}
 # Tries are counted and told, and acts that were refused are audited, by design.
