@@ -1,9 +1,10 @@
-"""Print the Secrets that the chart wants and that are only random: the identity keys, the key file of jobs, the join
-secret of agents. They are made once, in FOLDER, and are the same ever after.
+"""Print the Secrets that the chart wants and that are only random: the identity keys, the key files of jobs and of
+auth, the join secret of agents, the tokens of auth's feed. They are made once, in FOLDER, and are the same ever after.
 
     python scripts/kubernetes_secrets.py FOLDER | kubectl -n NAMESPACE apply -f -
 
-Keep FOLDER: without the key file in it (crypto-keys) no job in the database can be read. With --dev also those of the
+Keep FOLDER: without the key files in it no job in the database can be read (crypto-keys), and nobody who has a second
+factor can sign in (auth-crypto-keys). With --dev also those of the
 backing services in k8s/backing.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tseeder_auth.adapters.sealing import write_key_file as write_auth_key_file
 from tseeder_jobs.adapters.crypto import write_key_file
 from tseeder_stack.options import SCHEMAS
 from tseeder_stack.provision import role
@@ -31,13 +33,20 @@ def of_release(secrets: Secrets) -> dict[str, dict[str, str]]:
     """name -> key -> value, as charts/tseeder/values.yaml names them."""
     keys = secrets.path("crypto-keys")
     write_key_file(keys)
+    auth_keys = secrets.path("auth-crypto-keys")
+    write_auth_key_file(auth_keys)
     return {
         "tseeder-identity": {
             "private.pem": secrets.identity_private_key().read_text(),
             "public.pem": secrets.identity_public_keys().read_text(),
         },
         "tseeder-crypto": {"keys.json": keys.read_text()},
+        "tseeder-auth-crypto": {"keys.json": auth_keys.read_text()},
         "tseeder-agent-join": {"secret": secrets.text("agent-join")},
+        "tseeder-feed-tokens": {
+            "jobs": secrets.text("jobs-feed"),
+            "billing": secrets.text("billing-feed"),
+        },
     }
 
 

@@ -26,6 +26,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.memory import leave_memory, use_memory
 from tests.namespaces import namespaces_are_given
+from tseeder_jobs.adapters.ffprobe_process import landlock_version
 from tseeder_stack import backing
 from tseeder_stack import radosgw as ceph
 from tseeder_stack.options import SCHEMAS, StackOptions
@@ -53,6 +54,8 @@ NEEDS = {
     "radosgw": (ceph.BINARIES, "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"),
     "aria2": (("aria2c",), "apt-get install --no-install-recommends aria2"),
     "players": (("chromium", "ffmpeg", "ffprobe"), "apt-get install --no-install-recommends chromium ffmpeg"),
+    "ffmpeg": (("ffmpeg", "ffprobe"), "apt-get install --no-install-recommends ffmpeg"),
+    "landlock": (("bash",), "apt-get install --no-install-recommends bash"),
     "unzip": (("unzip",), "apt-get install --no-install-recommends unzip"),
     "netns": (
         ("ip", "nsenter", "unshare", "mount", "openssl"),
@@ -63,7 +66,10 @@ NEEDS = {
 
 
 # marker -> whether this machine lets the tests do it, and what to say where it does not
-RIGHTS = {"netns": (namespaces_are_given, "needs root, and a kernel that gives network namespaces")}
+RIGHTS = {
+    "netns": (namespaces_are_given, "needs root, and a kernel that gives network namespaces"),
+    "landlock": (lambda: landlock_version() >= 4, "needs Linux 6.7, and Landlock not switched off"),
+}
 
 
 # Folders whose tests share servers, and so run in one process after each other; the slowest first, so that none is
@@ -84,8 +90,8 @@ TOGETHER = (
     "contract",
 )
 
-# What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same promise
-# once more on another ground. Besides these: all that needs RadosGW.
+# What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same
+# promise once more on another ground. Besides these: all that needs RadosGW.
 LONG = (
     "e2e/cli/",
     "e2e/observed/",

@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from tests.bench import claims, crowd, firstbyte, ingest, loads, report, rest
+from tests.bench import claims, crowd, firstbyte, ingest, loads, logins, report, rest, timing
 from tests.bench.progress import say
 from tests.bench.results import BenchError, Result, read, write
 from tseeder_stack.errors import StackError
 
-BENCHES = (rest.NAME, ingest.NAME, firstbyte.NAME, loads.NAME, crowd.NAME, claims.NAME)
+BENCHES = (rest.NAME, ingest.NAME, firstbyte.NAME, loads.NAME, crowd.NAME, claims.NAME, logins.NAME, timing.NAME)
 
 
 def main() -> int:
@@ -47,6 +47,10 @@ def _run(name: str, *, quick: bool) -> Result:
         found = crowd.run(transfers=10, each_mib=2, rounds=1) if quick else crowd.run()
     elif name == claims.NAME:
         found = claims.run(claims.QUICK, rounds=1, claims=20) if quick else claims.run()
+    elif name == logins.NAME:
+        found = logins.run(rounds=1, phase_seconds=2) if quick else logins.run()
+    elif name == timing.NAME:
+        found = timing.run(pairs=20) if quick else timing.run()
     else:
         found = rest.run(rounds=1, rest_seconds=2) if quick else rest.run()
     if quick:

@@ -23,6 +23,9 @@ DRAWN: Final = {
     "loads": tuple(f"{load}: {what}" for load in ("1000 files of 1 MiB", "4 transfers of 256 MiB at once",
              "512 MiB from 5 peers of 10 MiB/s and 15 of 0.2 MiB/s") for what in ("limit", "submit")),
     "firstbyte": ("limit", "first byte after", "seek "),
+    "logins": ("other routes",),
+    "timing": tuple(f"{name}: {kind}" for name in ("login", "register", "reset", "resend")
+               for kind in ("known addresses", "unknown addresses")),
     "crowd": ("50 transfers of", "submit to ", "the longest"),
 }  # fmt: skip
 TITLES: Final = {
@@ -31,6 +34,8 @@ TITLES: Final = {
     "loads": "Seconds from submit to completed, beside the limit of each load (bars: median; ticks: each run)",
     "firstbyte": "Seconds to the first byte of a file that is not stored (bars: median; ticks: each run)",
     "crowd": "Seconds of 50 transfers at once on one agent (bars: median; ticks: each run)",
+    "logins": "Milliseconds of other routes, at rest and beside sign-ins (bars: median; ticks: each run)",
+    "timing": "Milliseconds of answers about known and unknown addresses (bars: median; ticks: quarters of the run)",
     "claims": "Claims a second, by what is queued (bars: median; ticks: each run)",
 }
 

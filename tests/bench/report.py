@@ -42,6 +42,8 @@ def _runs(row: Row) -> str:
 def _wanted(found: Result) -> list[tuple[str, str, str, str, str]]:
     lines = []
     for name, wanted in WANTED[found.bench].items():
+        if name not in found.ratios:
+            continue  # of a part that is not there to be measured
         seen = found.ratios[name]
         lines.append((name, wanted.what, wanted.asked(), f"{seen:.2f}", wanted.verdict(seen)))
     return lines

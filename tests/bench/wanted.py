@@ -58,6 +58,15 @@ WANTED: Final[Mapping[str, Mapping[str, Wanted]]] = {
         "service_mib": Wanted(90, "the largest service but the agent, at rest", "MiB"),
         "agent_mib": Wanted(120, "the agent, at rest", "MiB"),
     },
+    "logins": {
+        "p99_added_ms": Wanted(250, "50 sign-ins at once: by how much the other routes' 99th percentile rises", "ms"),
+    },
+    "timing": {
+        "login": Wanted(0.05, "a wrong password: how much better than a coin its time tells known from unknown"),
+        "register": Wanted(0.05, "a registration: the same"),
+        "reset": Wanted(0.05, "a request for a reset: the same"),
+        "resend": Wanted(0.05, "a request for the verification mail: the same"),
+    },
     "claims": {
         "claims": Wanted(0.9, "claims a second with 1,000,000 queued, by those with 1,000", least=True),
     },

@@ -9,6 +9,7 @@ from tests.chart.rendering import Manifest, container_of
 STUBS = {
     "database-url": "postgresql://stub:stub@stub:5432/stub",
     "nats-url": "nats://user:stub@stub:4222",
+    "oidc-providers": '[{"name":"a","title":"A","issuer":"https://a","client_id":"a","client_secret":"a secret"}]',
     "proxy-url": "socks5://user:stub@stub:1080",
 }
 STUB = "a secret of sixteen characters or more"

@@ -77,6 +77,7 @@ REFUSED = [
     ({"secrets": {"swarmProxy": {"existingSecret": "a"}}}, "networkPolicy.swarmProxy.to"),
     ({"swarm": {"port": 80}}, "at '/swarm/port'"),
     ({"swarm": {"refusedNetworks": ["10.0.0.1"]}}, "at '/swarm/refusedNetworks/0'"),
+    ({"mail": {"host": "mail.example.org"}}, "networkPolicy.mail.to: say where the mail server is"),
     ({"tracing": {"endpoint": "http://otel:4318"}}, "networkPolicy.tracing.to: say where traces go"),
     ({"podMonitor": {"enabled": True}}, "networkPolicy.monitoring.from: say who may read metrics"),
 ]

@@ -167,6 +167,17 @@ def test_traces_go_where_they_are_sent_and_only_then(service: str) -> None:
     assert to == [[{"podSelector": {"matchLabels": {"app": "otel"}}}]]
 
 
+@pytest.mark.parametrize("service", NAMES)
+def test_only_auth_reaches_sign_in_providers_where_there_are_some(service: str) -> None:
+    provider = [{"podSelector": {"matchLabels": {"app": "keycloak"}}}]
+    assert ((provider, {8443}) in list(rules("everything", service, "egress"))) == (service == "auth")
+    outside = [peers for peers, ports in rules("everything", service, "egress") if ports == {443} and peers]
+    excepted = [peer["ipBlock"] for peers in outside for peer in peers if peer.get("ipBlock", {}).get("except")]
+    assert [block["cidr"] for block in excepted] == (["0.0.0.0/0", "::/0"] if service == "auth" else [])
+    if service == "auth":
+        assert not [peers for peers, ports in rules("least", service, "egress") if ports == {443}]
+
+
 def test_migrations_reach_postgres_and_nothing_else() -> None:
     for job in of_kind(rendered("least"), "Job"):
         allowed = [rule for policy in policies("least", pod_of(job)) for rule in policy.get("egress", [])]

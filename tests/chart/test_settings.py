@@ -8,7 +8,7 @@ import helm_python
 import pytest
 from pydantic import SecretStr
 
-from tests.chart.environments import environment, mounted_files
+from tests.chart.environments import STUB, environment, mounted_files
 from tests.chart.rendering import (
     CASES,
     LEAST,
@@ -21,16 +21,21 @@ from tests.chart.rendering import (
     settings_class,
     workloads,
 )
+from tseeder_auth.domain.mails import Server
+from tseeder_auth.settings import Settings as AuthSettings
 from tseeder_kit.settings import Settings, load
 from tseeder_stack.environment import Parts, of_service, port_names
 from tseeder_stack.options import SCHEMAS
 from tseeder_stack.s3 import S3Keys, S3Server
 from tseeder_stack.secrets import Secrets
 
-# What the stack on one machine sets because it is one: loopback, plain http, rclone, keys of its own.
+# What the stack on one machine sets because it is one: loopback, plain http, rclone, keys of its own; ffprobe, which
+# images have not.
 ONE_MACHINE = {
     "gateway": {"INSECURE_HTTP"},
-    "jobs": {"CRYPTO_GENERATE", "ADMIT_PRIVATE_HOSTS"},
+    # PUBLIC_URL: the chart knows it with an ingress only
+    "auth": {"CRYPTO_GENERATE", "OPERATORS_NEED_SECOND_FACTOR", "PUBLIC_URL"},
+    "jobs": {"CRYPTO_GENERATE", "ADMIT_PRIVATE_HOSTS", "FFPROBE"},
     "agent": {"ADMIT_LOOPBACK", "UPLOAD_REACH_PARTS"},
 }
 
@@ -47,6 +52,7 @@ def test_a_service_reads_its_settings_from_its_pod(case: Case, service: str, tmp
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert settings.host == "0.0.0.0"
     served = {field.removesuffix("_port"): value for field, value in settings if field.endswith("_port") and value}
+    served.pop("smtp", None)  # the mail server's
     if "swarm" in served:
         assert ports.pop("swarm-tcp") == ports.pop("swarm-udp") == served.pop("swarm")
     assert served == ports
@@ -121,6 +127,14 @@ def test_settings_arrive_as_they_were_written(tmp_path: Path) -> None:
     agent = loaded("everything", "agent", tmp_path).model_dump()
     assert (agent["buffer_bytes"], agent["claim_seconds"], agent["dht"]) == (104857600, 0.5, False)
     assert agent["refused_networks"] == ("198.51.0.0/16", "2a00:1::/32")
+    auth = loaded("everything", "auth", tmp_path)
+    assert isinstance(auth, AuthSettings)
+    assert auth.public_url == "https://tseeder.example.org"
+    assert auth.mail_server() == Server(
+        "mail.example.org", 587, "starttls", STUB, STUB, None, "tseeder <no-reply@example.org>", 30
+    )
+    assert auth.turnstile_secret is not None
+    assert auth.turnstile_secret.get_secret_value() == STUB
     gateway = loaded("everything", "gateway", tmp_path).model_dump()
     assert gateway["cors_origins"] == ("https://a.example.org", "https://b.example.org")
     assert gateway["content_redirect"] is False

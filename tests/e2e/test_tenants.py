@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from tests.e2e.fixtures import MakeSample
 from tests.e2e.people import Person
 from tests.e2e.seeding import Swarm
+from tests.e2e.world import World
+from tseeder_pg import open_pool
 
 JOB_CALLS = [
     ("GET", "/v1/jobs/{job}", None),
@@ -31,6 +35,7 @@ FILE_CALLS: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/v1/files/{file}", None),
     ("GET", "/v1/files/{file}/content", None),
     ("HEAD", "/v1/files/{file}/content", None),
+    ("GET", "/v1/files/{file}/subtitles.vtt", None),
     ("POST", "/v1/files/{file}/links", {}),
     ("GET", "/v1/files/{file}/links", None),
     ("DELETE", "/v1/files/{file}", None),
@@ -58,6 +63,18 @@ async def test_what_another_user_has(ann: Person, ben: Person, swarm: Swarm, sam
     await ann.has(job, made)
 
 
+async def test_what_an_account_has(ann: Person, ben: Person) -> None:
+    """Ben can neither see nor end Ann's sessions."""
+    async with ann.http() as http:
+        sessions = (await http.get("/v1/me/sessions")).json()["items"]
+    async with ben.http() as http:
+        listed = (await http.get("/v1/me/sessions")).json()["items"]
+        for session_id in [*(each["session_id"] for each in sessions), NOBODYS]:
+            refused = await http.delete(f"/v1/me/sessions/{session_id}")
+            assert (refused.status_code, refused.json()["code"]) == (404, "session_not_found")
+    assert not {each["session_id"] for each in listed} & {each["session_id"] for each in sessions}
+
+
 async def test_the_same_public_torrent_gives_no_way_to_the_other_users_files(
     ann: Person, ben: Person, swarm: Swarm, sample: MakeSample
 ) -> None:
@@ -83,3 +100,22 @@ async def test_without_a_good_key(ann: Person, swarm: Swarm, sample: MakeSample,
         for method, path, body in JOB_CALLS:
             answer = await http.request(method, path.format(job=job["job_id"]), json=body, headers=headers)
             assert answer.status_code == 401, (method, path)
+
+
+async def test_what_signs_in_to_another_users_account(world: World, ann: Person, ben: Person) -> None:
+    """Ben can neither see nor take away what is linked to Ann's account."""
+    dsn = world.stack.parts.database_urls["auth"]
+    async with open_pool(dsn, min_size=0, max_size=1, application_name="e2e") as pool:
+        await pool.execute(
+            "INSERT INTO oidc_identities (provider, subject, user_id, email) VALUES ('example', 'ann', $1, $2)",
+            UUID(ann.user_id),
+            ann.email,
+        )
+    async with ben.http() as http:
+        assert (await http.get("/v1/me/identities")).json()["items"] == []
+        for subject in ("ann", "nobody"):
+            refused = await http.delete(f"/v1/me/identities/example/{subject}")
+            assert (refused.status_code, refused.json()["code"]) == (404, "identity_not_found")
+    async with ann.http() as http:
+        assert [each["subject"] for each in (await http.get("/v1/me/identities")).json()["items"]] == ["ann"]
+        assert (await http.delete("/v1/me/identities/example/ann")).status_code == 204

@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
+import pytest
 from httpx_sse import EventSource
 
 from tests.e2e.fixtures import MakeSample
@@ -60,6 +62,40 @@ async def test_both_ends_come_before_all_else(ann: Person, swarm: Swarm, sample:
     assert last.content == whole[-LAST:]
     now = await ann.client.job(job["job_id"])
     assert now["state"] == "downloading", "it did not take the whole file to get there"
+
+
+async def song(path: Path, seconds: int) -> None:
+    """A noise of 3,072,000 bits a second, in a container that has its index at the end."""
+    process = await asyncio.create_subprocess_exec(
+        *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"anoisesrc=sample_rate=96000:duration={seconds}"),
+        *("-ac", "2", "-c:a", "pcm_s16le", str(path)),
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    assert await process.wait() == 0
+
+
+@pytest.mark.ffmpeg
+async def test_it_is_told_whether_the_swarm_is_as_fast_as_the_film(
+    ann: Person, swarm: Swarm, sample: MakeSample, tmp_path: Path
+) -> None:
+    await song(tmp_path / "song.mov", 60)
+    made = await sample(sources=[tmp_path / "song.mov"])
+    await swarm.seed(made, rate=2 * MIB)
+    job = await ann.submit(swarm.torrent(made))
+    (file,) = (await ann.files(job)).values()
+    events = await warmed(ann, file)
+    assert (await ann.client.job(job["job_id"]))["state"] == "downloading"
+    assert (events[0][1]["media_bit_rate"], events[0][1]["swarm_suffices"]) == (None, None)
+    told = events[-2][1]
+    assert told["media_bit_rate"] == pytest.approx(3_072_000, rel=0.01)
+    assert told["swarm_suffices"] == (told["swarm_rate"] * 8 >= told["media_bit_rate"])
+    assert events[-1][1]["reason"] == "ready"
+    async with ann.http() as http:
+        facts = (await http.get(f"/v1/files/{file['file_id']}")).json()["media"]
+        assert (facts["container"], facts["duration_seconds"]) == ("quicktime", pytest.approx(60))
+        assert facts["audio"] == [{"codec": "pcm_s16le", "channels": 2, "language": None}]
+    again = (await warmed(ann, file))[0][1]
+    assert again["media_bit_rate"] == told["media_bit_rate"], "it is known now"
 
 
 async def test_what_is_stored_is_ready_and_what_is_anothers_is_not_there(

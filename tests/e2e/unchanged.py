@@ -20,12 +20,15 @@ FEED: Final = ("feed", "feed_head", "feed_readers")
 # What agents and loops write by themselves, whoever asks for what.
 RESTLESS: Final = (
     *("agents", "agent_heartbeats", "agent_heartbeats_default", "reaper_pulse", "sweep_reports", "schema_migrations"),
+    *("media_facts", "account_feed"),
     *FEED,
 )
+# What was looked into meanwhile is written down, and when billing was asked last: by a user's verb whatever comes of it.
+LOOKED_INTO: Final = "'{sniffed, sniffed_type, probe_after, probes, entitlements_at}'::text[]"
 # The keys of what is gone are deleted again.
 PART: Final = {"objects": "WHERE state <> 'gone'"}
-# Tries are counted, and acts that were refused are audited, by design.
-COUNTING: Final = ("login_throttles", "audit_entries", "schema_migrations", *FEED)
+# Tries are counted and told, and acts that were refused are audited, by design.
+COUNTING: Final = ("login_throttles", "security_events", "audit_entries", "schema_migrations", *FEED)
 
 
 async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str, tuple[int, str]]:
@@ -37,8 +40,8 @@ async def rows(fetch: Fetch, schema: str, restless: Collection[str]) -> dict[str
         list(restless),
     )
     union = " UNION ALL ".join(
-        f"SELECT '{name}', count(*), COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') "  # noqa: S608
-        f"FROM {schema}.{name} t {PART.get(name, '')}"
+        f"SELECT '{name}', count(*), COALESCE(md5(string_agg(row, '|' ORDER BY row)), '') FROM "  # noqa: S608
+        f"(SELECT (to_jsonb(t) - {LOOKED_INTO})::text AS row FROM {schema}.{name} t {PART.get(name, '')}) AS {name}_"
         for (name,) in tables
     )
     return {name: (count, digest) for name, count, digest in await fetch(union)}

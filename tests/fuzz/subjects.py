@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.integration.gateway.conftest import lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, granted
+from tests.integration.gateway.running import Caller, Door, browsing, granted, linked_identity
 from tests.integration.jobs.playing import Agent
 from tseeder.jobs.v1 import agents_pb2 as pb
 from tseeder.jobs.v1 import model_pb2 as model
@@ -62,6 +62,7 @@ _LOOKING: Final = frozenset(
         "job",
         "file",
         "content",
+        "subtitles",
         "granted_content",
         "list_job_files",
         "list_file_links",
@@ -90,12 +91,14 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     links = [await _link(door, root, stored_files[0]) for _ in range(6)]
     other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
     queued_files = [each for job in queued for each in await _files(door, root, job)]
+    kept, spent = await _of_accounts(door, root, other)
     return Subjects(
         root=root,
         other=other,
         agent_id=agent.agent_id,
         torrent=stored.torrent.read_bytes(),
         kept={
+            **kept,
             "job_id": (stored_job, ended, *others),
             "file_id": (*stored_files, *await _files(door, other, others[0])),
             "key_id": (),
@@ -114,6 +117,7 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
             "other_key_id": (other_key["key"]["key_id"],),
         },
         spent={
+            **spent,
             "job_id": deque(queued, maxlen=20),
             "file_id": deque(queued_files, maxlen=60),
             "transfer_id": deque(dead, maxlen=20),
@@ -125,12 +129,45 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     )
 
 
+async def _of_accounts(
+    door: Door, root: Caller, other: Caller
+) -> tuple[dict[str, tuple[str, ...]], dict[str, deque[str]]]:
+    """What is about accounts themselves: kept, and to be spent."""
+    bystanders = [(await door.upstream.auth.new_user()).user_id for _ in range(2)]
+    linked = [await linked_identity(door, root.user_id) for _ in range(6)]
+    sessions = [await _session(door, root) for _ in range(6)]
+    kept: dict[str, tuple[str, ...]] = {
+        "user_id": (),
+        "other_user_id": tuple(bystanders),
+        "provider": ("example",),
+        "other_provider": ("example",),
+        "subject": (),
+        "other_subject": (await linked_identity(door, other.user_id),),
+        "session_id": (),
+        "other_session_id": (await _session(door, other),),
+    }
+    spent: dict[str, deque[str]] = {
+        "user_id": deque(),
+        "provider": deque(),
+        "subject": deque(linked, maxlen=60),
+        "session_id": deque(sessions, maxlen=60),
+    }
+    return kept, spent
+
+
 async def _dead(door: Door, agent: Agent, user: Caller, torrent: Sample) -> str:
     """A transfer that failed for good."""
     lease = await lease_of(agent, await submitted(door, user, torrent))
     reason = model.Reason(code="torrent_unusable", message="Nobody could do better.")
     await agent.stub.Fail(pb.FailRequest(lease=lease, reason=reason))
     return lease.transfer_id
+
+
+async def _session(door: Door, user: Caller) -> str:
+    """Of a browser that nobody sits at."""
+    await browsing(door, user.email)
+    listed = (await door.call("GET", "/v1/me/sessions", user=user)).json["items"]
+    return str(max(listed, key=lambda session: session["created_at"])["session_id"])
 
 
 async def _files(door: Door, user: Caller, job_id: str) -> list[str]:

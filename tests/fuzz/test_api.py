@@ -39,12 +39,15 @@ LISTS: Final = (
     "list_users",
     "list_audit",
     "list_dead_letters",
+    "list_security_events",
+    "list_my_security_events",
 )
 ACCEPTED: Final = ["2xx", "3xx", "401", "403", "404", "409"]
 # What the schema cannot say of these, the service says: with a code of its own.
 REFUSED_BY_RULES: Final = {
     "submit_job": ["400", "413", "422"],
     "update_job": ["400"],
+    "update_me": ["400"],
     "set_selection": ["400"],
     "create_api_key": ["400", "422", "429"],
     "create_link": ["400", "422", "429"],
@@ -54,11 +57,22 @@ REFUSED_BY_RULES: Final = {
     "drain_agent": ["400"],
     "undrain_agent": ["400"],
     "terminate_job": ["400"],
+    "set_role": ["400"],
+    "suspend_user": ["400"],
+    "reinstate_user": ["400"],
+    "force_logout": ["400"],
     "replay_dead_letter": ["400"],
     "clean_storage": ["400"],
     "check_cache": ["400"],
     "bootstrap": ["400"],
     "log_out": ["400"],
+    "register": ["400", "429"],
+    "verify_email": ["400"],
+    "resend_verification": ["400", "429"],
+    "request_password_reset": ["400", "429"],
+    "confirm_password_reset": ["400"],
+    "change_password": ["400", "429"],
+    "start_oidc": ["400"],
     "get_content": ["412", "416"],
     "head_content": ["412", "416"],
     "get_granted_content": ["412", "416"],
@@ -105,7 +119,15 @@ SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(P
 
 
 _MAKING: Final = ("submit_job", "create_api_key", "create_link")
-_ENDING: Final = ("revoke_link", "terminate_job", "delete_file", "delete_job", "revoke_api_key")
+_ENDING: Final = (
+    "revoke_link",
+    "terminate_job",
+    "delete_file",
+    "delete_job",
+    "revoke_api_key",
+    "end_session",
+    "unlink_identity",
+)
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tseeder_auth.adapters.sealing import write_key_file as write_auth_key_file
 from tseeder_jobs.adapters.crypto import write_key_file
 from tseeder_stack import service
 from tseeder_stack.options import kind_of
@@ -101,8 +102,8 @@ def _inside(kind: str, env: Mapping[str, str]) -> tuple[dict[str, str], list[Pat
         if value := env.get(key := f"TSEEDER_{kind.upper()}_{field}"):
             mounted.append(Path(value))
             inside[key] = f"{MOUNTED}/{Path(value).name}"
-    if kind == "jobs":  # made by the test: nothing is generated into a Secret
-        inside["TSEEDER_JOBS_CRYPTO_GENERATE"] = "false"
+    if kind in ("jobs", "auth"):  # made by the test: nothing is generated into a Secret
+        inside[f"TSEEDER_{kind.upper()}_CRYPTO_GENERATE"] = "false"
     if kind == "agent":
         inside["TSEEDER_AGENT_SCRATCH_DIR"] = SCRATCH
     return inside, mounted
@@ -112,8 +113,8 @@ def _hand_over(files: Sequence[Path], folder: Path) -> None:
     """Copies of secrets that the containers' user may read, as a Secret's volume has them."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
-        if not file.exists():  # the identity keys are there; these are what jobs would else make
-            write_key_file(file)
+        if not file.exists():  # the identity keys are there; these are what jobs and auth would else make
+            (write_auth_key_file if file.name.startswith("auth-") else write_key_file)(file)
         fresh = folder / f".{file.name}"
         shutil.copyfile(file, fresh)
         fresh.chmod(0o400)

@@ -33,6 +33,16 @@ CONTENT_REDIRECT: true
 {{- end }}
 {{- if and (eq .name "gateway") $values.ingress.enabled }}
 ALLOWED_HOSTS: {{ $values.ingress.host }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
+{{- end }}
+{{- if and (eq .name "auth") $values.ingress.enabled }}
+PUBLIC_URL: https://{{ $values.ingress.host }}
+{{- end }}
+{{- if and (eq .name "auth") $values.mail.host }}
+SMTP_HOST: {{ $values.mail.host }}
+SMTP_PORT: {{ $values.mail.port }}
+SMTP_SECURITY: {{ $values.mail.security }}
+MAIL_FROM: {{ $values.mail.from | quote }}
 {{- end }}
 {{- if eq .name "agent" }}
 SCRATCH_DIR: /scratch
@@ -68,8 +78,24 @@ NATS_URL: { secret: nats, key: url }
 {{- end }}
 {{- if eq .name "auth" }}
 IDENTITY_PRIVATE_KEY: { secret: identity, key: privateKey, path: true }
+CRYPTO_KEYS: { secret: authCrypto, key: keys, path: true }
+JOBS_FEED_TOKEN: { secret: feedTokens, key: jobs }
+BILLING_FEED_TOKEN: { secret: feedTokens, key: billing }
+{{- if .root.Values.secrets.smtp.existingSecret }}
+SMTP_USERNAME: { secret: smtp, key: username }
+SMTP_PASSWORD: { secret: smtp, key: password }
+{{- end }}
+{{- if .root.Values.secrets.turnstile.existingSecret }}
+TURNSTILE_SECRET: { secret: turnstile, key: secret }
+{{- end }}
+{{- if .root.Values.secrets.oidc.existingSecret }}
+OIDC_PROVIDERS: { secret: oidc, key: providers }
+{{- end }}
+{{- else if eq .name "billing" }}
+AUTH_FEED_TOKEN: { secret: feedTokens, key: billing }
 {{- else if eq .name "jobs" }}
 AGENT_JOIN_SECRET: { secret: agentJoin, key: secret }
+AUTH_FEED_TOKEN: { secret: feedTokens, key: jobs }
 CRYPTO_KEYS: { secret: crypto, key: keys, path: true }
 S3_ACCESS_KEY: { secret: s3Jobs, key: accessKey }
 S3_SECRET_KEY: { secret: s3Jobs, key: secretKey }

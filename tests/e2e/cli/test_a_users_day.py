@@ -6,98 +6,33 @@ The tests build on each other, in the order of the file, as a user's day does: o
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
-import os
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
+from pyotp import TOTP
 
+from tests.e2e.cli.computer import Computer, mailed, running_up
 from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli import config
 from tseeder_cli.client import Client
-from tseeder_cli.main import app
+from tseeder_cli.target import Target
+from tseeder_cli.verbs import security
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@example.org"
 USER = "ann@example.org"
-
-
-@dataclass
-class Computer:
-    """A home folder and a working folder of somebody who uses `tseeder`.
-
-    `jobs` holds ids by name, `console` what `up` has said.
-    """
-
-    folder: Path
-    state: Path
-    jobs: dict[str, str] = field(default_factory=dict)
-    console: list[str] = field(default_factory=list)
-
-    @property
-    def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
-        return {**kept, "XDG_CONFIG_HOME": str(self.folder / "config"), "NO_COLOR": "1"}
-
-    def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
-        """Run `tseeder arguments...`, in this process: that is quicker by half a second."""
-        foreign = {name: None for name in os.environ if name.startswith("TSEEDER_")}
-        with contextlib.chdir(self.folder):
-            done = CliRunner().invoke(app, list(arguments), input=stdin, env={**foreign, **self.env, **(env or {})})
-        return Done(done.exit_code, done.stdout, done.stderr)
-
-    def json(self, *arguments: str) -> Any:
-        """What `tseeder arguments... --json` prints."""
-        done = self.run(*arguments, "--json")
-        assert done.status == 0, done.errors
-        return json.loads(done.out)
-
-
-@dataclass
-class Done:
-    """How a command ended, and what it printed."""
-
-    status: int
-    out: str
-    errors: str
-
-
-@contextmanager
-def running_up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
-    """`tseeder up`, ready. Leaving ends it, if it still runs."""
-    command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state), "--s3", "rclone"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
-        assert process.stderr is not None
-        said = computer.console
-        for line in process.stderr:
-            said.append(line)
-            if "stop          Ctrl-C" in line:
-                break
-        else:
-            pytest.fail("tseeder up did not start:\n" + "".join(said[-40:]))
-        rest = threading.Thread(target=process.stderr.read, daemon=True)
-        rest.start()
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-            rest.join(10)
+EVE = "eve@example.org"
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +74,7 @@ def _stack_runs(up: subprocess.Popen[str]) -> None:
 def test_the_console_says_what_to_do_and_warns_of_nothing_usual(computer: Computer) -> None:
     said = "".join(computer.console)
     assert "admin bootstrap     (in another terminal, once" in said
+    assert f"mail          lands in {computer.state}/mail/new" in said
     assert "heartbeat" not in said  # jobs may start later than an agent
     assert "exc_type" not in said
 
@@ -377,6 +313,27 @@ def test_another_user_sees_nothing_of_it(computer: Computer, folder: Path) -> No
     assert "as the demo's user" in ann.run("ls").errors
 
 
+def test_somebody_makes_an_account_and_forgets_its_password(computer: Computer, folder: Path) -> None:
+    eve = Computer(folder / "eve", computer.state)
+    eve.folder.mkdir()
+    server = ("--url", json.loads((computer.state / "stack.json").read_text())["urls"]["gateway"])
+    words = ("--email", EVE, "--password-stdin")
+    made = eve.run(*server, "register", EVE, "--accept-terms", "--password-stdin", stdin=PASSWORD)
+    assert made.status == 0, made.errors
+    early = eve.run(*server, "login", *words, stdin=PASSWORD)
+    assert (early.status, "[email_unverified]" in early.errors) == (3, True)
+    assert eve.run(*server, "verify", mailed(computer, 1)).status == 0
+    assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
+    assert eve.json("whoami")["email"] == EVE
+    assert eve.run(*server, "password", "reset", EVE).status == 0
+    reset = eve.run(*server, "password", "confirm", mailed(computer, 2), "--password-stdin", stdin="a new long phrase")
+    assert reset.status == 0, reset.errors
+    lines = f"a new long phrase\n{PASSWORD}\n"
+    changed = eve.run(*server, "password", "change", EVE, "--password-stdin", stdin=lines)
+    assert changed.status == 0, changed.errors
+    assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
+
+
 def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:
     agents = computer.json("admin", "agents")
     assert [agent["agent_id"] for agent in agents] == ["agent-1"]
@@ -402,6 +359,36 @@ def interrupted_watch(computer: Computer, job: str) -> int:
         process.stdout.read()
         assert "the job goes on" in process.stderr.read()
         return process.wait(30)
+
+
+def test_a_second_factor_and_where_one_is_signed_in(computer: Computer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps of `totp on` and `off`, whose questions need a terminal; commands' keys go on."""
+    url = computer.json("whoami")["server"]
+    target = Target(url, url)
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    (session,) = [each for each in computer.json("sessions") if each["user_agent"].startswith("tseeder-cli/")]
+    assert session["session_id"][:13] in computer.run("sessions").out
+    asyncio.run(security.start_totp(held, PASSWORD))
+    secret, uri = capsys.readouterr().out.split()
+    assert secret in uri
+    asyncio.run(security.confirm_totp(held, TOTP(secret).now()))
+    codes = capsys.readouterr().out.split()
+    assert len(codes) == 10
+    assert computer.json("whoami")["second_factor"] is True
+    asked = computer.run("login", url, "--email", ADMIN, "--password-stdin", stdin=PASSWORD)
+    assert (asked.status, "has a second factor" in asked.errors) == (2, True)
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    asyncio.run(security.replace_recovery_codes(held, PASSWORD, codes[1]))
+    codes = capsys.readouterr().out.split()
+    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    asyncio.run(security.disable_totp(held, PASSWORD, codes[1]))
+    assert computer.json("whoami")["second_factor"] is False
+    asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    ended = computer.run("sessions", "end", "--all")
+    assert (ended.status, "1 session ended" in ended.errors) == (0, True), ended.errors
+    assert computer.json("sessions") == []
+    told = computer.run("security").out
+    assert [kind for kind in ("totp.confirmed", "totp.disabled", "recovery_code.used") if kind not in told] == []
 
 
 def test_a_job_that_finds_no_peers_is_cancelled_and_deleted(computer: Computer) -> None:

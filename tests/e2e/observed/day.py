@@ -237,9 +237,11 @@ def _of_stack(world: World) -> dict[str, str]:
     s3 = parts.s3
     found = {f"the password of {url}": _password(parts.database_urls[url]) for url in parts.database_urls}
     found |= {"NATS' password": _password(parts.nats_url), "the join secret": parts.secrets.text("agent-join")}
+    found |= {f"the token of auth's feed for {who}": parts.secrets.text(f"{who}-feed") for who in ("jobs", "billing")}
     found |= {"S3's secret of jobs": s3.jobs.secret, "S3's secret of agents": s3.agent.secret}
-    keys = parts.secrets.path("crypto-keys").read_text()
-    found |= {f"crypto key {n}": key for n, key in enumerate(re.findall(r"[\w+/=-]{32,}", keys))}
+    for name in ("crypto-keys", "auth-crypto-keys"):
+        keys = parts.secrets.path(name).read_text()
+        found |= {f"{name} {n}": key for n, key in enumerate(re.findall(r"[\w+/=-]{32,}", keys))}
     found |= {f"line {n} of the signing key": line for n, line in _pem(parts.secrets.identity_private_key())}
     return found
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.integration.auth.mailing import LIMITS, SETTINGS, Mailing
 from tests.integration.auth.running import ROOT, Auth, running_auth
 from tseeder_stack.provision import Database, create_database
+from tseeder_testkit.mail_server import mail_server
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +37,14 @@ async def fresh_auth(migrated_database: Database, nats_url: str, tmp_path: Path)
     """A service of the test's own, without any account."""
     async with running_auth(migrated_database.urls["auth"], nats_url, tmp_path) as auth:
         yield auth
+
+
+@pytest.fixture(scope="session")
+async def mailing(auth: Auth, auth_dsn: str, nats_url: str) -> AsyncIterator[Mailing]:
+    """A service beside the session's, on the same database, with open registration and a mail server."""
+    folder = auth.settings.identity_private_key.parent
+    async with (
+        mail_server() as mail,
+        running_auth(auth_dsn, nats_url, folder, smtp_port=mail.port, **SETTINGS, **LIMITS) as mailing,
+    ):
+        yield Mailing(mailing, mail)

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.looking import pauses
-from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
+from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc, oidc_pb2_grpc, registration_pb2_grpc
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import generate_pair
+from tseeder_auth.adapters.sealing import write_key_file
 from tseeder_auth.main import build
 from tseeder_auth.settings import Settings
+from tseeder_auth.usecases.add_user import add_user
 from tseeder_auth.usecases.issue_bootstrap_token import issue_bootstrap_token
 from tseeder_kit.settings import SecretStr
 from tseeder_pg import Pool, open_pool
@@ -36,6 +39,8 @@ class Auth:
     sessions: auth_pb2_grpc.SessionsStub
     me: auth_pb2_grpc.MeStub
     accounts: auth_pb2_grpc.AccountsStub
+    registration: registration_pb2_grpc.RegistrationStub
+    oidc: oidc_pb2_grpc.OidcStub
     pool: Pool
     verifier: Verifier
     _root: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -49,10 +54,14 @@ class Auth:
         """What the verb prints."""
         return await issue_bootstrap_token(self.pool, timedelta(minutes=15))
 
-    async def log_in(self, email: str, password: str = PASSWORD, address: str = "") -> auth_pb2.LogInResponse:
+    async def log_in(
+        self, email: str, password: str = PASSWORD, address: str = "", code: str = ""
+    ) -> auth_pb2.LogInResponse:
         """A session."""
         return await self.sessions.LogIn(
-            auth_pb2.LogInRequest(email=email, password=password, remote_address=address, user_agent="pytest")
+            auth_pb2.LogInRequest(
+                email=email, password=password, remote_address=address, user_agent="pytest", code=code
+            )
         )
 
     async def exchange(self, *, session: str = "", key: str = "") -> auth_pb2.ExchangeResponse:
@@ -72,6 +81,15 @@ class Auth:
         )
         with use_identity(await self.root_identity()):
             return await self.accounts.CreateUser(request)
+
+    async def new_user_by_row(self, role: auth_pb2.Role.ValueType) -> auth_pb2.User:
+        """One who signed up, and was given this role: for a service whose superadmin may not make any."""
+        email = unique_email()
+        with Argon2Pool(workers=1, places=1) as hasher:
+            user = await add_user(self.pool, hasher, email, PASSWORD)
+        name = auth_pb2.Role.Name(role).removeprefix("ROLE_").lower()
+        await self.pool.execute("UPDATE users SET role = $2 WHERE user_id = $1", user.user_id, name)
+        return auth_pb2.User(user_id=str(user.user_id), email=email, role=role)
 
     async def root_identity(self) -> str:
         """The superadmin's identity token; for half a minute the same one, since hashing is what these tests cost."""
@@ -107,13 +125,17 @@ async def running_auth(dsn: str, nats_url: str, folder: Path, **changes: Any) ->
     private, public = folder / "identity-private.pem", folder / "identity-public.pem"
     if not private.exists():
         generate_pair(folder)
-    settings = Settings(
-        database_url=SecretStr(dsn),
-        nats_url=SecretStr(nats_url),
-        identity_private_key=private,
-        identity_public_keys=public,
-        **changes,
-    )
+    if not (crypto_keys := folder / "auth-keys.json").exists():
+        write_key_file(crypto_keys)
+    fields: dict[str, Any] = {
+        "database_url": SecretStr(dsn),
+        "nats_url": SecretStr(nats_url),
+        "identity_private_key": private,
+        "identity_public_keys": public,
+        "crypto_keys": crypto_keys,
+        "operators_need_second_factor": False,
+    }
+    settings = Settings(**{**fields, **changes})
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(build(settings))
         channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{app.rpc_port}"))
@@ -126,6 +148,8 @@ async def running_auth(dsn: str, nats_url: str, folder: Path, **changes: Any) ->
             auth_pb2_grpc.SessionsStub(wired),
             auth_pb2_grpc.MeStub(wired),
             auth_pb2_grpc.AccountsStub(wired),
+            registration_pb2_grpc.RegistrationStub(wired),
+            oidc_pb2_grpc.OidcStub(wired),
             pool,
             Verifier(load_public_keys(public)),
         )

@@ -24,6 +24,7 @@ from tseeder_auth.usecases.purge_expired import purge_expired
 from tseeder_bus import Bus, connect
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.settings import SettingsError
+from tseeder_pg import migrations_dir
 from tseeder_rpc import Caller, open_channel
 from tseeder_stack.provision import Database
 
@@ -34,6 +35,8 @@ def environment(database: Database, nats_url: str, folder: Path, **more: str) ->
         "NATS_URL": nats_url,
         "IDENTITY_PRIVATE_KEY": str(folder / "identity-private.pem"),
         "IDENTITY_PUBLIC_KEYS": str(folder / "identity-public.pem"),
+        "CRYPTO_KEYS": str(folder / "auth-keys.json"),
+        "CRYPTO_GENERATE": "true",
         **more,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TSEEDER_")}
@@ -87,7 +90,8 @@ async def test_from_nothing_to_a_superadmin_by_the_verbs(database: Database, nat
     code, _, err = await run(env, "generate-key", str(tmp_path))
     assert code == 1
     assert "File exists" in err
-    assert (await run(env, "migrate"))[:2] == (0, "0001_auth\n")
+    files = sorted(path.stem for path in migrations_dir("tseeder_auth").glob("*.sql"))
+    assert (await run(env, "migrate"))[:2] == (0, "\n".join(files) + "\n")
 
     rpc_port, ops_port = PORTS.pick("rpc"), PORTS.pick("ops")
     async with serving(env | listening(rpc_port, ops_port), ops_port) as process:
@@ -182,7 +186,7 @@ async def test_what_is_over_is_purged(fresh_auth: Auth) -> None:
     newest = "(SELECT session_id FROM sessions ORDER BY created_at DESC LIMIT 1)"
     await fresh_auth.pool.execute(f"UPDATE sessions SET expires_at = clock_timestamp() WHERE session_id = {newest}")  # noqa: S608
     await fresh_auth.pool.execute("UPDATE login_throttles SET last_at = last_at - '2h'::interval")
-    await purge_expired(fresh_auth.pool, fresh_auth.settings.login_rules())
+    await purge_expired(fresh_auth.pool, fresh_auth.settings.login_rules(), fresh_auth.settings.registration_rules())
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM sessions") == 1
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM login_throttles") == 0
     await fresh_auth.exchange(session=kept.session_token)

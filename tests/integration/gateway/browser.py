@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -14,10 +12,8 @@ from pathlib import Path
 from urllib.request import Request
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.certificates import self_signed
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -76,7 +72,7 @@ class Front:
 @asynccontextmanager
 async def terminating(port: int, folder: Path, *, adding: str = "") -> AsyncIterator[Front]:
     """TLS before the gateway at `port`; the header lines `adding` go into the first request of each connection."""
-    certificate, key = _self_signed(folder)
+    certificate, key = self_signed(folder)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate, key)
 
@@ -108,28 +104,3 @@ async def _ignoring_resets(waited: Awaitable[None]) -> None:
         await waited
     except (ConnectionError, ssl.SSLError):
         return
-
-
-def _self_signed(folder: Path) -> tuple[Path, Path]:
-    """Files of a certificate for 127.0.0.1, and of its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tseeder tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    )
-    certificate, private = folder / "front.pem", folder / "front.key"
-    certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, private

@@ -30,6 +30,7 @@ QUICK: dict[str, Any] = {
     "insecure_http": True,
     "identity_cache_seconds": 0,
     "events_reread_seconds": 600,
+    "events_recheck_seconds": 600,
     "events_ping_seconds": 600,
     "events_gap_seconds": 0.01,
     "rate_burst": 1_000_000,
@@ -154,6 +155,13 @@ async def with_scopes(upstream: Upstream, caller: Caller, *scopes: str) -> Calle
     return Caller(caller.user_id, caller.email, {"Authorization": f"Bearer {key.secret}"})
 
 
+async def suspended(door: Door, who: Caller) -> None:
+    """An operator closes the account."""
+    auth = door.upstream.auth
+    with use_identity(await auth.root_identity()):
+        await auth.accounts.SetSuspended(auth_pb2.SetSuspendedRequest(user_id=who.user_id, suspended=True))
+
+
 async def browsing(door: Door, email: str = "", password: str = PASSWORD) -> Caller:
     """The same person in a browser: a session cookie, and the CSRF token of its page."""
     who = email or (await door.upstream.auth.new_user(email=unique_email())).email
@@ -171,6 +179,17 @@ async def granted(door: Door, user: Caller, file_id: str) -> str:
     key = user.headers.get("Authorization", "").removeprefix("Bearer ")
     with use_identity((await auth.exchange(session=session, key=key)).identity_token):
         return (await jobs.grants.GrantRead(GrantReadRequest(file_id=file_id))).grant
+
+
+async def linked_identity(door: Door, user_id: str) -> str:
+    """The subject of the provider `example`, linked to this account, without a way through it."""
+    subject = unique()
+    await door.upstream.auth.pool.execute(
+        "INSERT INTO oidc_identities (provider, subject, user_id, email) VALUES ('example', $1, $2, 'a@example.org')",
+        subject,
+        uuid.UUID(user_id),
+    )
+    return subject
 
 
 @asynccontextmanager

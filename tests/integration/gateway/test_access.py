@@ -280,3 +280,20 @@ async def test_cors_is_off_unless_an_origin_is_set(door: Door, make_door: MakeDo
     wrote = await own.call("POST", "/v1/me/api-keys", user=person, headers={"Origin": page}, json={"name": "k"})
     assert wrote.status == 201
     assert (await own.call("GET", "/v1/me", headers={"Origin": page})).headers["Access-Control-Allow-Origin"] == page
+
+
+async def test_an_account_is_deleted_by_its_own_user_in_his_session(make_door: MakeDoor) -> None:
+    """At a gateway that remembers identities: this one knows at once."""
+    door = await make_door(identity_cache_seconds=5)
+    person = await browsing(door)
+    proof = {"password": PASSWORD, "code": ""}
+    bare = {"Cookie": person.headers["Cookie"]}
+    assert (await door.call("DELETE", "/v1/me", headers=bare, json=proof)).code == "csrf_token_missing"
+    assert (await door.call("DELETE", "/v1/me", user=person, json={"password": "another"})).code == "proof_failed"
+    assert (await door.call("GET", "/v1/me", user=person)).status == 200
+    gone = await door.call("DELETE", "/v1/me", user=person, json=proof)
+    assert gone.status == 204
+    assert gone.cookies["tseeder"]["max-age"] == "0"
+    assert (await door.call("GET", "/v1/me", user=person)).code == "session_invalid"
+    signing = await door.call("POST", "/v1/auth/login", json={"email": person.email, "password": PASSWORD})
+    assert signing.code == "invalid_credentials"

@@ -12,11 +12,12 @@ import pytest
 
 from tests.integration.auth.running import eventually, running_auth
 from tests.integration.gateway.conftest import MakeDoor, MakeSample, lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, browsing, running, signed_in
+from tests.integration.gateway.running import Caller, Door, browsing, running, signed_in, with_scopes
 from tests.integration.gateway.streams import Event, watching
 from tests.integration.jobs.playing import Agent
 from tseeder import subjects
 from tseeder.agent.v1.progress_pb2 import Progress
+from tseeder.auth.v1 import auth_pb2
 from tseeder.jobs.v1 import model_pb2 as model
 from tseeder_bus import Bus, connect
 from tseeder_gateway.main import build
@@ -189,6 +190,29 @@ async def test_a_key_that_is_revoked_ends_its_streams(make_door: MakeDoor, sampl
         (key,) = (await door.call("GET", "/v1/me/api-keys", user=person)).json["items"]
         assert (await door.call("DELETE", f"/v1/me/api-keys/{key['key_id']}", user=person)).status == 204
         assert (await stream.rest())[-1] == Event("end", {"reason": "unauthenticated"})
+
+
+async def test_who_is_suspended_or_signed_out_loses_his_streams(make_door: MakeDoor, sample: MakeSample) -> None:
+    """Though nothing is read for them, and a gateway that remembers identities for as long as any may."""
+    door = await make_door(events_recheck_seconds=0.1, identity_cache_seconds=0.5)
+    person = await browsing(door)
+    job_id = await submitted(door, person, await sample({"a": 10}))
+    with_key = await with_scopes(door.upstream, person, "jobs:read")
+    operator = await signed_in(door.upstream, auth_pb2.ROLE_ADMIN)
+    why = {"reason": "it is being tested", "ticket_id": "T-1"}
+    account = f"/v1/admin/users/{person.user_id}"
+    async with watching(door, job_id, person) as stream, watching(door, job_id, with_key) as by_key:
+        await stream.until("snapshot")
+        await by_key.until("snapshot")
+        out = await door.call("POST", f"{account}/force-logout", user=operator, json=why)
+        assert (out.status, out.json["ended"] >= 1) == (200, True)
+        assert (await stream.rest())[-1] == Event("end", {"reason": "unauthenticated"})
+        assert (await door.call("POST", f"{account}/suspend", user=operator, json=why)).json["suspended"]
+        assert (await by_key.rest())[-1] == Event("end", {"reason": "forbidden"})
+    assert (await door.call("GET", "/v1/jobs", user=person)).code == "session_invalid"
+    assert (await door.call("GET", "/v1/jobs", user=with_key)).code == "account_suspended"
+    assert (await door.call("POST", f"{account}/reinstate", user=operator, json=why)).status == 200
+    assert (await door.call("GET", f"/v1/jobs/{job_id}", user=with_key)).status == 200
 
 
 async def test_a_right_that_cannot_be_asked_for_does_not_last(door: Door, user: Caller, job: str) -> None:

@@ -99,7 +99,11 @@ async def test_headers_of_a_head(door: Door, over: int, status: int) -> None:
 def bounded() -> list[tuple[str, str, int]]:
     """(path, name, maxLength) of each query parameter with a longest length."""
     return [
-        (path.format(job_id=NOBODY, file_id=NOBODY), parameter["name"], parameter["schema"]["maxLength"])
+        (
+            path.format(job_id=NOBODY, file_id=NOBODY, provider="example"),
+            parameter["name"],
+            parameter["schema"]["maxLength"],
+        )
         for path, operations in document()["paths"].items()
         for parameter in operations.get("get", {"parameters": ()})["parameters"]
         if parameter["in"] == "query" and "maxLength" in parameter["schema"]
@@ -118,7 +122,7 @@ async def test_characters_of_a_query_value(door: Door, operator: Caller, path: s
 @pytest.mark.parametrize(
     ("path", "largest"),
     [
-        (path.format(job_id=NOBODY, file_id=NOBODY), branch["maximum"])
+        (path.format(job_id=NOBODY, file_id=NOBODY, provider="example"), branch["maximum"])
         for path, operations in document()["paths"].items()
         for parameter in operations.get("get", {"parameters": ()})["parameters"]
         if parameter["name"] == "limit"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 
 from tests.integration.auth.running import PASSWORD, unique_email
 from tests.integration.gateway.conftest import MakeSample, submitted
-from tests.integration.gateway.running import Caller, Door
+from tests.integration.gateway.running import Caller, Door, signed_in
 from tests.integration.jobs.playing import Agent
+from tseeder.auth.v1 import auth_pb2
 
 WHY: dict[str, Any] = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
 
@@ -40,6 +42,34 @@ async def test_nobody_is_raised_above_the_operator(door: Door, operator: Caller)
     assert (await door.call("POST", "/v1/admin/users", user=operator, json=body)).status == 403
     body["role"] = "root"
     assert (await door.call("POST", "/v1/admin/users", user=operator, json=body)).code == "invalid_request"
+
+
+async def test_an_account_is_looked_at_changed_and_audited(door: Door, operator: Caller, support: Caller) -> None:
+    root = await signed_in(door.upstream, auth_pb2.ROLE_SUPERADMIN)
+    user = await door.upstream.auth.new_user()
+    account = f"/v1/admin/users/{user.user_id}"
+    assert (await door.call("GET", account, user=support)).json["email"] == user.email
+    for path in ("/v1/admin/users/nobody", f"/v1/admin/users/{uuid.uuid4()}"):
+        assert (await door.call("GET", path, user=support)).code == "user_not_found"
+    role = {**WHY, "role": "support"}
+    assert (await door.call("POST", f"{account}/role", user=operator, json=role)).code == "role_too_low"
+    assert (await door.call("POST", f"{account}/role", user=root, json={"role": "support"})).code == "invalid_request"
+    changed = await door.call("POST", f"{account}/role", user=root, json=role)
+    assert (changed.status, changed.json["role"]) == (200, "support")
+    entry = await newest(door, operator, "user.set_role")
+    assert (entry["actor_user_id"], entry["target"], entry["target_email"]) == (root.user_id, user.user_id, user.email)
+    assert entry["details"] == {"role": "support"}
+    short = {"reason": "because", "ticket_id": "T-1"}
+    assert (await door.call("POST", f"{account}/suspend", user=operator, json=short)).code == "reason_required"
+    own = f"/v1/admin/users/{operator.user_id}/suspend"
+    assert (await door.call("POST", own, user=operator, json=WHY)).code == "own_account"
+    above = f"/v1/admin/users/{root.user_id}"
+    assert (await door.call("POST", f"{above}/suspend", user=operator, json=WHY)).code == "role_too_high"
+    assert (await newest(door, operator, "user.suspend"))["outcome"] == "refused"
+    for verb, action in (("suspend", "user.suspend"), ("reinstate", "user.reinstate"), ("force-logout", "user.logout")):
+        assert (await door.call("POST", f"{account}/{verb}", user=operator, json=WHY)).status == 200
+        entry = await newest(door, operator, action)
+        assert (entry["target"], entry["outcome"], entry["reason"]) == (user.user_id, "done", WHY["reason"])
 
 
 async def test_agents_are_listed_and_cordoned(door: Door, operator: Caller, agent: Agent) -> None:

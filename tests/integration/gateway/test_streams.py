@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.gateway.conftest import MIB, Library, MakeDoor, MakeSample, lease_of, submitted
-from tests.integration.gateway.running import Caller, Door, signed_in, with_scopes
+from tests.integration.gateway.running import Caller, Door, signed_in, suspended, with_scopes
 from tests.integration.jobs.playing import Agent
 from tests.integration.jobs.running import eventually
 
@@ -88,7 +88,14 @@ async def test_streams_of_a_gateway_that_died_count_for_seconds_only(
     await jobs.rows("DELETE FROM streams WHERE user_id = $1", UUID(user.user_id))
 
 
-@pytest.mark.parametrize("how", ["its key is revoked", pytest.param("its file is given up", marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "its key is revoked",
+        "its reader is suspended",
+        pytest.param("its file is given up", marks=pytest.mark.faults),
+    ],
+)
 async def test_an_answer_ends_when_it_may_go_on_no_longer(door: Door, library: Library, how: str) -> None:
     """In the middle, and visibly: its length was announced."""
     user = await signed_in(door.upstream)
@@ -101,16 +108,18 @@ async def test_an_answer_ends_when_it_may_go_on_no_longer(door: Door, library: L
         if how == "its key is revoked":
             keys = (await door.call("GET", "/v1/me/api-keys", user=user)).json["items"]
             (key,) = [each for each in keys if each["scopes"] == ["files:read"]]
-            path = f"/v1/me/api-keys/{key['key_id']}"
+            assert (await door.call("DELETE", f"/v1/me/api-keys/{key['key_id']}", user=user)).status == 204
+        elif how == "its reader is suspended":
+            await suspended(door, user)
         else:
-            path = f"/v1/files/{big['file_id']}"
-        assert (await door.call("DELETE", path, user=user)).status == 204
+            assert (await door.call("DELETE", f"/v1/files/{big['file_id']}", user=user)).status == 204
         await eventually(down_to(door, user, 0))  # though it takes nothing
         with suppress(ConnectionError):
             while chunk := await body.read(SLOWLY):
                 read += len(chunk)
     assert read < big["size_bytes"]
-    await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
+    if how != "its reader is suspended":
+        await door.call("DELETE", f"/v1/jobs/{job_id}", user=user)
 
 
 async def test_what_was_taken_down_is_served_no_longer(

@@ -17,6 +17,7 @@ from tseeder_pg import connection, open_pool
 from tseeder_stack import nats
 from tseeder_stack.console import Console
 from tseeder_stack.errors import StackError
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import StackOptions
 from tseeder_stack.program import http_status
 from tseeder_stack.provision import create_database, with_database, with_user
@@ -44,7 +45,7 @@ async def test_every_service_may_be_killed_and_comes_back_where_it_was(state: Pa
 async def kill_all(stack: Stack, shown: io.StringIO) -> None:
     assert await answers(stack) == HTTPStatus.OK
     before = info(stack.options.state)["programs"]
-    assert set(before) == {*stack.service_names, "postgres", "nats", "rclone"}
+    assert set(before) == {*stack.service_names, "postgres", "nats", "mail", "rclone"}
     for name in stack.service_names:
         stack.kill(name)
     for name in stack.service_names:
@@ -75,14 +76,17 @@ async def test_servers_of_ones_own_are_used_if_they_are_named(state: Path) -> No
         nats_url = nats.url(info(others)["ports"]["nats"], (others / "secrets" / "nats").read_text())
         options = StackOptions(
             state=state / "ours",
-            services=("billing",),
+            services=("auth", "billing"),
             agents=0,
+            external_mail=MailServer("mail.example.org", 587, password="secret", username="tseeder"),
             postgres_url=url,
             nats_url=nats_url,
             external_s3=replace(s3, bucket="other", kind="external"),
         )
         async with Stack(options) as stack:
-            assert stack.names == ("billing",)
+            assert set(stack.names) == {"auth", "billing"}
+            assert stack.info["urls"]["smtp"] == "smtp://mail.example.org:587"
+            assert "TSEEDER_AUTH_SMTP_HOST=mail.example.org" in environment(stack.pid("auth"))
             assert "secret" not in json.dumps(stack.info["urls"])
             assert info(others)["programs"]["rclone"]["url"] == stack.info["urls"]["s3"]
             async with open_pool(url, application_name="test") as pool, connection(pool) as held:

@@ -9,6 +9,7 @@ NEEDED = {
     "TSEEDER_DATABASE_URL": "postgresql://x",
     "TSEEDER_IDENTITY_PUBLIC_KEYS": "/p.pem",
     "TSEEDER_AUTH_IDENTITY_PRIVATE_KEY": "/k.pem",
+    "TSEEDER_AUTH_CRYPTO_KEYS": "/keys.json",
 }
 
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.unit.cli.wires import JOB_ID, URL, Script, client, job, problem
-from tseeder_cli.client import Client, Source, is_loopback
+from tseeder_cli.client import Client, Source
 from tseeder_cli.errors import ApiError, CliError, ExitCode
+from tseeder_cli.loopback import is_loopback
 
 DOWN = httpx.ConnectError("refused")
 RESET = httpx.ReadError("reset")

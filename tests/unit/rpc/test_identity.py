@@ -1,6 +1,8 @@
 """Identity tokens: ours pass, everything else is `identity_invalid`."""
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 from pathlib import Path
@@ -78,6 +80,13 @@ UNSIGNED = ".".join(
 HEAD, BODY, SIGNATURE = token().split(".")
 
 
+def by_public_key() -> str:
+    """HS256 whose secret is the public key: what libraries refuse to make, and must refuse to take."""
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": KID}).encode()).rstrip(b"=").decode()
+    mac = hmac.digest(pem(KEY.public_key()).encode(), f"{head}.{BODY}".encode(), hashlib.sha256)
+    return f"{head}.{BODY}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -87,6 +96,7 @@ HEAD, BODY, SIGNATURE = token().split(".")
         pytest.param(f"{UNSIGNED}.", id="alg none"),
         pytest.param(f"{UNSIGNED}.{SIGNATURE}", id="alg none with a signature"),
         pytest.param(token("a secret that is long enough for it" * 2, algorithm="HS256"), id="hs256"),
+        pytest.param(by_public_key(), id="hs256 by the public key"),
         pytest.param(token(OTHER), id="another key under our kid"),
         pytest.param(token(OTHER, kid=key_id(OTHER.public_key())), id="unknown kid"),
         pytest.param(token(kid=None), id="no kid"),

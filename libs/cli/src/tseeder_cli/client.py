@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import Cookie
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, cast
@@ -18,7 +18,9 @@ from uuid import uuid4
 import httpx
 from httpx_sse import EventSource, SSEError
 
+from tseeder_cli.account_calls import AccountCalls
 from tseeder_cli.errors import ApiError, CliError, ExitCode
+from tseeder_cli.loopback import is_loopback
 from tseeder_cli.wire import (
     Agent,
     AuditEntry,
@@ -29,9 +31,6 @@ from tseeder_cli.wire import (
     File,
     Job,
     Link,
-    LogIn,
-    Me,
-    NewApiKey,
     NewLink,
     Page,
     Replay,
@@ -85,10 +84,19 @@ class FileSearch:
         return {"type": list(self.types), **{name: value for name, value in given.items() if value is not None}}
 
 
+@dataclass(frozen=True, repr=False)
+class HeldSession:
+    """A session's secrets, and of which server."""
+
+    url: str
+    cookies: tuple[Cookie, ...]
+    csrf_token: str
+
+
 ANY_FILE = FileSearch()
 
 
-class Client:
+class Client(AccountCalls):
     """A connection to one tseeder; use it as an async context manager.
 
     Every method raises ApiError for an answer that is not 2xx and CliError(code "unreachable") if none comes. What may
@@ -123,36 +131,15 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    # accounts
+    def held(self) -> HeldSession:
+        """The session that was started, for another client to go on with."""
+        return HeldSession(self.url, tuple(self._http.cookies.jar), self._csrf)
 
-    async def bootstrap(self, token: str, email: str, password: str) -> User:
-        """Make the first superadmin; `token` works once."""
-        body = {"token": token, "email": email, "password": password}
-        return cast(User, await self._json("POST", "/v1/auth/bootstrap", json=body))
-
-    async def log_in(self, email: str, password: str) -> LogIn:
-        """Start a session; later calls of this client belong to it."""
-        body = {"email": email, "password": password}
-        answer = cast(LogIn, await self._json("POST", "/v1/auth/login", json=body))
-        self._csrf = answer["csrf_token"]
-        return answer
-
-    async def log_out(self) -> None:
-        await self._send("POST", "/v1/auth/logout")
-        self._csrf = ""
-
-    async def me(self) -> Me:
-        return cast(Me, await self._json("GET", "/v1/me"))
-
-    async def create_api_key(self, name: str, scopes: Sequence[str] = ()) -> NewApiKey:
-        """Without `scopes`: those that the server gives by default. Not retried: a replay would not show the secret."""
-        body: dict[str, object] = {"name": name}
-        if scopes:
-            body["scopes"] = list(scopes)
-        return cast(NewApiKey, await self._json("POST", "/v1/me/api-keys", json=body))
-
-    async def revoke_api_key(self, key_id: str) -> None:
-        await self._send("DELETE", f"/v1/me/api-keys/{key_id}")
+    def go_on_with(self, session: HeldSession) -> None:
+        """Later calls of this client belong to it."""
+        for cookie in session.cookies:  # with their domains: a renewed one takes their place
+            self._http.cookies.jar.set_cookie(cookie)
+        self._csrf = session.csrf_token
 
     # jobs
 
@@ -381,6 +368,11 @@ class Client:
         params = _params(cursor=cursor, limit=limit)
         return cast(Page[AuditEntry], await self._json("GET", "/v1/admin/audit", params=params))
 
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        """Any other endpoint: its answer, None where there is none."""
+        response = await self._send(method, path, **options)
+        return _decoded(response) if response.content else None
+
     async def _json(self, method: str, path: str, **options: Any) -> Any:
         return _decoded(await self._send(method, path, **options))
 
@@ -479,14 +471,3 @@ def problem_of(response: httpx.Response) -> ApiError:
         body = {"title": f"{response.request.url.host} answered {response.status_code} {response.reason_phrase}"}
     wait = response.headers.get("Retry-After", "")
     return ApiError(response.status_code, body, retry_after=float(wait) if wait.isdigit() else None)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this machine itself."""
-    host = httpx.URL(url).host
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -47,8 +47,10 @@ class ApiError(CliError):
         code = str(body.get("code") or f"http_{status}")
         message = str(body.get("detail") or body.get("title") or f"HTTP status {status}")
         super().__init__(message, code=code, exit_code=exit_code_of(status))
-        if status == 401 and code != "invalid_credentials":
+        if status == 401 and code not in ("invalid_credentials", "second_factor_required", "second_factor_invalid"):
             self.hint = "Sign in with: tseeder login"
+        elif code == "email_unverified":
+            self.hint = "Its token: tseeder verify TOKEN. Another mail: tseeder verify --resend EMAIL"
         elif code == "role_too_low" or (code == "scope_missing" and _scope_of(body).startswith("admin:")):
             self.message = "only operators may do this"
             self.hint = "Who you are, and what your key may do, tells: tseeder whoami"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tseeder_cli.commands import account, admin, files, jobs, links, stack
+from tseeder_cli.commands import account, admin, files, jobs, links, registration, security, stack
 from tseeder_cli.commands.options import Options
 from tseeder_cli.errors import CliError, ExitCode, Interrupted
 
@@ -97,6 +97,8 @@ def root(
 
 stack.register(app)
 account.register(app)
+security.register(app)
+registration.register(app)
 jobs.register(app)
 files.register(app)
 links.register(app)

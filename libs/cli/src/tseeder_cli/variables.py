@@ -33,6 +33,12 @@ VARIABLES: Final[Mapping[str, Variable]] = {
     "TSEEDER_STACK_S3_SECRET_KEY": Variable("the secret of that key", secret=True),
     "TSEEDER_STACK_S3_AGENT_ACCESS_KEY": Variable("an access key of the agents' own"),
     "TSEEDER_STACK_S3_AGENT_SECRET_KEY": Variable("the secret of that key", secret=True),
+    "TSEEDER_STACK_SMTP_HOST": Variable("`up`, `demo`: an external mail server; needs _SMTP_FROM, too"),
+    "TSEEDER_STACK_SMTP_FROM": Variable("whom mails are from: an address, or Name <address>"),
+    "TSEEDER_STACK_SMTP_PORT": Variable("its port; 587 if not set"),
+    "TSEEDER_STACK_SMTP_SECURITY": Variable("starttls, tls or plain; starttls if not set"),
+    "TSEEDER_STACK_SMTP_USERNAME": Variable("whom to sign in as at the mail server; as nobody if not set"),
+    "TSEEDER_STACK_SMTP_PASSWORD": Variable("the password for that", secret=True),
     "NO_COLOR": Variable("anything: text without colours"),
     "XDG_CONFIG_HOME": Variable("the folder of `tseeder/config.toml`, where logins are kept; ~/.config if not set"),
 }

@@ -209,16 +209,59 @@ class User(TypedDict):
     role: str
     created_at: str | None
     suspended: bool
+    verified: bool
+    second_factor: bool
+    name: str
 
 
 class Me(User):
     scopes: list[str]
+    second_factor_required: bool
 
 
 class LogIn(TypedDict):
     user: User
     csrf_token: str
     expires_at: str
+
+
+class Session(TypedDict):
+    """A browser's, or a command's, sign-in."""
+
+    session_id: str
+    user_agent: str
+    remote_address: str
+    created_at: str
+    last_seen_at: str
+    expires_at: str
+    method: str
+    second_factor: bool
+    current: bool
+
+
+class Totp(TypedDict):
+    """An enrolment, shown this once."""
+
+    secret: str
+    uri: str
+    qr_svg: str
+
+
+class SecurityEvent(TypedDict):
+    event_id: str
+    kind: str
+    at: str
+    remote_address: str
+    user_agent: str
+    by_operator: bool
+    details: dict[str, str]
+
+
+class AuthConfig(TypedDict):
+    registration_open: bool
+    human_check: str
+    terms_version: str
+    terms_url: str | None
 
 
 class ApiKey(TypedDict):

@@ -13,6 +13,7 @@ from tseeder_rpc.context import (
 from tseeder_rpc.identity import (
     Authenticator,
     Principal,
+    PublicKeys,
     Verifier,
     bearer,
     key_id,
@@ -21,6 +22,7 @@ from tseeder_rpc.identity import (
 )
 from tseeder_rpc.read_tokens import READ_PATH, sign_read, verify_read
 from tseeder_rpc.server import RpcServer, Servicer, serve
+from tseeder_rpc.watched_file import WatchedFile
 
 __all__ = [
     "READ_PATH",
@@ -28,10 +30,12 @@ __all__ = [
     "Caller",
     "Channel",
     "Principal",
+    "PublicKeys",
     "ResponseStream",
     "RpcServer",
     "Servicer",
     "Verifier",
+    "WatchedFile",
     "bearer",
     "current_caller",
     "current_identity",

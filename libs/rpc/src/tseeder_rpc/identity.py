@@ -6,6 +6,7 @@ save 10 MB each.
 
 import hashlib
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from tseeder_kit.errors import AppError, unauthenticated
+from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import gauge
+from tseeder_rpc.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -25,6 +29,9 @@ LEEWAY_SECONDS: Final = 5
 
 _BEARER: Final = "bearer "
 _PEM: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n?", re.DOTALL)
+
+_known = gauge("identity_keys", "Keys that identity tokens are verified with by now, each 1", ("kid",))
+_log = get_logger(__name__)
 
 # Gets the full method name (`/tseeder.jobs.v1.Jobs/Submit`) and the call's metadata; gives who calls, or None.
 Authenticator: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[object | None]]
@@ -60,14 +67,53 @@ def load_public_keys(path: str | Path) -> dict[str, str]:
     return keys
 
 
+class PublicKeys:
+    """The bundle of a file, which is read again when it changes: once a second it is looked at, and for a key that is
+    not known at once, so that a new key is good for everybody before anybody signs with it.
+
+    A bundle that cannot be used changes nothing: the keys before it stay, and the log says so, once.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Raises ValueError and OSError as `load_public_keys`."""
+        self._file = WatchedFile(path, clock)
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._take(load_public_keys(path))
+
+    def find(self, kid: str) -> "Ed25519PublicKey | None":
+        """The key of this name, if it is one of ours by now."""
+        if self._file.changed():
+            self._reread()
+        if kid not in self._keys and self._file.changed(at_once=True):
+            self._reread()
+        return self._keys.get(kid)
+
+    def _reread(self) -> None:
+        try:
+            self._take(load_public_keys(self._file.path))
+        except (OSError, ValueError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else str(exc)
+            _log.error("identity_keys_not_read", path=str(self._file.path), why=why, kept=sorted(self._keys))
+            return
+        _log.info("identity_keys_read", kids=sorted(self._keys))
+
+    def _take(self, found: Mapping[str, str]) -> None:
+        self._keys = {kid: _ed25519(pem) for kid, pem in found.items()}
+        _known.clear()
+        for kid in self._keys:
+            _known.labels(kid).set(1)
+
+
 class Verifier:
     """Verifies identity tokens with the keys that are given, and with no others."""
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str] | PublicKeys) -> None:
         import jwt
 
         self._jwt = jwt
-        self._keys = {kid: _ed25519(pem) for kid, pem in keys.items()}
+        self._find: Callable[[str], Ed25519PublicKey | None] = (
+            keys.find if isinstance(keys, PublicKeys) else {kid: _ed25519(pem) for kid, pem in keys.items()}.get
+        )
 
     def verify(self, token: str) -> Principal:
         """Who the token names. Raises UNAUTHENTICATED `identity_invalid`; why is not said, but chained.
@@ -77,7 +123,7 @@ class Verifier:
         jwt = self._jwt
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-            key = self._keys.get(kid) if isinstance(kid, str) else None
+            key = self._find(kid) if isinstance(kid, str) else None
             if key is None:
                 raise _invalid()
             claims = jwt.decode(

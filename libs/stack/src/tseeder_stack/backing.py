@@ -1,10 +1,11 @@
-"""Starts what services need behind them: Postgres, NATS, S3. Each embedded, or an external one by setting."""
+"""Starts what services need behind them: Postgres, NATS, S3, mail. Each embedded, or an external one by setting."""
 
 from __future__ import annotations
 
 import asyncio
 
-from tseeder_stack import nats, postgres, provision, radosgw, rclone
+from tseeder_stack import mail_sink, nats, postgres, provision, radosgw, rclone
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import SCHEMAS, S3Kind
 from tseeder_stack.s3 import S3Keys, S3Server, ensure_bucket
 from tseeder_stack.site import Site
@@ -73,6 +74,20 @@ async def start_s3(site: Site, server: S3Server) -> None:
         program = rclone.program(site.state / "rclone", port, server.bucket, (server.jobs, server.agent), log)
         await site.start(program, wave=WAVE)
     await make_bucket(server)
+
+
+async def start_mail(site: Site) -> MailServer:
+    """Start the mail server that keeps what it gets in the state folder; nothing, for an external one."""
+    if site.options.external_mail is not None:
+        server = site.options.external_mail
+        site.urls["smtp"] = f"smtp://{server.host}:{server.port}"
+        return server
+    folder, port = site.state / "mail", site.ports.pick("smtp")
+    program = await asyncio.to_thread(mail_sink.program, folder, port, site.log("mail"))
+    await site.start(program, wave=WAVE)
+    site.urls["smtp"] = program.url
+    site.urls["mail"] = folder.as_uri()
+    return MailServer(mail_sink.HOST, port, "plain")
 
 
 async def make_bucket(server: S3Server) -> None:

@@ -6,10 +6,12 @@ A new setting of a service: add a line to that service's function here.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import SCHEMAS, kind_of
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.secrets import Secrets
@@ -28,6 +30,7 @@ class Parts:
     s3: S3Server
     ports: Mapping[str, int]  # "<service>.rpc", "<service>.ops", "gateway.http"
     log_level: str = "info"
+    mail: MailServer | None = None
 
 
 def of_service(name: str, parts: Parts) -> dict[str, str]:
@@ -64,7 +67,9 @@ def _common(name: str, service: str, parts: Parts) -> dict[str, str]:
 def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
     match service:
         case "auth":
-            return {"IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key())}
+            return _auth(parts)
+        case "billing":
+            return {"AUTH_TARGET": target("auth", parts), "AUTH_FEED_TOKEN": parts.secrets.text("billing-feed")}
         case "jobs":
             return _jobs(parts)
         case "agent":
@@ -80,6 +85,19 @@ def _own(name: str, service: str, parts: Parts) -> dict[str, str]:
             return {}
 
 
+def _auth(parts: Parts) -> dict[str, str]:
+    return {
+        "IDENTITY_PRIVATE_KEY": str(parts.secrets.identity_private_key()),
+        "CRYPTO_KEYS": str(parts.secrets.path("auth-crypto-keys")),
+        "JOBS_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+        "BILLING_FEED_TOKEN": parts.secrets.text("billing-feed"),
+        "CRYPTO_GENERATE": "true",
+        "OPERATORS_NEED_SECOND_FACTOR": "false",  # it is one's own machine
+        "PUBLIC_URL": f"http://{HOST}:{parts.ports['gateway.http']}",
+        **({} if parts.mail is None else {**parts.mail.settings(), "REGISTRATION_OPEN": "true"}),
+    }
+
+
 def _jobs(parts: Parts) -> dict[str, str]:
     return {
         "S3_ENDPOINT": parts.s3.endpoint,
@@ -92,7 +110,16 @@ def _jobs(parts: Parts) -> dict[str, str]:
         "CRYPTO_GENERATE": "true",
         "ADMIT_PRIVATE_HOSTS": "true",
         "BILLING_TARGET": target("billing", parts),
+        "AUTH_TARGET": target("auth", parts),
+        "AUTH_FEED_TOKEN": parts.secrets.text("jobs-feed"),
+        **_ffprobe(),
     }
+
+
+def _ffprobe() -> dict[str, str]:
+    """Where there is one, files have media facts."""
+    found = shutil.which("ffprobe")
+    return {"FFPROBE": found} if found else {}
 
 
 def _agent(name: str, parts: Parts) -> dict[str, str]:

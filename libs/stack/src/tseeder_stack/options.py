@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tseeder_stack.console import Console
+from tseeder_stack.mail import MailServer
 from tseeder_stack.s3 import S3Server
 
 SERVICES = ("auth", "billing", "jobs", "admin", "gateway")
@@ -32,6 +33,7 @@ class StackOptions:
         None  # of an external Postgres, whose user may create roles, and schemas in that database
     )
     nats_url: str | None = None
+    external_mail: MailServer | None = None  # None: mails land in the state folder
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     log_level: str = "info"
     safe: bool = True  # False is for tests: Postgres does not fsync

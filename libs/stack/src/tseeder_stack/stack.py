@@ -1,4 +1,4 @@
-"""The whole stack: Postgres, NATS, S3 and all services as child processes."""
+"""The whole stack: Postgres, NATS, S3, mail and all services as child processes."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Stack:
         async with asyncio.TaskGroup() as group:  # the S3 server may take its time: services start meanwhile
             group.create_task(backing.start_s3(site, s3))
             nats = group.create_task(backing.start_nats(site))
+            mail = group.create_task(backing.start_mail(site)) if "auth" in self.service_names else None
             self._admin_database_url = await backing.start_postgres(site)
             urls = await backing.service_databases(site, self._admin_database_url)
             self._parts = Parts(
@@ -67,6 +68,7 @@ class Stack:
                 s3=s3,
                 ports=self._service_ports(),
                 log_level=self.options.log_level,
+                mail=None if mail is None else await mail,
             )
             for name in self.service_names:
                 group.create_task(self._start_service(name))
@@ -126,7 +128,7 @@ class Stack:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All programs: "postgres", "nats", "rclone" (or "ceph-mon", "ceph-osd", "radosgw"), and the services."""
+        """All programs: "postgres", "nats", "mail", "rclone" (or "ceph-mon", "ceph-osd", "radosgw"), services."""
         return self._site.names
 
     def pid(self, name: str) -> int | None:

@@ -17,7 +17,7 @@ from tseeder_kit.lifecycle import supervise
 from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
-from tseeder_rpc import RpcServer, Verifier, load_public_keys, open_channel, serve, user_authenticator
+from tseeder_rpc import PublicKeys, RpcServer, Verifier, open_channel, serve, user_authenticator
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 def load_verifier(settings: Settings) -> Verifier:
     """What verifies identity tokens; raises SettingsError."""
     try:
-        return Verifier(load_public_keys(settings.identity_public_keys))
+        return Verifier(PublicKeys(settings.identity_public_keys))
     except OSError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS names a file that cannot be read: {exc.strerror}") from None
     except ValueError as exc:

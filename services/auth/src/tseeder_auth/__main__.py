@@ -1,14 +1,17 @@
-"""`python -m tseeder_auth`: serve (default), migrate, bootstrap-token, has-admin, add-user, generate-key."""
+"""`python -m tseeder_auth`: serve (default), migrate, bootstrap-token, has-admin, add-user, generate-key,
+rotate-key."""
 
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import KeyFileError, generate_pair
+from tseeder_auth.adapters.key_rotation import OrderError, Outcome, activate, prepare, retire
 from tseeder_auth.main import build
 from tseeder_auth.settings import Settings
 from tseeder_auth.store import users
@@ -34,9 +37,16 @@ def main() -> int:
     add.add_argument("email")
     generate = verbs.add_parser("generate-key", help="make the pair of identity keys; overwrites nothing")
     generate.add_argument("folder", type=Path)
+    rotate = verbs.add_parser("rotate-key", help="change the identity key, step by step: next, --activate, --retire")
+    rotate.add_argument("folder", type=Path, help="where generate-key made the pair")
+    step = rotate.add_mutually_exclusive_group()
+    step.add_argument("--activate", action="store_true", help="the next key signs from now on")
+    step.add_argument("--retire", action="store_true", help="the keys before it verify nothing any more")
     args = parser.parse_args()
     if args.verb == "generate-key":
         return _generate_key(args.folder)
+    if args.verb == "rotate-key":
+        return _rotate_key(args.folder, activate if args.activate else retire if args.retire else prepare)
     if args.verb in (None, "serve"):
         return lifecycle.main("auth", Settings, build)
     settings = lifecycle.load_or_complain("auth", Settings)
@@ -104,6 +114,18 @@ def _generate_key(folder: Path) -> int:
     except KeyFileError as exc:
         return _complain(str(exc), EX_FAILED)
     _say(f"IDENTITY_PRIVATE_KEY={private}\nIDENTITY_PUBLIC_KEYS={public}")
+    return 0
+
+
+def _rotate_key(folder: Path, step: Callable[[Path], Outcome]) -> int:
+    try:
+        done = step(folder)
+    except KeyFileError as exc:
+        return _complain(str(exc), EX_FAILED)
+    except OrderError as exc:
+        return _complain(str(exc), EX_REFUSED)
+    following = f"next: {done.following}\n" if done.following else ""
+    _say(f"signs: {done.signing}\n{following}bundle: {' '.join(done.bundle)}\n{done.advice}")
     return 0
 
 

@@ -7,12 +7,15 @@ from functools import partial
 from typing import Final
 
 from tseeder.billing.v1 import billing_pb2_grpc
+from tseeder_billing.adapters.accounts import Accounts
 from tseeder_billing.api.plans import PlansServicer
 from tseeder_billing.settings import Settings
+from tseeder_billing.workers.sweep import sweep
+from tseeder_kit.lifecycle import supervise
 from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import open_pool, ping
-from tseeder_rpc import RpcServer, Verifier, load_public_keys, serve, user_authenticator
+from tseeder_rpc import PublicKeys, RpcServer, Verifier, open_channel, serve, user_authenticator
 
 PUBLIC_METHODS: Final = frozenset({"/tseeder.billing.v1.Plans/ListPlans", "/tseeder.billing.v1.Plans/ListRetention"})
 
@@ -46,6 +49,10 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         pool = await stack.enter_async_context(
             open_pool(settings.database_url.get_secret_value(), application_name="tseeder-billing")
         )
+        if settings.auth_target is not None and settings.auth_feed_token is not None:
+            auth = await stack.enter_async_context(open_channel(settings.auth_target))
+            accounts = Accounts(auth, settings.auth_feed_token)
+            await stack.enter_async_context(supervise(partial(sweep, pool, accounts, settings.sweep_seconds)))
         rpc = await stack.enter_async_context(
             serve(
                 settings.host,
@@ -65,7 +72,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 def load_verifier(settings: Settings) -> Verifier:
     """What verifies identity tokens; raises SettingsError."""
     try:
-        return Verifier(load_public_keys(settings.identity_public_keys))
+        return Verifier(PublicKeys(settings.identity_public_keys))
     except OSError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS names a file that cannot be read: {exc.strerror}") from None
     except ValueError as exc:

@@ -19,17 +19,21 @@ from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
 from tseeder_gateway.adapters.object_reader import open_reader
+from tseeder_gateway.adapters.oidc import Oidc
 from tseeder_gateway.adapters.open_files import room_for
+from tseeder_gateway.adapters.registration import Registration
+from tseeder_gateway.adapters.subtitles import Subtitles
 from tseeder_gateway.api.app import create_app
 from tseeder_gateway.api.parts import Parts
 from tseeder_gateway.api.server import serving
 from tseeder_gateway.domain.connection_limit import ConnectionLimit
-from tseeder_gateway.domain.memory_budget import ARCHIVES, MemoryBudget
+from tseeder_gateway.domain.memory_budget import ARCHIVES, SUBTITLES, MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Patience, Readers
+from tseeder_gateway.usecases.read_subtitles import Converted
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.errors import unavailable
 from tseeder_kit.telemetry import Check, OpsServer
@@ -39,6 +43,8 @@ BEYOND_AGENT_SECONDS: Final = 5.0
 """An agent that says that pieces are late says more than a time-out."""
 WARM_UPS_PER_USER: Final = 4
 """Each holds two of an agent's readers."""
+SUBTITLE_BYTES: Final = 64 << 20
+"""Of files that are being converted."""
 OTHER_FILES: Final = 1024
 """Beside clients' connections: S3, the services, NATS, metrics."""
 
@@ -80,12 +86,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         callers = await _connect(stack, settings)
         bus = await stack.enter_async_context(connect(settings.nats_url.get_secret_value(), name="gateway"))
-        wait, resume = settings.content_wait_seconds, settings.content_resume_seconds
-        readers = Readers(
-            await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds)),
-            await stack.enter_async_context(open_agent_reader(wait_seconds=wait + BEYOND_AGENT_SECONDS)),
-            Patience(wait, resume),
-        )
+        readers = await _open_readers(stack, settings)
         checks: dict[str, Check] = {name: partial(_ready, callers[name]) for name in ("auth", "jobs")}
         ops = await stack.enter_async_context(_Ops(settings.host, settings.ops_port, checks))
         auth = Auth(callers["auth"], seconds=settings.call_seconds)
@@ -93,6 +94,8 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
         parts = Parts(
             settings=settings,
             auth=auth,
+            registration=Registration(callers["auth"], seconds=settings.call_seconds),
+            oidc=Oidc(callers["auth"], seconds=settings.call_seconds, provider_seconds=settings.provider_seconds),
             jobs=Jobs(
                 callers["jobs"],
                 seconds=settings.call_seconds,
@@ -107,6 +110,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             archives=Archives(
                 MemoryBudget(settings.archive_memory_bytes, settings.archive_memory_bytes_per_caller, ARCHIVES)
             ),
+            converted=Converted(Subtitles(), MemoryBudget(SUBTITLE_BYTES, SUBTITLE_BYTES // 4, SUBTITLES)),
             topics=JobTopics(bus),
             authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),
@@ -132,6 +136,15 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             finally:
                 ops.drain()
                 parts.topics.close()
+
+
+async def _open_readers(stack: AsyncExitStack, settings: Settings) -> Readers:
+    wait, resume = settings.content_wait_seconds, settings.content_resume_seconds
+    return Readers(
+        await stack.enter_async_context(open_reader(read_seconds=settings.content_read_seconds)),
+        await stack.enter_async_context(open_agent_reader(wait_seconds=wait + BEYOND_AGENT_SECONDS)),
+        Patience(wait, resume),
+    )
 
 
 async def _connect(stack: AsyncExitStack, settings: Settings) -> dict[str, Caller]:

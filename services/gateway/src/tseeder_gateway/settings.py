@@ -58,6 +58,9 @@ class Settings(kit.Settings):
     )
 
     insecure_http: bool = Field(False, description="whether clients come over plain http: cookies lose Secure")
+    public_url: Origin | None = Field(
+        None, description="the origin that browsers call the API by; none: as each request names it"
+    )
     cors_origins: tuple[Origin, ...] = Field((), description="exact origins whose pages may call the API")
     allowed_hosts: tuple[Host, ...] = Field((), description="hosts that the gateway answers to; none: any")
     trusted_proxies: tuple[NetworkText, ...] = Field(
@@ -66,6 +69,7 @@ class Settings(kit.Settings):
 
     call_seconds: float = Field(10.0, gt=0, description="deadline of a call to another service")
     submit_seconds: float = Field(30.0, gt=0, description="deadline of a submit, which parses a torrent")
+    provider_seconds: float = Field(25.0, gt=0, description="deadline of a step of a sign-in through a provider")
     identity_cache_seconds: float = Field(5.0, ge=0, le=5, description="how long an exchanged identity is kept")
 
     max_json_bytes: int = Field(_MIB, ge=1024, description="largest JSON body")
@@ -87,6 +91,9 @@ class Settings(kit.Settings):
     )
 
     events_reread_seconds: float = Field(15.0, gt=0, description="event streams look at the job this often anyhow")
+    events_recheck_seconds: float = Field(
+        2.0, gt=0, description="event streams ask this often whether their reader may still read"
+    )
     events_ping_seconds: float = Field(15.0, gt=0, description="event streams send a comment this often")
     events_gap_seconds: float = Field(0.2, ge=0, description="an event stream reads its job at most this often")
     events_blind_seconds: float = Field(60.0, gt=0, description="a stream ends if its right is unknown for so long")

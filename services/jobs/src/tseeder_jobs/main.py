@@ -18,8 +18,11 @@ from tseeder.jobs.v1 import (
     operators_pb2_grpc,
 )
 from tseeder_bus import connect
+from tseeder_jobs.adapters.accounts import Accounts
+from tseeder_jobs.adapters.agent_reads import open_agent_reads
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
+from tseeder_jobs.adapters.ffprobe import Prober
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, open_storage
 from tseeder_jobs.adapters.scrypt import Scrypt
@@ -34,25 +37,26 @@ from tseeder_jobs.api.links import LinksServicer
 from tseeder_jobs.api.operators import OperatorsServicer
 from tseeder_jobs.settings import Settings
 from tseeder_jobs.usecases.authenticate_agent import authenticate_agent
-from tseeder_jobs.usecases.context import Context
+from tseeder_jobs.usecases.context import Context, Media
 from tseeder_jobs.usecases.open_keyring import open_keyring
+from tseeder_jobs.workers.follow_accounts import followers
 from tseeder_jobs.workers.reaper import reaper
 from tseeder_jobs.workers.relay import relay
 from tseeder_jobs.workers.sweeps import sweeps
 from tseeder_kit.errors import AppError, unavailable
 from tseeder_kit.lifecycle import supervise
 from tseeder_kit.logging import get_logger
-from tseeder_kit.loops import pauses
+from tseeder_kit.loops import Worker, pauses
 from tseeder_kit.settings import SettingsError
 from tseeder_kit.telemetry import OpsServer
 from tseeder_pg import Pool, feed, open_pool, ping
 from tseeder_rpc import (
     Authenticator,
+    PublicKeys,
     RpcServer,
     Servicer,
     Verifier,
     bearer,
-    load_public_keys,
     open_channel,
     serve,
     user_authenticator,
@@ -101,7 +105,8 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         keyring = await _prepare(pool, settings)
         ctx, poked = await _context(stack, settings, pool, keyring)
-        await stack.enter_async_context(supervise(partial(relay, ctx, poked), partial(reaper, ctx), *sweeps(ctx)))
+        workers: list[Worker] = [partial(relay, ctx, poked), partial(reaper, ctx), *sweeps(ctx)]
+        await stack.enter_async_context(supervise(*workers, *await _followers(stack, ctx)))
         rpc = await stack.enter_async_context(
             serve(
                 settings.host,
@@ -131,6 +136,9 @@ async def _context(
         )
     )
     poked = asyncio.Event()
+    media = None
+    if settings.ffprobe is not None:
+        media = Media(Prober(settings.ffprobe.absolute()), await stack.enter_async_context(open_agent_reads()))
     ctx = Context(
         settings=settings,
         pool=pool,
@@ -141,8 +149,19 @@ async def _context(
         billing=Billing(channel, cache_seconds=settings.entitlements_cache_seconds),
         passwords=stack.enter_context(Scrypt()),
         poke_relay=poked.set,
+        media=media,
     )
     return ctx, poked
+
+
+async def _followers(stack: AsyncExitStack, ctx: Context) -> list[Worker]:
+    """Of auth's feed, where there is one."""
+    settings = ctx.settings
+    if settings.auth_target is None or settings.auth_feed_token is None:
+        _log.warning("accounts_not_followed")
+        return []
+    channel = await stack.enter_async_context(open_channel(settings.auth_target))
+    return followers(ctx, Accounts(channel, settings.auth_feed_token))
 
 
 @asynccontextmanager
@@ -207,7 +226,7 @@ def _authenticator(ctx: Context, verifier: Verifier) -> Authenticator:
 
 def _verifier(settings: Settings) -> Verifier:
     try:
-        return Verifier(load_public_keys(settings.identity_public_keys))
+        return Verifier(PublicKeys(settings.identity_public_keys))
     except ValueError as exc:
         raise SettingsError(f"IDENTITY_PUBLIC_KEYS: {exc}") from None
     except OSError as exc:

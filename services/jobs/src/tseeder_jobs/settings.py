@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import FilePath, ValidationInfo, field_validator
 
 from tseeder_kit import settings as kit
 from tseeder_kit.settings import Field, NatsUrl, PostgresUrl, SecretStr, Target
@@ -19,6 +19,15 @@ class Settings(kit.Settings):
     nats_url: NatsUrl = Field(SecretStr("nats://127.0.0.1:4222"), description="nats:// URL of the doorbell")
     identity_public_keys: Path = Field(description="path of the PEM bundle that verifies identity tokens")
     billing_target: Target = Field(description="host:port of the billing service's gRPC server")
+    auth_target: Target | None = Field(
+        None,
+        description="host:port of the auth service's gRPC server; none: nothing is heard of suspended and deleted "
+        "accounts",
+    )
+    auth_feed_token: SecretStr | None = Field(
+        None, min_length=16, description="what auth's feed opens to: the same as auth's JOBS_FEED_TOKEN"
+    )
+    accounts_seconds: float = Field(2, gt=0, description="how often auth's feed is read, rung for or not")
     agent_join_secret: SecretStr = Field(min_length=16, description="what agents register with, 16 characters or more")
 
     s3_endpoint: str = Field(pattern=r"^https?://", description="http(s):// URL of the S3 server, as services reach it")
@@ -123,10 +132,22 @@ class Settings(kit.Settings):
     feed_readers: tuple[str, ...] = Field((), description="comma-separated names of those who read this feed")
     feed_silent_days: float = Field(7, gt=0, description="a reader that is silent for longer is dropped")
 
+    ffprobe: FilePath | None = Field(
+        None,
+        description="path of FFmpeg's ffprobe (5 or later), which tells what is in video and audio files; "
+        "none: files have no media facts",
+    )
     parser_processes: int = Field(2, ge=1, le=32, description="processes that parse torrents, started beforehand")
     parse_seconds: float = Field(5, gt=0, description="a parser that takes longer is killed")
     parse_memory_bytes: int = Field(512 * MIB, ge=64 * MIB, description="address space that a parser may take")
     entitlements_cache_seconds: float = Field(5, ge=0, description="how long billing's answer about a user is good")
+
+    @field_validator("auth_feed_token")
+    @classmethod
+    def _opens_a_feed(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("auth_target") is None):
+            raise ValueError("must be set where AUTH_TARGET is, and only there")
+        return value
 
     @field_validator("self_stop_seconds")
     @classmethod

@@ -37,6 +37,7 @@ from tseeder_gateway.api.schemas.jobs import (
 )
 from tseeder_gateway.api.schemas.operators import AgentView, AuditView, NewUserBody
 from tseeder_gateway.api.schemas.plans import EntitlementsView, PlanView, UsageView
+from tseeder_gateway.api.schemas.security import SecurityEventView, SessionView, TotpView
 from tseeder_jobs.domain.diagnosis import Verdict
 
 PAIRS: list[tuple[type[BaseModel], type[Message]]] = [
@@ -52,6 +53,9 @@ PAIRS: list[tuple[type[BaseModel], type[Message]]] = [
     (UsageView, jobs_pb2.Usage),
     (UserView, auth_pb2.User),
     (ApiKeyView, auth_pb2.ApiKey),
+    (SessionView, auth_pb2.Session),
+    (SecurityEventView, auth_pb2.SecurityEvent),
+    (TotpView, auth_pb2.StartTotpResponse),
     (PlanView, billing_pb2.Plan),
     (EntitlementsView, billing_pb2.Entitlements),
     (AgentView, operators_pb2.AgentInfo),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run
+from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run, run_with_code
 
 PANEL = "Account"
 
@@ -30,8 +30,8 @@ def login(
 ) -> None:
     """Sign in: makes an API key for this computer and keeps it in ~/.config/tseeder/config.toml.
 
-    The password is not kept. Several servers can be known at once; commands use the one of the last login, unless a
-    stack runs here or --url names another.
+    A second factor's code is asked for where there is one. The password is not kept. Several servers can be known at
+    once; commands use the one of the last login, unless a stack runs here or --url names another.
 
     **Examples**
 
@@ -44,7 +44,8 @@ def login(
 
     target = find_target(server or chosen_url(ctx))
     address = read_email(email)
-    run(account.log_in(target, address, read_password(from_stdin=password_stdin)))
+    password = read_password(from_stdin=password_stdin)
+    run_with_code(lambda code: account.log_in(target, address, password, code))
 
 
 def logout(ctx: typer.Context) -> None:

@@ -1,4 +1,4 @@
-"""admin bootstrap, create-user, agents, drain, undrain, dlq, storage, audit."""
+"""admin bootstrap, create-user, users, agents, drain, undrain, dlq, storage, audit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tseeder_cli.commands import dead_letters, storage
+from tseeder_cli.commands import dead_letters, storage, users
 from tseeder_cli.commands.options import AsJson, chosen_url, read_email, read_password, run
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.wire import ROLES
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(storage.app, name="storage")
+app.add_typer(users.app, name="users")
 
 _PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")

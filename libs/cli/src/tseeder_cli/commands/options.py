@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -57,8 +57,8 @@ def require_terminal() -> None:
         )
 
 
-def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
-    """From stdin's first line, or asked for without echo."""
+def read_password(*, from_stdin: bool, confirm: bool = False, label: str = "Password") -> str:
+    """From stdin's next line, or asked for without echo."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif not sys.stdin.isatty():
@@ -69,10 +69,32 @@ def read_password(*, from_stdin: bool, confirm: bool = False) -> str:
             hint="Pipe it in, with --password-stdin.",
         )
     else:
-        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+        password = str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
     if not password:
         raise CliError("the password is empty", code="empty_password", exit_code=ExitCode.USAGE)
     return password
+
+
+def read_code(prompt: str = "Code of your second factor") -> str:
+    """Asked for; it is good once, so it may be seen."""
+    if not sys.stdin.isatty():
+        raise CliError(
+            "this account has a second factor, and there is no terminal to ask for its code",
+            code="no_terminal",
+            exit_code=ExitCode.USAGE,
+            hint="Make an API key elsewhere, and set TSEEDER_API_KEY.",
+        )
+    return str(typer.prompt(prompt, err=True)).strip()
+
+
+def run_with_code(verb: Callable[[str], Coroutine[Any, Any, T]]) -> T:
+    """Run a verb that signs in; if the server wants a second factor, ask for its code and run it once more."""
+    try:
+        return run(verb(""))
+    except CliError as error:
+        if error.code != "second_factor_required":
+            raise
+    return run(verb(read_code()))
 
 
 def read_email(given: str) -> str:

@@ -44,14 +44,15 @@ def up(
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the services' logs.")] = False,
 ) -> None:
-    """Start everything on this machine: Postgres, NATS, S3, all services and agents; no containers, no root.
+    """Start everything on this machine: Postgres, NATS, S3, mail, all services and agents; no containers, no root.
 
     Runs until Ctrl-C, and finds its data again the next time. Logs go to the terminal, with a prefix for each
     program, and to a file each in the state folder's `logs`.
 
     External parts: TSEEDER_STACK_POSTGRES_URL, TSEEDER_STACK_NATS_URL, and for S3 TSEEDER_STACK_S3_ENDPOINT,
     _S3_REGION, _S3_BUCKET, _S3_ACCESS_KEY, _S3_SECRET_KEY (and _S3_AGENT_ACCESS_KEY, _S3_AGENT_SECRET_KEY for a
-    key of the agents' own).
+    key of the agents' own). For mail TSEEDER_STACK_SMTP_HOST, _SMTP_FROM, _SMTP_PORT, _SMTP_SECURITY, _SMTP_USERNAME,
+    _SMTP_PASSWORD; without it mails land in the state folder's `mail`, and go nowhere.
 
     **Examples**
 

@@ -14,9 +14,9 @@ from tseeder_cli.target import Target, find_target, signed_in
 from tseeder_cli.verbs.connect import connect
 
 
-async def log_in(target: Target, email: str, password: str) -> None:
+async def log_in(target: Target, email: str, password: str, code: str = "") -> None:
     """Make an API key for this computer with a session of its own, and keep the key."""
-    login = await make_login(target.url, email, password)
+    login = await make_login(target.url, email, password, code)
     path = config.config_path()
     known = config.load(path)
     before = known.logins.get(target.server)
@@ -26,10 +26,10 @@ async def log_in(target: Target, email: str, password: str) -> None:
         await _revoke(before)
 
 
-async def make_login(url: str, email: str, password: str) -> Login:
+async def make_login(url: str, email: str, password: str, code: str = "") -> Login:
     """A new API key with all scopes of the account. The session that makes it is ended again."""
     async with Client(url) as client:
-        session = await client.log_in(email, password)
+        session = await client.log_in(email, password, code)
         me = await client.me()
         made = await client.create_api_key(f"tseeder on {platform.node() or 'a computer'}", me["scopes"])
         await client.log_out()
@@ -68,7 +68,10 @@ async def whoami(url: str, *, as_json: bool) -> None:
         show_json({**me, "server": target.url, "key_from": _key_from(target)})
         return
     rows = [("e-mail", me["email"]), ("role", me["role"]), ("server", target.url), ("key from", _key_from(target))]
-    show_table(("", ""), [*rows, ("may", " ".join(me["scopes"]))], header=False)
+    rows += [("second factor", "on" if me["second_factor"] else "off"), ("may", " ".join(me["scopes"]))]
+    show_table(("", ""), rows, header=False)
+    if me["second_factor_required"]:
+        say(as_called("operators need a second factor here: tseeder totp on, then tseeder login"), style="yellow")
 
 
 def show_key(url: str) -> None:

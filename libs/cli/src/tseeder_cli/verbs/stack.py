@@ -22,12 +22,14 @@ from tseeder_cli.signals import ending
 from tseeder_cli.verbs.admin import AUTH_ENVIRONMENT, has_admin
 from tseeder_stack.console import Console
 from tseeder_stack.errors import AlreadyRunningError, StackError
+from tseeder_stack.mail import MailServer
 from tseeder_stack.options import StackOptions
 from tseeder_stack.s3 import S3Keys, S3Server
 from tseeder_stack.stack import Stack
 
 READINESS_SECONDS = 0.1  # how often the programs are looked at, to tell of them
 _S3_KINDS = ("auto", "rclone", "radosgw")
+_MAIL_SECURITY = ("starttls", "tls", "plain")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -146,9 +148,16 @@ def _say_ready(stack: Stack, local: LocalStack, seconds: float, options: UpOptio
     else:
         say(f"  sign in       {name} login {local.url}     (in another terminal)")
     say(f"  API           {local.url}/openapi.json")
+    say(f"  mail          {_where_mail_lands(stack, local)}")
     say(f"  logs          {local.state / 'logs'}")
     say(f"  what runs     {local.state / 'stack.json'}")
     say("  stop          Ctrl-C", "")
+
+
+def _where_mail_lands(stack: Stack, local: LocalStack) -> str:
+    """The embedded mail server sends nothing on."""
+    urls = stack.info["urls"]
+    return f"lands in {local.state / 'mail' / 'new'}" if "mail" in urls else f"goes to {urls['smtp']}"
 
 
 def _stack_options(options: UpOptions, console: Console) -> StackOptions:
@@ -164,9 +173,27 @@ def _stack_options(options: UpOptions, console: Console) -> StackOptions:
         external_s3=_external_s3(),
         postgres_url=_setting("POSTGRES_URL") or None,
         nats_url=_setting("NATS_URL") or None,
+        external_mail=_external_mail(),
         log_level=options.log_level,
         console=console,
     )
+
+
+def _external_mail() -> MailServer | None:
+    """The mail server that the environment names, if it names one."""
+    host = _setting("SMTP_HOST")
+    if not host:
+        return None
+    port, security = _setting("SMTP_PORT") or "587", _setting("SMTP_SECURITY") or "starttls"
+    if not port.isdigit() or security not in _MAIL_SECURITY or not _setting("SMTP_FROM"):
+        raise CliError(
+            "with TSEEDER_STACK_SMTP_HOST also set TSEEDER_STACK_SMTP_FROM, and if need be _SMTP_PORT (a number) and "
+            f"_SMTP_SECURITY ({', '.join(_MAIL_SECURITY)})",
+            code="usage",
+            exit_code=ExitCode.USAGE,
+        )
+    username, password = _setting("SMTP_USERNAME"), _setting("SMTP_PASSWORD")
+    return MailServer(host, int(port), security, username, password, _setting("SMTP_FROM"))
 
 
 def _external_s3() -> S3Server | None:

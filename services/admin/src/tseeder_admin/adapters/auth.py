@@ -29,3 +29,25 @@ class AuthAccounts:
     async def list_users(self, request: auth_pb2.ListUsersRequest) -> auth_pb2.ListUsersResponse:
         """A page of accounts."""
         return await self._stub.ListUsers(request)
+
+    async def get_user(self, user_id: UUID) -> auth_pb2.User:
+        """One account."""
+        return await self._stub.GetUser(auth_pb2.GetUserRequest(user_id=str(user_id)))
+
+    async def set_role(self, user_id: UUID, role: auth_pb2.Role.ValueType) -> auth_pb2.User:
+        """What a user may do; setting it twice is setting it once."""
+        return await self._stub.SetRole(auth_pb2.SetRoleRequest(user_id=str(user_id), role=role))
+
+    async def set_suspended(self, user_id: UUID, *, suspended: bool) -> auth_pb2.User:
+        """Whether an account may be used; setting it twice is setting it once."""
+        return await self._stub.SetSuspended(auth_pb2.SetSuspendedRequest(user_id=str(user_id), suspended=suspended))
+
+    async def end_sessions(self, user_id: UUID) -> auth_pb2.EndSessionsResponse:
+        """Signs a user out everywhere."""
+        return await self._stub.EndSessions(auth_pb2.EndSessionsRequest(user_id=str(user_id)))
+
+    async def list_security_events(
+        self, request: auth_pb2.ListSecurityEventsRequest
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """A page of what happened to accounts."""
+        return await self._stub.ListSecurityEvents(request)

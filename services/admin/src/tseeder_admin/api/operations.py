@@ -16,14 +16,17 @@ from tseeder.jobs.v1 import model_pb2, operators_pb2
 from tseeder_admin.adapters.auth import AuthAccounts
 from tseeder_admin.adapters.jobs import JobsOperators
 from tseeder_admin.domain.audit import AuditEntry
-from tseeder_admin.domain.operators import Call, Operator
+from tseeder_admin.domain.operators import Call, Operator, id_of
 from tseeder_admin.usecases.carry_out import Acts
 from tseeder_admin.usecases.clean_storage import clean_storage
 from tseeder_admin.usecases.create_user import NewUser, create_user
+from tseeder_admin.usecases.force_logout import force_logout
 from tseeder_admin.usecases.list_audit import emails_of, list_audit
 from tseeder_admin.usecases.replay_dead_letter import replay_dead_letter
 from tseeder_admin.usecases.set_cordon import set_cordon
 from tseeder_admin.usecases.set_drain import set_drain
+from tseeder_admin.usecases.set_user_role import set_user_role
+from tseeder_admin.usecases.set_user_suspended import set_user_suspended
 from tseeder_admin.usecases.terminate_job import terminate_job
 from tseeder_kit.logging import current_request_id
 from tseeder_pg import Pool
@@ -50,6 +53,34 @@ class OperationsServicer(admin_pb2_grpc.OperationsServicer):
         """Accounts, newest first."""
         _operator().require_read()
         return await self._auth.list_users(request)
+
+    async def GetUser(self, request: auth_pb2.GetUserRequest, context: Context) -> auth_pb2.User:
+        """One account."""
+        _operator().require_read()
+        return await self._auth.get_user(id_of("user_id", request.user_id))
+
+    async def SetUserRole(self, request: admin_pb2.SetUserRoleRequest, context: Context) -> auth_pb2.User:
+        """What a user may do."""
+        call = _call(request.justification)
+        return await set_user_role(self._acts, self._auth, call, request.user_id, request.role)
+
+    async def SetUserSuspended(self, request: admin_pb2.SetUserSuspendedRequest, context: Context) -> auth_pb2.User:
+        """Whether a user may use his account."""
+        call = _call(request.justification)
+        return await set_user_suspended(self._acts, self._auth, call, request.user_id, suspended=request.suspended)
+
+    async def ForceLogout(
+        self, request: admin_pb2.ForceLogoutRequest, context: Context
+    ) -> auth_pb2.EndSessionsResponse:
+        """A user is signed out everywhere."""
+        return await force_logout(self._acts, self._auth, _call(request.justification), request.user_id)
+
+    async def ListSecurityEvents(
+        self, request: auth_pb2.ListSecurityEventsRequest, context: Context
+    ) -> auth_pb2.ListSecurityEventsResponse:
+        """What happened to accounts, newest first."""
+        _operator().require_read()
+        return await self._auth.list_security_events(request)
 
     async def ListAgents(
         self, request: operators_pb2.ListAgentsRequest, context: Context

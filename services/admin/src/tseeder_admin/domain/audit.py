@@ -11,6 +11,10 @@ from tseeder_admin.domain.operators import Justification, Operator
 from tseeder_kit.errors import AppError, Kind
 
 USER_CREATE: Final = "user.create"
+USER_SET_ROLE: Final = "user.set_role"
+USER_SUSPEND: Final = "user.suspend"
+USER_REINSTATE: Final = "user.reinstate"
+USER_LOGOUT: Final = "user.logout"
 AGENT_CORDON: Final = "agent.cordon"
 AGENT_UNCORDON: Final = "agent.uncordon"
 AGENT_DRAIN: Final = "agent.drain"
@@ -18,6 +22,9 @@ AGENT_UNDRAIN: Final = "agent.undrain"
 JOB_TERMINATE: Final = "job.terminate"
 DEAD_LETTER_REPLAY: Final = "dead_letter.replay"
 STORAGE_CLEAN: Final = "storage.clean"
+
+ON_USERS: Final = frozenset({USER_CREATE, USER_SET_ROLE, USER_SUSPEND, USER_REINSTATE, USER_LOGOUT})
+"""Actions whose target is a user's id."""
 
 # After these nobody can tell whether the effect took place: the answer was lost, or the other side broke down midway.
 _LOST: Final = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE, Kind.CANCELLED, Kind.INTERNAL})

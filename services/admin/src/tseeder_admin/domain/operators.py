@@ -75,6 +75,14 @@ def optional_justification(reason: str, ticket_id: str) -> Justification:
     return Justification(_tidied("reason", reason, MAX_REASON_CHARS), _tidied("ticket_id", ticket_id, MAX_TICKET_CHARS))
 
 
+def id_of(field: str, text: str) -> UUID:
+    """The id; raises INVALID `bad_id`."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _wrong(field, "bad_id", f"{field} must be a UUID.") from None
+
+
 def _tidied(field: str, text: str, longest: int) -> str:
     """Blanks and line ends become single blanks, so that ten of them are not ten characters."""
     tidied = " ".join(text.split())

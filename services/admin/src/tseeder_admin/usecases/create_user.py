@@ -51,7 +51,7 @@ async def create_user(pool: Pool, acts: Acts, auth: AuthAccounts, call: Call, ne
             "bad_idempotency_key", f"An Idempotency-Key has at most {MAX_IDEMPOTENCY_CHARS} visible ASCII characters."
         )
     user_id = uuid7()
-    details = {"role": _role_name(new.role)}
+    details = {"role": role_name(new.role)}
     wanted = Intent(uuid7(), call.operator, USER_CREATE, str(user_id), justification, details, call.request_id)
     async with transaction(pool) as tx:
         plan = await _plan(tx, wanted, new)
@@ -83,7 +83,7 @@ async def _fingerprint(tx: Tx, new: NewUser) -> bytes:
     return hmac.digest(key, json.dumps([new.email, int(new.role)]).encode(), hashlib.sha256)
 
 
-def _role_name(role: auth_pb2.Role.ValueType) -> str:
+def role_name(role: auth_pb2.Role.ValueType) -> str:
     """`admin` for ROLE_ADMIN; what is not a role is auth's to refuse."""
     if role == auth_pb2.ROLE_UNSPECIFIED:
         return "user"

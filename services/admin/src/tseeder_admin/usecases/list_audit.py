@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_admin.adapters.auth import AuthAccounts
-from tseeder_admin.domain.audit import USER_CREATE, AuditEntry
+from tseeder_admin.domain.audit import ON_USERS, AuditEntry
 from tseeder_admin.domain.operators import Operator
 from tseeder_admin.store import audit, cursor_keys
 from tseeder_kit import cursor
@@ -54,7 +54,7 @@ async def emails_of(auth: AuthAccounts, entries: Sequence[AuditEntry]) -> Mappin
     than the addresses.
     """
     ids = {str(entry.actor_user_id) for entry in entries}
-    ids |= {entry.target for entry in entries if entry.action == USER_CREATE}
+    ids |= {entry.target for entry in entries if entry.action in ON_USERS}
     if not ids:
         return {}
     try:

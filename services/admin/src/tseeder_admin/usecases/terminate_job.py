@@ -1,13 +1,10 @@
 """Ending any user's job."""
 
-from uuid import UUID
-
 from tseeder.jobs.v1 import model_pb2
 from tseeder_admin.adapters.jobs import JobsOperators
 from tseeder_admin.domain.audit import JOB_TERMINATE, Intent
-from tseeder_admin.domain.operators import Call, required_justification
+from tseeder_admin.domain.operators import Call, id_of, required_justification
 from tseeder_admin.usecases.carry_out import Acts
-from tseeder_kit.errors import FieldError, invalid
 from tseeder_kit.ids import uuid7
 
 
@@ -19,14 +16,6 @@ async def terminate_job(acts: Acts, jobs: JobsOperators, call: Call, job_id: str
     """
     call.operator.require_write()
     justification = required_justification(call.reason, call.ticket_id)
-    parsed = _parsed(job_id)
+    parsed = id_of("job_id", job_id)
     wanted = Intent(uuid7(), call.operator, JOB_TERMINATE, str(parsed), justification, {}, call.request_id)
     return await acts.carry_out(wanted, lambda: jobs.terminate_job(parsed))
-
-
-def _parsed(job_id: str) -> UUID:
-    try:
-        return UUID(job_id)
-    except ValueError:
-        message = "job_id must be a UUID."
-        raise invalid("bad_id", message, fields=[FieldError("job_id", "bad_id", message)]) from None

@@ -6,8 +6,9 @@
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.identity_key import Signer
-from tseeder_auth.api.wire import Context, timestamp, user_to_wire
-from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.adapters.sealing import Sealer
+from tseeder_auth.api.wire import Context, session_to_wire, timestamp, user_to_wire
+from tseeder_auth.domain.accounts import Client, LoginRules
 from tseeder_auth.usecases.exchange_credential import exchange_api_key, exchange_session
 from tseeder_auth.usecases.log_in import LoginRequest, log_in
 from tseeder_auth.usecases.log_out import log_out
@@ -19,10 +20,11 @@ from tseeder_pg import Pool
 class SessionsServicer(auth_pb2_grpc.SessionsServicer):
     """Bootstrap, LogIn, LogOut, Exchange."""
 
-    def __init__(self, pool: Pool, hasher: Argon2Pool, signer: Signer, rules: LoginRules) -> None:
+    def __init__(self, pool: Pool, hasher: Argon2Pool, signer: Signer, sealer: Sealer, rules: LoginRules) -> None:
         self._pool = pool
         self._hasher = hasher
         self._signer = signer
+        self._sealer = sealer
         self._rules = rules
 
     async def Bootstrap(self, request: auth_pb2.BootstrapRequest, context: Context) -> auth_pb2.User:
@@ -31,15 +33,10 @@ class SessionsServicer(auth_pb2_grpc.SessionsServicer):
         return user_to_wire(user)
 
     async def LogIn(self, request: auth_pb2.LogInRequest, context: Context) -> auth_pb2.LogInResponse:
-        """A session for a password."""
-        wanted = LoginRequest(request.email, request.password, request.user_agent, request.remote_address)
-        session = await log_in(self._pool, self._hasher, self._rules, wanted)
-        return auth_pb2.LogInResponse(
-            user=user_to_wire(session.user),
-            session_token=session.session_token,
-            csrf_token=session.csrf_token,
-            expires_at=timestamp(session.expires_at),
-        )
+        """A session for a password and, where there is a second factor, its code."""
+        client = Client.said(request.user_agent, request.remote_address)
+        wanted = LoginRequest(request.email, request.password, client, request.code)
+        return session_to_wire(await log_in(self._pool, self._hasher, self._sealer, self._rules, wanted))
 
     async def LogOut(self, request: auth_pb2.LogOutRequest, context: Context) -> auth_pb2.LogOutResponse:
         """The session's end."""
@@ -61,4 +58,5 @@ class SessionsServicer(auth_pb2_grpc.SessionsServicer):
             user=user_to_wire(identity.user),
             scopes=identity.scopes,
             csrf_token=identity.csrf_token,
+            second_factor_required=identity.second_factor_required,
         )

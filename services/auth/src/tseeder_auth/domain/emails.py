@@ -43,6 +43,12 @@ def parse_email(text: str) -> Email:
     return Email(shown, f"{local}@{ascii_domain}")
 
 
+def for_envelope(email: Email) -> str:
+    """What a mail server is told: the local part as typed, since it is the other server's to understand, the domain in
+    ASCII."""
+    return f"{email.shown.rpartition('@')[0]}@{email.key.rpartition('@')[2]}"
+
+
 def fold(text: str) -> str:
     """NFKC and case folding until stable: equal for texts that differ only in how Unicode writes them."""
     for _ in range(3):

@@ -4,11 +4,12 @@ import hashlib
 import ipaddress
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
+from uuid import UUID
 
 from tseeder_kit.errors import exhausted
 from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
-Kind: TypeAlias = Literal["account", "address"]
+Kind: TypeAlias = Literal["account", "address", "factor", "mail_account", "mail_address"]
 
 _IPV6_HOST_BITS: Final = 64  # one customer holds a /64 at least, so a single address of it means nothing
 
@@ -21,9 +22,23 @@ def admit(policy: Policy, tally: Tally, now: datetime) -> Tally:
     return tried(policy, tally, now)
 
 
+def admit_mail(policy: Policy, tally: Tally, now: datetime) -> Tally:
+    """The row after one more mail was asked for from an address; raises EXHAUSTED `mail_throttled` with
+    `retry_after_seconds` if it must wait."""
+    seconds = seconds_left(tally, now)
+    if seconds:
+        raise exhausted("mail_throttled", "Too many mails were asked for. Wait a while.", retry_after_seconds=seconds)
+    return tried(policy, tally, now)
+
+
 def account_subject(email_key: str) -> bytes:
     """The row's key for an account, whether it exists or not."""
     return hashlib.sha256(email_key.encode()).digest()
+
+
+def factor_subject(user_id: UUID) -> bytes:
+    """The row's key for the codes of an account's second factor."""
+    return hashlib.sha256(user_id.bytes).digest()
 
 
 def address_subject(remote_address: str) -> bytes:

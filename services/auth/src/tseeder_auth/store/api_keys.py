@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.accounts import ApiKey, User
-from tseeder_auth.domain.roles import Role
+from tseeder_auth.store.users import shown, user_of
 from tseeder_pg import Record, Tx
 
 
@@ -112,8 +112,8 @@ async def revoke_key(tx: Tx, key_id: UUID) -> None:
     await tx.execute(REVOKE_KEY, key_id)
 
 
-OPEN_KEY: Final[str] = """
-SELECT k.key_id, k.scopes, u.user_id, u.email, u.role, u.created_at, u.suspended_at
+OPEN_KEY: Final = f"""
+SELECT k.key_id, k.scopes, {shown()}
 FROM api_keys AS k JOIN users AS u USING (user_id)
 WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
 """
@@ -124,9 +124,7 @@ async def find_open_key(tx: Tx, secret_hash: bytes) -> OpenKey | None:
     row = await tx.fetchrow(OPEN_KEY, secret_hash)
     if row is None:
         return None
-    suspended = row["suspended_at"] is not None
-    user = User(row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=suspended)
-    return OpenKey(row["key_id"], tuple(row["scopes"]), user)
+    return OpenKey(row["key_id"], tuple(row["scopes"]), user_of(row))
 
 
 TOUCH_KEY: Final[str] = """

@@ -1,13 +1,14 @@
 """Browsers' sessions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_auth.domain.accounts import User
-from tseeder_auth.domain.roles import Role
-from tseeder_pg import Tx
+from tseeder_auth.domain.accounts import Client, Method, Session, User
+from tseeder_auth.store.users import shown, user_of
+from tseeder_pg import Record, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,12 @@ class OpenSession:
 
     session_id: UUID
     user: User
+    second_factor: bool  # whether one was given when it was opened
 
 
 INSERT_SESSION: Final[str] = """
-INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval)
+INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at, method, second_factor)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval, $7, $8)
 RETURNING expires_at
 """
 
@@ -30,20 +32,29 @@ async def insert_session(
     session_id: UUID,
     token_hash: bytes,
     user_id: UUID,
+    client: Client,
     *,
-    user_agent: str,
-    remote_address: str,
     lifetime: timedelta,
+    method: Method,
+    second_factor: bool,
 ) -> datetime:
     """Opens a session; gives its absolute expiry."""
     expires_at: datetime = await tx.fetchval(
-        INSERT_SESSION, session_id, token_hash, user_id, user_agent, remote_address, lifetime
+        INSERT_SESSION,
+        session_id,
+        token_hash,
+        user_id,
+        client.user_agent,
+        client.remote_address,
+        lifetime,
+        method,
+        second_factor,
     )
     return expires_at
 
 
-OPEN_SESSION: Final[str] = """
-SELECT s.session_id, u.user_id, u.email, u.role, u.created_at, u.suspended_at
+OPEN_SESSION: Final = f"""
+SELECT s.session_id, s.second_factor AS by_second_factor, {shown()}
 FROM sessions AS s JOIN users AS u USING (user_id)
 WHERE s.token_hash = $1 AND s.expires_at > clock_timestamp() AND s.last_seen_at > clock_timestamp() - $2::interval
 """
@@ -54,9 +65,7 @@ async def find_open_session(tx: Tx, token_hash: bytes, idle: timedelta) -> OpenS
     row = await tx.fetchrow(OPEN_SESSION, token_hash, idle)
     if row is None:
         return None
-    suspended = row["suspended_at"] is not None
-    user = User(row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=suspended)
-    return OpenSession(row["session_id"], user)
+    return OpenSession(row["session_id"], user_of(row), second_factor=row["by_second_factor"])
 
 
 TOUCH_SESSION: Final[str] = """
@@ -79,6 +88,49 @@ async def delete_session(tx: Tx, token_hash: bytes) -> tuple[UUID, UUID] | None:
     return None if row is None else (row["session_id"], row["user_id"])
 
 
+LIST_SESSIONS: Final[str] = """
+SELECT session_id, user_agent, remote_address, created_at, last_seen_at, expires_at, method, second_factor
+FROM sessions
+WHERE user_id = $1 AND expires_at > clock_timestamp() AND last_seen_at > clock_timestamp() - $2::interval
+ORDER BY last_seen_at DESC, session_id DESC
+LIMIT $3
+"""
+
+
+async def list_sessions(tx: Tx, user_id: UUID, idle: timedelta, limit: int) -> Sequence[Session]:
+    """The user's sessions that are not over, the last seen first."""
+    return [_session(row) for row in await tx.fetch(LIST_SESSIONS, user_id, idle, limit)]
+
+
+OWN_SESSION: Final[str] = """
+SELECT method, clock_timestamp() - created_at AS age FROM sessions WHERE session_id = $1 AND user_id = $2
+"""
+
+
+async def find_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> tuple[Method, timedelta] | None:
+    """What a session of the user's was opened with, and how long ago; None if it was ended."""
+    row = await tx.fetchrow(OWN_SESSION, session_id, user_id)
+    return None if row is None else (row["method"], row["age"])
+
+
+DELETE_OWN: Final[str] = "DELETE FROM sessions WHERE session_id = $1 AND user_id = $2 RETURNING session_id"
+
+
+async def delete_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> bool:
+    """Ends a session of the user's; False if there is none, also if it is somebody else's."""
+    return await tx.fetchval(DELETE_OWN, session_id, user_id) is not None
+
+
+DELETE_OTHERS: Final[str] = """
+DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+"""
+
+
+async def delete_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
+    """Ends all of the user's sessions, but for one; gives their ids."""
+    return [row["session_id"] for row in await tx.fetch(DELETE_OTHERS, user_id, but)]
+
+
 PURGE_SESSIONS: Final[str] = """
 DELETE FROM sessions WHERE session_id IN (
     SELECT session_id FROM sessions
@@ -92,3 +144,15 @@ DELETE FROM sessions WHERE session_id IN (
 async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> None:
     """Deletes at most `batch` sessions that are over."""
     await tx.execute(PURGE_SESSIONS, idle, batch)
+
+
+def _session(row: Record) -> Session:
+    return Session(
+        row["session_id"],
+        Client(row["user_agent"], row["remote_address"]),
+        row["created_at"],
+        row["last_seen_at"],
+        row["expires_at"],
+        row["method"],
+        row["second_factor"],
+    )

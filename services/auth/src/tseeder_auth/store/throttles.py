@@ -1,5 +1,6 @@
-"""How often signing in was tried, per account and per address. Lock order: account, then address."""
+"""How often signing in was tried, per second factor, account and address. They are locked in this order."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,10 +44,18 @@ async def delete_tally(tx: Tx, kind: Kind, subject: bytes) -> None:
     await tx.execute(DELETE_TALLY, kind, subject)
 
 
+DELETE_TALLIES: Final[str] = "DELETE FROM login_throttles WHERE kind <> 'address' AND subject = ANY ($1::bytea[])"
+
+
+async def delete_tallies(tx: Tx, subjects: Sequence[bytes]) -> None:
+    """What was counted for these accounts, of every kind."""
+    await tx.execute(DELETE_TALLIES, list(subjects))
+
+
 PURGE_TALLIES: Final[str] = """
 DELETE FROM login_throttles WHERE (kind, subject) IN (
     SELECT kind, subject FROM login_throttles
-    WHERE last_at < clock_timestamp() - $1::interval
+    WHERE last_at < clock_timestamp() - CASE WHEN kind LIKE 'mail%' THEN $3::interval ELSE $1::interval END
       AND (blocked_until IS NULL OR blocked_until < clock_timestamp())
     LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -54,6 +63,6 @@ DELETE FROM login_throttles WHERE (kind, subject) IN (
 """
 
 
-async def purge_tallies(tx: Tx, forget: timedelta, batch: int) -> None:
+async def purge_tallies(tx: Tx, forget: timedelta, forget_mails: timedelta, batch: int) -> None:
     """Deletes at most `batch` rows that no longer mean anything."""
-    await tx.execute(PURGE_TALLIES, forget, batch)
+    await tx.execute(PURGE_TALLIES, forget, batch, forget_mails)

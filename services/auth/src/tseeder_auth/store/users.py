@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,63 +14,120 @@ from tseeder_pg import Record, Tx
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user with what proves him."""
+    """A user with what proves him; `password_hash` is None for who signs in through a provider only."""
 
     user: User
-    password_hash: str
+    password_hash: str | None
 
 
-INSERT_USER: Final[str] = """
-INSERT INTO users (user_id, email, email_key, role, password_hash)
-VALUES ($1, $2, $3, $4, $5)
+def shown() -> str:
+    """What a User is made of, for a SELECT; `u` is its row of users."""
+    return """u.user_id, u.email, u.role, u.created_at, u.suspended_at, u.verified_at, u.name,
+    EXISTS (SELECT FROM totp_factors AS t WHERE t.user_id = u.user_id AND t.confirmed_at IS NOT NULL)
+        AS second_factor"""
+
+
+INSERT_USER: Final = f"""
+INSERT INTO users AS u (user_id, email, email_key, role, password_hash, verified_at)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END)
 ON CONFLICT DO NOTHING
-RETURNING user_id, email, role, created_at, suspended_at
+RETURNING {shown()}
 """
 
 
-async def insert_user(tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str) -> User | None:
+async def insert_user(
+    tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str | None, *, verified: bool
+) -> User | None:
     """The new user, or None if the id or the address is taken (by whoever commits first)."""
-    row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash)
-    return None if row is None else _user(row)
+    row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash, verified)
+    return None if row is None else user_of(row)
 
 
-USER_BY_ID: Final[str] = """
-SELECT user_id, email, email_key, role, created_at, suspended_at FROM users WHERE user_id = $1
+USER_BY_ID: Final = f"""
+SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1
 """
 
 
 async def find_user(tx: Tx, user_id: UUID) -> User | None:
     """The user with this id."""
     row = await tx.fetchrow(USER_BY_ID, user_id)
-    return None if row is None else _user(row)
+    return None if row is None else user_of(row)
 
 
 async def find_user_and_key(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
     """The user with this id, and the key of his address."""
     row = await tx.fetchrow(USER_BY_ID, user_id)
-    return None if row is None else (_user(row), row["email_key"])
+    return None if row is None else (user_of(row), row["email_key"])
 
 
-CREDENTIALS_BY_EMAIL: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at, password_hash FROM users WHERE email_key = $1
+CREDENTIALS_BY_EMAIL: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.email_key = $1
 """
 
 
 async def find_credentials(tx: Tx, email_key: str) -> Credentials | None:
     """Who has this address, and his password's hash."""
     row = await tx.fetchrow(CREDENTIALS_BY_EMAIL, email_key)
-    return None if row is None else Credentials(_user(row), row["password_hash"])
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
-LOCK_CREDENTIALS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at, password_hash FROM users WHERE user_id = $1 FOR NO KEY UPDATE
+CREDENTIALS_BY_ID: Final = f"""
+SELECT {shown()}, u.password_hash, u.email_key FROM users AS u WHERE u.user_id = $1
+"""
+
+
+async def find_own_credentials(tx: Tx, user_id: UUID) -> tuple[Credentials, str] | None:
+    """The same by id, and the key of the address, which tries are counted by."""
+    row = await tx.fetchrow(CREDENTIALS_BY_ID, user_id)
+    return None if row is None else (Credentials(user_of(row), row["password_hash"]), row["email_key"])
+
+
+HOLD_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1 FOR KEY SHARE"
+
+
+async def hold_by_email(tx: Tx, email_key: str) -> UUID | None:
+    """The id of who has this address; he is not deleted until the transaction ends."""
+    user_id: UUID | None = await tx.fetchval(HOLD_BY_EMAIL, email_key)
+    return user_id
+
+
+HOLD_BY_ID: Final[str] = "SELECT user_id FROM users WHERE user_id = $1 FOR KEY SHARE"
+
+
+async def hold(tx: Tx, user_id: UUID) -> bool:
+    """Whether he is there; he is not deleted until the transaction ends."""
+    return await tx.fetchval(HOLD_BY_ID, user_id) is not None
+
+
+LOCK_CREDENTIALS: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.user_id = $1 FOR NO KEY UPDATE OF u
 """
 
 
 async def lock_credentials(tx: Tx, user_id: UUID) -> Credentials | None:
     """The same by id, locked until the transaction ends: password, role and suspension stay as they are."""
     row = await tx.fetchrow(LOCK_CREDENTIALS, user_id)
-    return None if row is None else Credentials(_user(row), row["password_hash"])
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
+
+
+LOCK_BY_EMAIL: Final = f"""
+SELECT {shown()}, u.password_hash FROM users AS u WHERE u.email_key = $1 FOR NO KEY UPDATE OF u
+"""
+
+
+async def lock_by_email(tx: Tx, email_key: str) -> Credentials | None:
+    """The same by address."""
+    row = await tx.fetchrow(LOCK_BY_EMAIL, email_key)
+    return None if row is None else Credentials(user_of(row), row["password_hash"])
+
+
+ID_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1"
+
+
+async def find_id(tx: Tx, email_key: str) -> UUID | None:
+    """Whose address it is."""
+    user_id: UUID | None = await tx.fetchval(ID_BY_EMAIL, email_key)
+    return user_id
 
 
 SET_HASH: Final[str] = """
@@ -79,8 +136,64 @@ UPDATE users SET password_hash = $2, updated_at = clock_timestamp() WHERE user_i
 
 
 async def set_password_hash(tx: Tx, user_id: UUID, password_hash: str) -> None:
-    """The same password under other parameters."""
+    """Another password, or the same one under other parameters."""
     await tx.execute(SET_HASH, user_id, password_hash)
+
+
+SET_NAME: Final = f"""
+UPDATE users AS u SET name = $2, updated_at = clock_timestamp() WHERE u.user_id = $1
+RETURNING {shown()}
+"""
+
+
+async def set_name(tx: Tx, user_id: UUID, name: str | None) -> User | None:
+    """The user as he is called from now on; None if he is gone."""
+    row = await tx.fetchrow(SET_NAME, user_id, name)
+    return None if row is None else user_of(row)
+
+
+REGISTER_ANEW: Final[str] = """
+UPDATE users SET email = $2, password_hash = $3, updated_at = clock_timestamp() WHERE user_id = $1
+"""
+
+
+async def register_anew(tx: Tx, user_id: UUID, email: Email, password_hash: str) -> None:
+    """Another password, and the same address as it was typed now: its mailbox is the one that has to be shown."""
+    await tx.execute(REGISTER_ANEW, user_id, email.shown, password_hash)
+
+
+ACCEPT_TERMS: Final[str] = """
+UPDATE users SET terms_version = $2, terms_accepted_at = clock_timestamp() WHERE user_id = $1
+"""
+
+
+async def accept_terms(tx: Tx, user_id: UUID, version: str) -> None:
+    """The user has accepted these terms, now."""
+    await tx.execute(ACCEPT_TERMS, user_id, version)
+
+
+SET_VERIFIED: Final[str] = """
+UPDATE users SET verified_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE user_id = $1 AND verified_at IS NULL
+"""
+
+
+async def set_verified(tx: Tx, user_id: UUID) -> None:
+    """The address was shown to be the user's own."""
+    await tx.execute(SET_VERIFIED, user_id)
+
+
+PURGE_UNVERIFIED: Final[str] = """
+DELETE FROM users WHERE user_id IN (
+    SELECT user_id FROM users WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> None:
+    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet."""
+    await tx.execute(PURGE_UNVERIFIED, age, batch)
 
 
 SUPERADMIN_EXISTS: Final[str] = "SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin')"
@@ -92,11 +205,64 @@ async def superadmin_exists(tx: Tx) -> bool:
     return exists
 
 
-LIST_USERS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at FROM users
-WHERE ($1 = '' OR strpos(email_key, $1) > 0)
-  AND ($2::timestamptz IS NULL OR (created_at, user_id) < ($2, $3))
-ORDER BY created_at DESC, user_id DESC
+LOCK_SUPERADMINS: Final[str] = "SELECT pg_advisory_xact_lock(hashtextextended('tseeder.auth.superadmins', 0))"
+OTHER_SUPERADMIN: Final[str] = """
+SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin' AND suspended_at IS NULL AND user_id <> $1)
+"""
+
+
+async def is_last_superadmin(tx: Tx, user_id: UUID) -> bool:
+    """Whether no other superadmin can act. Until the transaction ends nobody else asks this, so that of two who would
+    go at once one stays. The user's own row is locked already: rows come before this lock.
+    """
+    await tx.execute(LOCK_SUPERADMINS)
+    # A statement of its own: it sees what the former holder committed.
+    return not await tx.fetchval(OTHER_SUPERADMIN, user_id)
+
+
+SET_ROLE: Final[str] = "UPDATE users SET role = $2, updated_at = clock_timestamp() WHERE user_id = $1"
+
+
+async def set_role(tx: Tx, user_id: UUID, role: Role) -> None:
+    """His keys follow it by themselves."""
+    await tx.execute(SET_ROLE, user_id, str(role))
+
+
+SET_SUSPENDED: Final[str] = """
+UPDATE users SET suspended_at = CASE WHEN $2 THEN clock_timestamp() END, updated_at = clock_timestamp()
+WHERE user_id = $1
+"""
+
+
+async def set_suspended(tx: Tx, user_id: UUID, *, suspended: bool) -> None:
+    """His keys open nothing while he is."""
+    await tx.execute(SET_SUSPENDED, user_id, suspended)
+
+
+LOCK_TO_DELETE: Final = f"""
+SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
+"""
+
+
+async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
+    """The user and the key of his address; nothing that refers to him can be written until the transaction ends."""
+    row = await tx.fetchrow(LOCK_TO_DELETE, user_id)
+    return None if row is None else (user_of(row), row["email_key"])
+
+
+DELETE_USER: Final[str] = "DELETE FROM users WHERE user_id = $1"
+
+
+async def delete_user(tx: Tx, user_id: UUID) -> None:
+    """With all that is his, by cascade."""
+    await tx.execute(DELETE_USER, user_id)
+
+
+LIST_USERS: Final = f"""
+SELECT {shown()} FROM users AS u
+WHERE ($1 = '' OR strpos(u.email_key, $1) > 0)
+  AND ($2::timestamptz IS NULL OR (u.created_at, u.user_id) < ($2, $3))
+ORDER BY u.created_at DESC, u.user_id DESC
 LIMIT $4
 """
 
@@ -104,20 +270,46 @@ LIMIT $4
 async def list_users(tx: Tx, text: str, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[User]:
     """Newest first, after the position of the last one shown; `text` is part of the address's key."""
     created_at, user_id = after or (None, None)
-    return [_user(row) for row in await tx.fetch(LIST_USERS, text, created_at, user_id, limit)]
+    return [user_of(row) for row in await tx.fetch(LIST_USERS, text, created_at, user_id, limit)]
 
 
-USERS_BY_IDS: Final[str] = """
-SELECT user_id, email, role, created_at, suspended_at FROM users WHERE user_id = ANY ($1::uuid[])
+USERS_BY_IDS: Final = f"""
+SELECT {shown()} FROM users AS u WHERE u.user_id = ANY ($1::uuid[])
 """
 
 
 async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
     """Those of these users that there are, in no order."""
-    return [_user(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
+    return [user_of(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
 
 
-def _user(row: Record) -> User:
+STATES: Final[str] = "SELECT user_id, suspended_at IS NOT NULL AS suspended FROM users WHERE user_id = ANY ($1::uuid[])"
+
+
+async def states(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, bool]:
+    """Of these users those that there are, and whether each is suspended."""
+    return {row["user_id"]: row["suspended"] for row in await tx.fetch(STATES, list(user_ids))}
+
+
+SUSPENDED_AFTER: Final[str] = """
+SELECT user_id FROM users WHERE suspended_at IS NOT NULL AND user_id > $1 ORDER BY user_id LIMIT $2
+"""
+
+
+async def suspended_after(tx: Tx, after: UUID, limit: int) -> list[UUID]:
+    """Who is suspended, by id."""
+    return [row["user_id"] for row in await tx.fetch(SUSPENDED_AFTER, after, limit)]
+
+
+def user_of(row: Record) -> User:
+    """The user of a row that has the columns of `shown`."""
     return User(
-        row["user_id"], row["email"], Role(row["role"]), row["created_at"], suspended=row["suspended_at"] is not None
+        row["user_id"],
+        row["email"],
+        Role(row["role"]),
+        row["created_at"],
+        suspended=row["suspended_at"] is not None,
+        verified=row["verified_at"] is not None,
+        second_factor=row["second_factor"],
+        name=row["name"] or "",
     )

@@ -3,9 +3,9 @@
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.emails import parse_email
-from tseeder_auth.domain.passwords import check_new_password
 from tseeder_auth.domain.roles import Role
 from tseeder_auth.store import users
+from tseeder_auth.usecases.accept_password import accept_password
 from tseeder_auth.usecases.create_user import announce_user
 from tseeder_kit.errors import conflict
 from tseeder_kit.ids import uuid7
@@ -17,11 +17,11 @@ async def add_user(pool: Pool, hasher: Argon2Pool, email: str, password: str) ->
 
     Errors: INVALID for the address or the password; CONFLICT `email_taken`.
     """
-    address, prepared = parse_email(email), check_new_password(password)
+    address, prepared = parse_email(email), accept_password(password)
     with hasher.place():
         password_hash = await hasher.hash(prepared)
     async with transaction(pool) as tx:
-        user = await users.insert_user(tx, uuid7(), address, Role.USER, password_hash)
+        user = await users.insert_user(tx, uuid7(), address, Role.USER, password_hash, verified=True)
         if user is None:
             raise conflict("email_taken", "There is an account with this e-mail address.")
         await announce_user(tx, user)

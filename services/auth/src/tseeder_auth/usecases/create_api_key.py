@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tseeder_auth.domain.accounts import ApiKey
+from tseeder_auth.domain.accounts import ApiKey, Client
 from tseeder_auth.domain.roles import Caller, granted_scopes
+from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.domain.text import one_line
 from tseeder_auth.domain.tokens import new_api_key, token_hash
-from tseeder_auth.store import api_keys, users
+from tseeder_auth.store import api_keys, security_events, users
 from tseeder_auth.store.api_keys import NewKey
 from tseeder_kit import clock
 from tseeder_kit.errors import conflict, exhausted, forbidden, invalid, unprocessable
@@ -41,7 +42,7 @@ class CreatedKey:
     secret: str
 
 
-async def create_api_key(pool: Pool, caller: Caller, request: KeyRequest) -> CreatedKey:
+async def create_api_key(pool: Pool, caller: Caller, request: KeyRequest, client: Client) -> CreatedKey:
     """Makes a key.
 
     Errors: FORBIDDEN `scope_missing`, `scope_escalation`, `account_suspended`; INVALID `bad_text`, `unknown_scope`,
@@ -76,6 +77,8 @@ async def create_api_key(pool: Pool, caller: Caller, request: KeyRequest) -> Cre
             fingerprint=fingerprint,
         )
         key = await api_keys.insert_key(tx, new)
+        details = {"key_id": str(key.key_id), "name": key.name, "scopes": " ".join(key.scopes)}
+        await security_events.record(tx, EventKind.KEY_CREATED, caller.user_id, client, details=details)
         await feed.append(tx, "api_key.created", key.key_id, {"user_id": str(caller.user_id)})
     return CreatedKey(key, secret.text)
 

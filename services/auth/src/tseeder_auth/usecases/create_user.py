@@ -6,9 +6,9 @@ from uuid import UUID
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.emails import Email, parse_email
-from tseeder_auth.domain.passwords import check_new_password
 from tseeder_auth.domain.roles import Caller, Role
 from tseeder_auth.store import users
+from tseeder_auth.usecases.accept_password import accept_password
 from tseeder_kit.errors import conflict, forbidden
 from tseeder_pg import Pool, Tx, feed, transaction
 
@@ -33,7 +33,7 @@ async def create_user(pool: Pool, hasher: Argon2Pool, caller: Caller, new: NewUs
     caller.require_role(Role.ADMIN)
     if new.role.rank > caller.role.rank:
         raise forbidden("role_escalation", "Nobody can give a role above his own.")
-    address, prepared = parse_email(new.email), check_new_password(new.password)
+    address, prepared = parse_email(new.email), accept_password(new.password)
     async with transaction(pool) as tx:
         existing = await _same_user(tx, new.user_id, address, new.role)
     if existing is not None:
@@ -41,7 +41,7 @@ async def create_user(pool: Pool, hasher: Argon2Pool, caller: Caller, new: NewUs
     with hasher.place():
         password_hash = await hasher.hash(prepared)
     async with transaction(pool) as tx:
-        user = await users.insert_user(tx, new.user_id, address, new.role, password_hash)
+        user = await users.insert_user(tx, new.user_id, address, new.role, password_hash, verified=True)
         if user is not None:
             await announce_user(tx, user)
             return user

@@ -2,19 +2,20 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.domain import throttle
-from tseeder_auth.domain.accounts import LoginRules, User
+from tseeder_auth.domain.accounts import Client, LoginRules, User
 from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.passwords import prepare_password
-from tseeder_auth.domain.text import clipped
-from tseeder_auth.domain.tokens import csrf_token, token_hash
-from tseeder_auth.store import sessions, throttles, users
+from tseeder_auth.domain.security_events import EventKind
+from tseeder_auth.store import security_events, throttles, users
 from tseeder_auth.store.users import Credentials
+from tseeder_auth.usecases.check_factor import admit_code, code_required, take_code
+from tseeder_auth.usecases.open_session import NewSession, open_session
 from tseeder_kit.errors import AppError, forbidden, unauthenticated
-from tseeder_kit.ids import random_token, uuid7
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 from tseeder_kit.throttle import take_back
@@ -23,6 +24,8 @@ from tseeder_pg import Pool, Tx, transaction
 _logins = counter("auth_logins", "Sign-ins that were tried", ("outcome",))
 _log = get_logger(__name__)
 
+_TOLD: Final = frozenset({"invalid_credentials", "account_suspended", "email_unverified", "second_factor_invalid"})
+
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
@@ -30,42 +33,39 @@ class LoginRequest:
 
     email: str
     password: str
-    user_agent: str
-    remote_address: str
+    client: Client
+    code: str = ""  # of the second factor; "" if none was asked for yet
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """A session with the two secrets that only its client gets."""
-
-    user: User
-    session_token: str
-    csrf_token: str
-    expires_at: datetime
-
-
-async def log_in(pool: Pool, hasher: Argon2Pool, rules: LoginRules, request: LoginRequest) -> NewSession:
+async def log_in(
+    pool: Pool, hasher: Argon2Pool, sealer: Sealer, rules: LoginRules, request: LoginRequest
+) -> NewSession:
     """Opens a session.
 
-    Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; FORBIDDEN `account_suspended` (only to
-    who knows the password); EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
+    Errors: INVALID `password_too_long`; UNAUTHENTICATED `invalid_credentials`; to who knows the password only:
+    FORBIDDEN `account_suspended`, `email_unverified`, UNAUTHENTICATED `second_factor_required`,
+    `second_factor_invalid`; EXHAUSTED `login_throttled` with `retry_after_seconds`; UNAVAILABLE `auth_busy`.
     """
     password = prepare_password(request.password)
     email_key = _email_key(request.email)
     try:
         with hasher.place():
             async with transaction(pool) as tx:
-                await _admit(tx, rules, email_key, request.remote_address)
+                await _admit(tx, rules, email_key, request.client.remote_address)
                 claimed = await users.find_credentials(tx, email_key)
-            if not await hasher.verify(claimed.password_hash if claimed else None, password) or claimed is None:
+            known_hash = claimed.password_hash if claimed else None
+            if not await hasher.verify(known_hash, password) or claimed is None or known_hash is None:
                 raise _invalid_credentials()
-            fresh_hash = await hasher.hash(password) if hasher.is_dated(claimed.password_hash) else None
+            fresh_hash = await hasher.hash(password) if hasher.is_dated(known_hash) else None
+        await _admit_code(pool, rules, request, claimed.user)
         async with transaction(pool) as tx:
-            session = await _open_session(tx, rules, request, claimed, fresh_hash)
-            await _forgive(tx, rules, email_key, request.remote_address)
+            session = await _open_session(tx, sealer, rules, request, claimed, fresh_hash)
+            await _forgive(tx, rules, email_key, request.client.remote_address)
     except AppError as exc:
         _logins.labels(exc.code).inc()
         _log.info("login_refused", code=exc.code)
+        if exc.code in _TOLD:
+            await _tell(pool, email_key, exc.code, request.client)
         raise
     _logins.labels("done").inc()
     _log.info("login_done", user_id=str(session.user.user_id))
@@ -94,14 +94,30 @@ async def _admit(tx: Tx, rules: LoginRules, email_key: str, remote_address: str)
 async def _forgive(tx: Tx, rules: LoginRules, email_key: str, remote_address: str) -> None:
     """The account's tries are forgotten; of the address's only this one, or one good account would free it."""
     await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
+    await _take_back(tx, rules, remote_address)
+
+
+async def _take_back(tx: Tx, rules: LoginRules, remote_address: str) -> None:
     if remote_address:
         subject = throttle.address_subject(remote_address)
         tally, _ = await throttles.lock_tally(tx, "address", subject)
         await throttles.save_tally(tx, "address", subject, take_back(rules.address, tally))
 
 
+async def _admit_code(pool: Pool, rules: LoginRules, request: LoginRequest, user: User) -> None:
+    """Asks for a code, or counts a try at it, where the account has a second factor."""
+    if not user.second_factor or user.suspended or not user.verified:
+        return
+    if not request.code:
+        # Nothing was guessed, so the address is none the worse; the account's tries stay until the code was good.
+        async with transaction(pool) as tx:
+            await _take_back(tx, rules, request.client.remote_address)
+        raise code_required()
+    await admit_code(pool, rules, user.user_id)
+
+
 async def _open_session(
-    tx: Tx, rules: LoginRules, request: LoginRequest, claimed: Credentials, fresh_hash: str | None
+    tx: Tx, sealer: Sealer, rules: LoginRules, request: LoginRequest, claimed: Credentials, fresh_hash: str | None
 ) -> NewSession:
     current = await users.lock_credentials(tx, claimed.user.user_id)
     if current is None or current.password_hash != claimed.password_hash:
@@ -109,19 +125,24 @@ async def _open_session(
         raise _invalid_credentials()
     if current.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
+    if not current.user.verified:
+        raise forbidden("email_unverified", "The e-mail address was not confirmed yet; a mail to it says how.")
+    with_factor = current.user.second_factor
+    if with_factor:
+        if not claimed.user.second_factor:
+            raise code_required()  # confirmed while the password was being verified
+        await take_code(tx, current.user.user_id, request.code, request.client, rules=rules, sealer=sealer)
     if fresh_hash is not None:
         await users.set_password_hash(tx, current.user.user_id, fresh_hash)
-    token = random_token()
-    expires_at = await sessions.insert_session(
-        tx,
-        uuid7(),
-        token_hash(token),
-        current.user.user_id,
-        user_agent=clipped(request.user_agent, longest=400),
-        remote_address=clipped(request.remote_address, longest=64),
-        lifetime=rules.session_lifetime,
-    )
-    return NewSession(current.user, token, csrf_token(token), expires_at)
+    await security_events.record(tx, EventKind.LOGIN_DONE, current.user.user_id, request.client)
+    return await open_session(tx, rules, current.user, request.client, method="password", second_factor=with_factor)
+
+
+async def _tell(pool: Pool, email_key: str, code: str, client: Client) -> None:
+    """In the account's history, or, with as much work, in nobody's. What throttles refuse is not written down."""
+    async with transaction(pool) as tx:
+        user_id = await users.hold_by_email(tx, email_key)
+        await security_events.record(tx, EventKind.LOGIN_REFUSED, user_id, client, details={"code": code})
 
 
 def _invalid_credentials() -> AppError:

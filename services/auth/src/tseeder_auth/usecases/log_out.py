@@ -2,7 +2,8 @@
 
 from tseeder_auth.domain.tokens import token_hash
 from tseeder_auth.store import sessions
-from tseeder_pg import Pool, feed, transaction
+from tseeder_auth.usecases.session_ends import tell_session_ended
+from tseeder_pg import Pool, transaction
 
 
 async def log_out(pool: Pool, session_token: str) -> None:
@@ -11,4 +12,4 @@ async def log_out(pool: Pool, session_token: str) -> None:
         ended = await sessions.delete_session(tx, token_hash(session_token))
         if ended is not None:
             session_id, user_id = ended
-            await feed.append(tx, "session.ended", session_id, {"user_id": str(user_id)})
+            await tell_session_ended(tx, session_id, user_id)

@@ -3,10 +3,10 @@
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.emails import Email, parse_email
-from tseeder_auth.domain.passwords import check_new_password
 from tseeder_auth.domain.roles import Role
 from tseeder_auth.domain.tokens import token_hash
 from tseeder_auth.store import bootstrap_tokens, users
+from tseeder_auth.usecases.accept_password import accept_password
 from tseeder_auth.usecases.create_user import announce_user
 from tseeder_kit.errors import conflict, unauthenticated
 from tseeder_kit.ids import uuid7
@@ -20,7 +20,7 @@ async def redeem_bootstrap_token(pool: Pool, hasher: Argon2Pool, token: str, ema
     `bootstrap_token_expired`; CONFLICT `already_bootstrapped`, `email_taken`. The token stays good after all but the
     first success.
     """
-    address, prepared = parse_email(email), check_new_password(password)
+    address, prepared = parse_email(email), accept_password(password)
     hashed_token = token_hash(token)
     async with transaction(pool) as tx:
         # Before the hashing: it is not for anybody to make us do that.
@@ -45,7 +45,7 @@ async def _check(tx: Tx, hashed_token: bytes) -> None:
 
 
 async def _insert(tx: Tx, email: Email, password_hash: str) -> User:
-    user = await users.insert_user(tx, uuid7(), email, Role.SUPERADMIN, password_hash)
+    user = await users.insert_user(tx, uuid7(), email, Role.SUPERADMIN, password_hash, verified=True)
     if user is None:
         raise conflict("email_taken", "There is an account with this e-mail address.")
     await announce_user(tx, user)

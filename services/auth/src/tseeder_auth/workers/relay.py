@@ -1,5 +1,6 @@
 """Numbers committed events, rings for those who read them, and measures how far behind they are."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -11,10 +12,15 @@ from tseeder_pg import Pool, feed
 MEASURE_SECONDS: Final = 10.0
 
 
-async def relay(pool: Pool, bus: Bus, seconds: float) -> None:
-    """Runs for ever; any number of replicas may."""
+async def relay(pool: Pool, bus: Bus, readers: Sequence[str], seconds: float) -> None:
+    """Runs for ever; any number of replicas may. The readers are registered first, once Postgres is there."""
+    registered = False
 
     async def stamp_and_ring() -> None:
+        nonlocal registered
+        if not registered:
+            await feed.register_readers(pool, readers)
+            registered = True
         if await feed.stamp(pool):
             await bus.ring(AUTH_FEED)
 

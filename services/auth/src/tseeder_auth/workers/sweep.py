@@ -3,11 +3,12 @@
 from functools import partial
 
 from tseeder_auth.domain.accounts import LoginRules
+from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.usecases.purge_expired import purge_expired
 from tseeder_kit.lifecycle import every
 from tseeder_pg import Pool
 
 
-async def sweep(pool: Pool, rules: LoginRules, seconds: float) -> None:
+async def sweep(pool: Pool, rules: LoginRules, registration: RegistrationRules, seconds: float) -> None:
     """Runs for ever; any number of replicas may."""
-    await every(seconds, partial(purge_expired, pool, rules), name="auth_sweep")
+    await every(seconds, partial(purge_expired, pool, rules, registration), name="auth_sweep")

@@ -60,6 +60,22 @@ async def assign_plan(tx: Tx, user_id: UUID, plan_id: str) -> bool:
     return await tx.fetchval(ASSIGN_PLAN, user_id, plan_id) is not None
 
 
+ASSIGNED_AFTER: Final[str] = "SELECT user_id FROM user_plans WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+
+
+async def assigned_after(tx: Tx, after: UUID, limit: int) -> list[UUID]:
+    """Who is on a plan of his own, by id."""
+    return [row["user_id"] for row in await tx.fetch(ASSIGNED_AFTER, after, limit)]
+
+
+FORGET: Final[str] = "DELETE FROM user_plans WHERE user_id = ANY($1::uuid[])"
+
+
+async def forget(tx: Tx, user_ids: Sequence[UUID]) -> None:
+    """They are no more."""
+    await tx.execute(FORGET, list(user_ids))
+
+
 def _plan(row: Record) -> Plan:
     allowed = Entitlements(
         live_jobs=row["live_jobs"],

@@ -28,6 +28,33 @@ class Admin:
         with use_identity(identity):
             return await self._stub.ListUsers(request, timeout=self._seconds)
 
+    async def get_user(self, identity: str, user_id: str) -> auth.User:
+        """One account."""
+        with use_identity(identity):
+            return await self._stub.GetUser(auth.GetUserRequest(user_id=user_id), timeout=self._seconds)
+
+    async def set_user_role(
+        self, identity: str, user_id: str, role: auth.Role.ValueType, justification: pb.Justification
+    ) -> auth.User:
+        """What a user may do."""
+        request = pb.SetUserRoleRequest(user_id=user_id, role=role, justification=justification)
+        with use_identity(identity):
+            return await self._stub.SetUserRole(request, timeout=self._seconds)
+
+    async def set_user_suspended(
+        self, identity: str, user_id: str, *, suspended: bool, justification: pb.Justification
+    ) -> auth.User:
+        """Whether a user may use his account."""
+        request = pb.SetUserSuspendedRequest(user_id=user_id, suspended=suspended, justification=justification)
+        with use_identity(identity):
+            return await self._stub.SetUserSuspended(request, timeout=self._seconds)
+
+    async def force_logout(self, identity: str, user_id: str, justification: pb.Justification) -> int:
+        """Ends all sessions of a user; how many there were."""
+        request = pb.ForceLogoutRequest(user_id=user_id, justification=justification)
+        with use_identity(identity):
+            return (await self._stub.ForceLogout(request, timeout=self._seconds)).ended
+
     async def list_agents(self, identity: str) -> list[operators.AgentInfo]:
         """All agents that are registered."""
         with use_identity(identity):
@@ -93,3 +120,10 @@ class Admin:
         request = pb.ListAuditRequest(action=action, cursor=cursor, limit=limit)
         with use_identity(identity):
             return await self._stub.ListAudit(request, timeout=self._seconds)
+
+    async def list_security_events(
+        self, identity: str, request: auth.ListSecurityEventsRequest
+    ) -> auth.ListSecurityEventsResponse:
+        """What happened to accounts."""
+        with use_identity(identity):
+            return await self._stub.ListSecurityEvents(request, timeout=self._seconds)

@@ -107,6 +107,11 @@ class Jobs:
         with use_identity(identity):
             return await self._stub.GetFile(pb.GetFileRequest(file_id=file_id), timeout=self._seconds)
 
+    async def probe_file(self, identity: str, file_id: str) -> model.File:
+        """One file, with its media facts if they can be had now."""
+        with use_identity(identity):
+            return await self._stub.ProbeFile(pb.ProbeFileRequest(file_id=file_id), timeout=self._seconds)
+
     async def delete_file(self, identity: str, file_id: str) -> None:
         """Gives one file up for good."""
         with use_identity(identity):

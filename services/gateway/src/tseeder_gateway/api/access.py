@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import Request
 
+from tseeder.auth.v1 import auth_pb2 as pb
 from tseeder_gateway.api.parts import Parts, parts_of
 from tseeder_gateway.api.schemas.accounts import ScopeName
 from tseeder_gateway.domain.access import Access
@@ -25,6 +26,7 @@ _STRANGERS: Final = "strangers"
 """All who are not signed in, together: their bodies are small ones that are not counted, and a few addresses with large
 ones must not keep out the uploads of users."""
 
+_USER_AGENT_CHARS: Final = 256
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 
 
@@ -99,6 +101,13 @@ def remote_address(request: Request) -> str:
     return client_address(
         _peer(request), _listed(request, "x-forwarded-for"), parts_of(request).settings.trusted_networks
     )
+
+
+def client_of(request: Request) -> pb.Client:
+    """Where the request comes from, for auth's rows."""
+    agent = request.headers.get("user-agent", "")
+    shown = "".join(char for char in agent if " " <= char <= "~")[:_USER_AGENT_CHARS]
+    return pb.Client(user_agent=shown, remote_address=remote_address(request))
 
 
 def _peer(request: Request) -> str:

@@ -81,7 +81,7 @@ async def answer_content(request: Request, reading: Reading) -> Response:
             )
         planned = plan(opened.content, wish, "")
         await source.begin(at_start=planned.at_start)
-        await source.redirected(planned.length)
+        await source.handed_out(planned.length)
     except AppError:
         await source.end()
         raise

@@ -32,9 +32,14 @@ from tseeder_gateway.api.routes import (
     jobs,
     links,
     me,
+    oidc,
+    own_security,
     plans,
     playlists,
+    registration,
     storage,
+    subtitles,
+    users,
     warmup,
 )
 
@@ -42,12 +47,16 @@ _ROUTERS: Final = (
     health.router,
     description.router,
     auth.router,
+    registration.router,
+    oidc.router,
     me.router,
+    own_security.router,
     jobs.router,
     job_events.router,
     files.router,
     warmup.router,
     playlists.router,
+    subtitles.router,
     links.router,
     archives.router,
     cached.router,
@@ -55,6 +64,7 @@ _ROUTERS: Final = (
     admin.router,
     dead_letters.router,
     storage.router,
+    users.router,
 )
 
 # The framework's own would tell of wrong values and of exceptions with their texts; ours (route_span) does not.

@@ -80,10 +80,35 @@ HEADERS: Final[dict[str, Json]] = {
         "schema": {"type": "string", "format": "uri"},
         "example": "https://storage.example.org/bucket/key?X-Amz-Signature=0a1b",
     },
+    "Provider-Location": {
+        "description": "the provider's page; the sign-in's own secrets are in it",
+        "required": True,
+        "schema": {"type": "string", "format": "uri"},
+        "example": "https://accounts.example.org/authorize?client_id=tseeder&state=q3Zr0m2V",
+    },
+    "Return-Location": {
+        "description": "`return_to`; with `#challenge=...` where the second factor is awaited",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^/"},
+        "example": "/",
+    },
+    "Flow-Cookie": {
+        "description": "`__Host-tseeder-oidc` (`tseeder-oidc` over plain http), for 10 minutes: Secure, HttpOnly, "
+        "SameSite=Lax, Path=/",
+        "required": True,
+        "schema": _TEXT,
+        "example": "__Host-tseeder-oidc=secret; HttpOnly; Max-Age=600; Path=/; SameSite=lax; Secure",
+    },
 }
 """Headers of answers, by the name of their component."""
 
-_NAMES: Final = {"Storage-Location": "Location", "Link-Authenticate": "WWW-Authenticate"}
+_NAMES: Final = {
+    "Storage-Location": "Location",
+    "Provider-Location": "Location",
+    "Return-Location": "Location",
+    "Flow-Cookie": "Set-Cookie",
+    "Link-Authenticate": "WWW-Authenticate",
+}
 
 SECURITY_SCHEMES: Final[Json] = {
     "api_key": {"type": "http", "scheme": "bearer", "description": "an API key: `tsk_...`"},
@@ -173,7 +198,7 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
 """Headers that a request may have. Any text may be sent: what they do not understand has no effect."""
 
 LEAST_ROLE: Final = {"admin:read": "support", "admin:write": "admin"}
-"""The least role that holds a scope; `user` for all others."""
+"""The least role that holds a scope; `user` for all others. A route that asks for more says so by `openapi_extra`."""
 
 
 def headers(*names: str) -> Json:
@@ -189,7 +214,7 @@ def description(limits: dict[str, int]) -> str:
 Errors are RFC 9457 problems (`application/problem+json`). Decide by their `code`: each response here lists those that
 it may carry. An order of checks holds everywhere: credential, rate, CSRF, scope, id, body.
 
-`x-scope` is the scope that an operation needs, `x-least-role` the least role that can hold it. Somebody else's ids
+`x-scope` is the scope that an operation needs, `x-least-role` the least role that may. Somebody else's ids
 answer 404, as ids of nothing do.
 
 Every GET but the event stream answers HEAD, too. Any other method on a path answers 405 `method_not_allowed` with

@@ -13,6 +13,7 @@ _HASH: Final = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 _LINKED: Final = "q3Zr0m2Vw8yT5uXk1LbNc7HdPfS9gJaE4iRoKt6UxYQ"
 _AT: Final = "2027-01-31T12:00:00Z"
 _WHY: Final = {"reason": "the disk makes noises", "ticket_id": "OPS-17"}
+_RECOVERY_CODES: Final = ["abcd-efgh-ijkl-mnop", "qrst-uvwx-yz23-4567"]
 _OWN_SCOPES: Final = ["files:read", "files:write", "jobs:read", "jobs:write", "me:read", "me:write"]
 
 _job_view: Final[dict[str, Any]] = {
@@ -63,6 +64,15 @@ _file_view: Final[dict[str, Any]] = {
     "stored_at": None,
     "expires_at": None,
     "primary": False,
+    "media": None,
+}
+_media_facts: Final[dict[str, Any]] = {
+    "container": "matroska",
+    "duration_seconds": 5400.021,
+    "bit_rate": 5120000,
+    "video": [{"codec": "h264", "width": 1920, "height": 1080, "frame_rate": 23.976}],
+    "audio": [{"codec": "ac3", "channels": 6, "language": "eng"}],
+    "subtitles": [{"codec": "subrip", "language": "eng", "title": "SDH"}],
 }
 _file_totals: Final[dict[str, Any]] = {
     "file_count": 24,
@@ -87,7 +97,11 @@ _user_view: Final[dict[str, Any]] = {
     "role": "user",
     "created_at": _AT,
     "suspended": False,
+    "verified": True,
+    "second_factor": False,
+    "name": "Ann",
 }
+_oidc_provider: Final[dict[str, Any]] = {"name": "example", "title": "Example"}
 _key_view: Final[dict[str, Any]] = {
     "key_id": _KEY,
     "name": "laptop",
@@ -140,7 +154,29 @@ _totals: Final[dict[str, Any]] = {
 
 EXAMPLES: Final[dict[str, Any]] = {
     "BootstrapBody": {"token": "from-the-command-line", "email": "root@example.org", "password": "correct horse"},
-    "LogInBody": {"email": "ann@example.org", "password": "correct horse battery"},
+    "LogInBody": {"email": "ann@example.org", "password": "correct horse battery", "code": "492039"},
+    "RegisterBody": {
+        "email": "ann@example.org",
+        "password": "correct horse battery",
+        "accepted_terms_version": "1",
+        "human_check_token": "",
+    },
+    "MailRequestBody": {"email": "ann@example.org", "human_check_token": ""},
+    "MailTokenBody": {"token": _LINKED},
+    "NewPasswordBody": {"token": _LINKED, "new_password": "correct horse battery"},
+    "PasswordChangeBody": {"password": "correct horse battery", "code": "", "new_password": "another long phrase"},
+    "AcceptedView": {"accepted": True},
+    "OidcProviderView": _oidc_provider,
+    "AuthConfigView": {
+        "registration_open": True,
+        "human_check": "none",
+        "human_check_site_key": None,
+        "terms_version": "1",
+        "terms_url": None,
+        "oidc_providers": [_oidc_provider],
+        "password_min_chars": 8,
+        "password_max_chars": 128,
+    },
     "NewApiKeyBody": {"name": "laptop", "scopes": ["jobs:read", "jobs:write"], "expires_at": None},
     "SubmitBody": {
         "magnet": "magnet:?xt=urn:btih:a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&dn=debian",
@@ -150,11 +186,71 @@ EXAMPLES: Final[dict[str, Any]] = {
     "JobChangesBody": {"name": "netinst", "priority": "high"},
     "JustificationBody": _WHY,
     "NewUserBody": {"email": "ben@example.org", "password": "correct horse battery", "role": "user"},
+    "NewRoleBody": {**_WHY, "role": "support"},
+    "ForcedLogoutView": {"ended": 2},
     "LiveView": {"live": True},
     "ReadyView": {"ready": True, "failing": {}},
     "UserView": _user_view,
-    "MeView": {**_user_view, "scopes": _OWN_SCOPES, "csrf_token": None},
+    "MeView": {
+        **_user_view,
+        "scopes": _OWN_SCOPES,
+        "second_factor_required": False,
+        "csrf_token": None,
+    },
+    "MyChangesBody": {"name": "Ann"},
+    "DeletionBody": {"password": "what only Ann knows", "code": "492039"},
+    "ProofBody": {"password": "correct horse battery staple", "code": "492039"},
+    "CodeBody": {"code": "492039"},
+    "SessionView": {
+        "session_id": _KEY,
+        "user_agent": "Mozilla/5.0",
+        "remote_address": "203.0.113.7",
+        "created_at": _AT,
+        "last_seen_at": _AT,
+        "expires_at": "2027-03-02T12:00:00Z",
+        "method": "password",
+        "second_factor": True,
+        "current": True,
+    },
+    "EndedView": {"ended": 2},
+    "TotpView": {
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": "otpauth://totp/tseeder:ann%40example.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=tseeder",
+        "qr_svg": '<svg xmlns="http://www.w3.org/2000/svg" width="164" height="164"></svg>',
+    },
+    "RecoveryCodesView": {"recovery_codes": _RECOVERY_CODES},
+    "ConfirmedTotpView": {
+        "recovery_codes": _RECOVERY_CODES,
+        "session": {"user": _user_view, "csrf_token": "kP0a1B2c3D4e5F6g", "expires_at": _AT},
+    },
+    "OwnSecurityEventView": {
+        "event_id": _KEY,
+        "kind": "login.done",
+        "at": _AT,
+        "remote_address": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "by_operator": False,
+        "details": {},
+    },
+    "SecurityEventView": {
+        "event_id": _KEY,
+        "kind": "login.refused",
+        "user_id": _USER,
+        "actor_user_id": None,
+        "at": _AT,
+        "remote_address": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "details": {"code": "second_factor_invalid"},
+    },
     "LogInView": {"user": _user_view, "csrf_token": "kP0a1B2c3D4e5F6g", "expires_at": _AT},
+    "SecondFactorBody": {"challenge": _LINKED, "code": "492039"},
+    "IdentityView": {
+        "provider": "example",
+        "subject": "248289761001",
+        "email": "kim@example.org",
+        "linked_at": _AT,
+        "last_used_at": _AT,
+    },
     "ApiKeyView": _key_view,
     "NewApiKeyView": {"key": _key_view, "secret": "tsk_k3v7q2xa_0123456789abcdefghijklmnopqrstuv_ab2cd3e"},
     "JobView": _job_view,
@@ -197,6 +293,10 @@ EXAMPLES: Final[dict[str, Any]] = {
         "retry_at": None,
     },
     "FileView": _file_view,
+    "MediaFactsView": _media_facts,
+    "VideoStreamView": _media_facts["video"][0],
+    "AudioStreamView": _media_facts["audio"][0],
+    "SubtitleStreamView": _media_facts["subtitles"][0],
     "FileTotalsView": _file_totals,
     "FolderView": _folder_view,
     "JobFilesView": {

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from tseeder_gateway.api.routes.oidc import OnwardAnswer
 from tseeder_gateway.api.routes.playlists import LinkedAnswer
 from tseeder_gateway.api.sse import EventStream
 
@@ -21,7 +22,7 @@ def heads(routes: Sequence[BaseRoute]) -> list[APIRoute]:
 
 
 def _is_apart(route: APIRoute, present: set[str]) -> bool:
-    return route.path in present or route.response_class in (EventStream, LinkedAnswer)
+    return route.path in present or route.response_class in (EventStream, LinkedAnswer, OnwardAnswer)
 
 
 def _head(route: APIRoute) -> APIRoute:

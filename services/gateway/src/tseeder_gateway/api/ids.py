@@ -20,6 +20,9 @@ _IN_LINK: Final = {"pattern": LINK_PATTERN}
 GRANT_PATTERN: Final = "^[A-Za-z0-9_-]{96}$"
 _GRANT: Final = re.compile(GRANT_PATTERN.strip("^$"))
 _NAME: Final = {"pattern": AGENT_ID_PATTERN}
+PROVIDER_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,31}$"
+_PROVIDER: Final = re.compile(PROVIDER_PATTERN.strip("^$"))
+_IN_SETTINGS: Final = {"pattern": PROVIDER_PATTERN}
 
 
 def _uuid(text: str, code: str, message: str) -> str:
@@ -43,6 +46,14 @@ async def _file(file_id: Annotated[str, Path(description="id of the file", json_
 
 async def _key(key_id: Annotated[str, Path(description="id of the API key", json_schema_extra=_UUID)]) -> str:
     return _uuid(key_id, "api_key_not_found", "There is no such API key.")
+
+
+async def _user(user_id: Annotated[str, Path(description="id of the account", json_schema_extra=_UUID)]) -> str:
+    return _uuid(user_id, "user_not_found", "There is no such account.")
+
+
+async def _session(session_id: Annotated[str, Path(description="id of the session", json_schema_extra=_UUID)]) -> str:
+    return _uuid(session_id, "session_not_found", "There is no such session.")
 
 
 async def _agent(
@@ -84,14 +95,43 @@ async def _grant(
     return grant
 
 
+async def _provider(
+    provider: Annotated[str, Path(description="name of the sign-in provider", json_schema_extra=_IN_SETTINGS)],
+) -> str:
+    if not _PROVIDER.fullmatch(provider):
+        raise not_found("oidc_provider_unknown", "There is no such sign-in provider.")
+    return provider
+
+
+async def _linked_provider(
+    provider: Annotated[str, Path(description="name of the sign-in provider", json_schema_extra=_IN_SETTINGS)],
+) -> str:
+    return provider if _PROVIDER.fullmatch(provider) else _missing("identity_not_found", "No such sign-in is linked.")
+
+
+async def _subject(
+    subject: Annotated[
+        str, Path(description="the provider's name for the user", json_schema_extra={"minLength": 1, "maxLength": 255})
+    ],
+) -> str:
+    if not 0 < len(subject) <= 255 or not all(" " <= char <= "~" for char in subject):
+        raise not_found("identity_not_found", "No such sign-in is linked.")
+    return subject
+
+
 JobId = Annotated[str, Depends(_job)]
 FileId = Annotated[str, Depends(_file)]
 DeadLetterId = Annotated[str, Depends(_dead_letter)]
 KeyId = Annotated[str, Depends(_key)]
+UserId = Annotated[str, Depends(_user)]
+SessionId = Annotated[str, Depends(_session)]
 LinkId = Annotated[str, Depends(_link)]
 LinkToken = Annotated[str, Depends(_token)]
 GrantText = Annotated[str, Depends(_grant)]
 AgentId = Annotated[str, Depends(_agent)]
+ProviderName = Annotated[str, Depends(_provider)]
+LinkedProvider = Annotated[str, Depends(_linked_provider)]
+SubjectText = Annotated[str, Depends(_subject)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -151,7 +151,7 @@ class _Operation:
         if isinstance(call, Needs):
             operation["security"] = described.CREDENTIALS
             operation["x-scope"] = call.scope
-            operation["x-least-role"] = described.LEAST_ROLE.get(call.scope, "user")
+            operation.setdefault("x-least-role", described.LEAST_ROLE.get(call.scope, "user"))
             self._codes += problem_codes.CREDENTIAL
             if self._method not in SAFE_METHODS:
                 self._codes += problem_codes.UNSAFE_WITH_CREDENTIAL

@@ -14,12 +14,15 @@ from tseeder_gateway.adapters.grants import Grants
 from tseeder_gateway.adapters.job_topics import JobTopics
 from tseeder_gateway.adapters.jobs import Jobs
 from tseeder_gateway.adapters.links import Links
+from tseeder_gateway.adapters.oidc import Oidc
+from tseeder_gateway.adapters.registration import Registration
 from tseeder_gateway.domain.memory_budget import MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.open_archive import Archives
 from tseeder_gateway.usecases.open_content import Readers
+from tseeder_gateway.usecases.read_subtitles import Converted
 from tseeder_gateway.usecases.stream_slots import StreamSlots
 from tseeder_kit.telemetry import Check
 
@@ -30,6 +33,8 @@ class Parts:
 
     settings: Settings
     auth: Auth
+    registration: Registration
+    oidc: Oidc
     jobs: Jobs
     links: Links
     grants: Grants
@@ -37,6 +42,7 @@ class Parts:
     admin: Admin
     readers: Readers
     archives: Archives
+    converted: Converted
     topics: JobTopics
     authenticate: Authenticate
     callers: RateLimit

@@ -37,40 +37,46 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "http_invalid invalid_request body_timeout text_not_storable json_invalid json_not_utf8 json_duplicate_key "
         "json_number_not_finite json_number_too_large json_lone_surrogate json_nul json_too_deep multipart_invalid "
         "multipart_duplicate_field idempotency_key_invalid bad_idempotency_key bad_cursor bad_limit bad_text bad_name "
-        "bad_email bad_action bad_state bad_size_range password_too_short password_too_long unknown_scope "
-        "expires_at_past not_a_session source_missing selection_empty bad_selection selection_out_of_range "
-        "reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
-        "bad_file_ranges " + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
+        "bad_email bad_action bad_state bad_size_range password_too_short password_too_long password_breached "
+        "unknown_scope expires_at_past not_a_session source_missing selection_empty bad_selection "
+        "selection_out_of_range reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
+        "bad_file_ranges terms_not_accepted human_check_failed token_invalid bad_return_to "
+        + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (
         "unauthenticated credential_invalid credential_ambiguous session_invalid api_key_invalid identity_invalid "
-        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required"
+        "invalid_credentials bootstrap_token_invalid bootstrap_token_expired link_password_required "
+        "second_factor_required second_factor_invalid "
+        "oidc_state_invalid oidc_denied oidc_response_invalid challenge_invalid"
     ),
     Kind.FORBIDDEN: (
-        "scope_missing role_too_low account_suspended csrf_token_missing csrf_token_invalid cross_site_request "
-        "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent"
+        "scope_missing role_too_low role_too_high own_account proof_failed proof_stale session_needed "
+        "account_suspended account_deleted csrf_token_missing csrf_token_invalid cross_site_request "
+        "scope_escalation role_escalation live_jobs_limit storage_quota_exceeded torrent_blocked link_spent "
+        "email_unverified registration_closed oidc_email_unverified oidc_link_refused"
     ),
     Kind.NOT_FOUND: (
         "job_not_found file_not_found folder_not_found api_key_not_found agent_not_found user_not_found "
-        "dead_letter_not_found link_not_found content_url_expired"
+        "dead_letter_not_found link_not_found content_url_expired session_not_found oidc_provider_unknown "
+        "identity_not_found"
     ),
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty"
+        "playlist_empty last_superadmin last_credential totp_already_on totp_not_on totp_not_started not_subtitles"
     ),
     Kind.PRECONDITION: "etag_mismatch",
-    Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large",
+    Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large subtitles_too_large",
     Kind.UNSUPPORTED: "unsupported_media_type unsupported_content_encoding",
     Kind.RANGE: "range_not_satisfiable",
-    Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout",
+    Kind.UNPROCESSABLE: "idempotency_key_reused torrent_parse_failed torrent_parse_timeout subtitles_unreadable",
     Kind.EXHAUSTED: "rate_limited login_throttled too_many_api_keys too_many_streams streams_limit too_many_uploads "
-    "too_many_links link_throttled too_many_archives",
+    "too_many_links link_throttled too_many_archives mail_throttled too_many_subtitles",
     Kind.INTERNAL: "internal key_missing ciphertext_unreadable key_changed_meanwhile",
     Kind.UNAVAILABLE: (
         "service_unavailable database_unavailable database_conflict no_default_plan auth_busy parser_busy "
         "storage_unavailable storage_refused content_late uploads_busy archives_busy too_many_connections "
-        "link_passwords_busy"
+        "link_passwords_busy human_check_unavailable oidc_unavailable subtitles_busy"
     ),
     Kind.DEADLINE: "deadline_exceeded",
 }
@@ -134,6 +140,17 @@ UPLOAD: Final = (*JSON_BODY, "multipart_invalid", "multipart_duplicate_field")
 QUERY: Final = ("invalid_request", "text_not_storable")
 IDEMPOTENT: Final = ("idempotency_key_invalid", "idempotency_key_reused")
 LISTED: Final = ("bad_cursor",)
+PROOF: Final = (
+    "session_needed",
+    "password_too_long",
+    "proof_failed",
+    "proof_stale",
+    "second_factor_required",
+    "second_factor_invalid",
+    "login_throttled",
+    "auth_busy",
+)
+"""Of an operation that wants the user himself once more."""
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:

@@ -18,6 +18,7 @@ class Access:
     expires_at: datetime
     csrf_token: str = field(repr=False)  # "" for an API key
     credential: Credential
+    second_factor_required: bool = False  # an operator's scopes were taken away for want of one
 
     @property
     def by_session(self) -> bool:

@@ -14,6 +14,8 @@ from tseeder_kit.errors import AppError, unauthenticated
 
 SECURE_COOKIE: Final = "__Host-tseeder"
 PLAIN_COOKIE: Final = "tseeder"
+SECURE_FLOW_COOKIE: Final = "__Host-tseeder-oidc"
+PLAIN_FLOW_COOKIE: Final = "tseeder-oidc"
 
 _MAX_SECRET_CHARS: Final = 512
 # As auth makes them: `tsk_<prefix>_<secret>_<checksum>`.
@@ -49,6 +51,17 @@ def check_api_key(text: str) -> None:
 def cookie_name(*, insecure_http: bool) -> str:
     """`__Host-` binds the cookie to https and this host; over plain http a browser would refuse that name."""
     return PLAIN_COOKIE if insecure_http else SECURE_COOKIE
+
+
+def flow_cookie_name(*, insecure_http: bool) -> str:
+    """The same for a sign-in that went to a provider, and comes back."""
+    return PLAIN_FLOW_COOKIE if insecure_http else SECURE_FLOW_COOKIE
+
+
+def cookie_value(cookies: Iterable[str], name: str) -> str:
+    """The one value of a cookie in all Cookie headers; "" for none, and for several different ones."""
+    found = {value for header in cookies for each, value in _cookies(header) if each == name}
+    return found.pop() if len(found) == 1 else ""
 
 
 def presented(

@@ -48,8 +48,23 @@ def _archives_busy() -> AppError:
     return unavailable("archives_busy", message, retry_after_seconds=RETRY_SECONDS)
 
 
+def _too_many_subtitles(limit_bytes: int) -> AppError:
+    return exhausted(
+        "too_many_subtitles",
+        "Too many of your subtitles are being converted at once; fetch them after each other.",
+        limit_bytes=limit_bytes,
+        retry_after_seconds=RETRY_SECONDS,
+    )
+
+
+def _subtitles_busy() -> AppError:
+    message = "Too many subtitles are being converted at the moment; try again."
+    return unavailable("subtitles_busy", message, retry_after_seconds=RETRY_SECONDS)
+
+
 UPLOADS: Final = Refusals(_too_many_uploads, _uploads_busy)
 ARCHIVES: Final = Refusals(_too_many_archives, _archives_busy)
+SUBTITLES: Final = Refusals(_too_many_subtitles, _subtitles_busy)
 
 
 class MemoryBudget:

@@ -116,12 +116,13 @@ class OpenContent(Watched):
             else:
                 yield await self._stored(stack, opened, part)
 
-    async def redirected(self, count: int) -> None:
-        """The client reads so much at the object store by itself: that is counted, whether it does or not."""
+    async def handed_out(self, count: int) -> None:
+        """The client gets so much outside of a stream: by itself at the object store, whether it does or not, or as
+        something else that the bytes were made into. That is counted."""
         try:
             await self._reading.end(str(uuid7()), count)
         except AppError as exc:
-            _log.info("redirect_not_counted", code=exc.code)
+            _log.info("bytes_not_counted", code=exc.code)
 
     async def _look(self) -> None:
         self._seen_at(await self.open())

@@ -1,13 +1,15 @@
-"""Make a file ready to be played: its first and last bytes come before all others, and it is told how that goes."""
+"""Make a file ready to be played: its first and last bytes come before all others, and it is told how that goes, and
+whether the swarm is as fast as the film."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from tseeder.agent.v1.progress_pb2 import Progress
+from tseeder.jobs.v1.model_pb2 import File
 from tseeder_gateway.adapters.job_topics import Watcher
 from tseeder_gateway.adapters.object_reader import BodyBrokenError
 from tseeder_gateway.domain.ranges import ByteRange
@@ -29,13 +31,21 @@ _log = get_logger(__name__)
 @dataclass(frozen=True)
 class Warmth:
     """How much of both ends is here. `swarm_rate` is what the transfer was last measured to receive, bytes a second;
-    None while nobody has said."""
+    None while nobody has said. `media_bit_rate`: bits a second that playing it takes; None: not known (yet)."""
 
     first_bytes: int
     first_ready_bytes: int
     last_bytes: int
     last_ready_bytes: int
     swarm_rate: int | None
+    media_bit_rate: int | None
+
+    @property
+    def swarm_suffices(self) -> bool | None:
+        """Whether it can be played while it comes at this rate; None: not known."""
+        if self.swarm_rate is None or self.media_bit_rate is None:
+            return None
+        return self.swarm_rate * 8 >= self.media_bit_rate
 
 
 @dataclass(frozen=True)
@@ -66,40 +76,54 @@ class _End:
 @dataclass
 class WarmUp:
     """Reads both ends of `opened` and drops what it reads: that raises their pieces at the agent. They are none of the
-    caller's streams, since he is given no bytes. `new_source` makes a reader for each end; `watcher` is of the job."""
+    caller's streams, since he is given no bytes. `new_source` makes a reader for each end; `watcher` is of the job;
+    `probe` asks for the file with its media facts, which may have been found by then."""
 
     opened: OpenedFile
     new_source: Callable[[], OpenContent]
     watcher: Watcher
+    probe: Callable[[], Awaitable[File]]
     progress: Progress | None = None
     _first: _End = field(init=False)
     _last: _End = field(init=False)
+    _bit_rate: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._first, self._last = (_End(part) for part in ends_of(self.opened.content.size_bytes))
+        self._bit_rate = _bit_rate_of(self.opened.answer.file)
 
     async def events(self) -> AsyncGenerator[WarmEvent, None]:
         """About one a second, until both ends are here, it is refused, or the watcher is closed."""
         if not self.opened.live:
             self._first.ready, self._last.ready = self._first.length, self._last.length
-        ends = [end for end in (self._first, self._last) if end.ready < end.length]
-        tasks = [asyncio.create_task(self._fetch(end), name="warm-up") for end in ends]
+            yield self._warmth()
+            yield WarmedUp("ready")
+            return
+        working = asyncio.create_task(self._work(), name="warm-up")
         try:
             yield self._warmth()
             until = asyncio.get_running_loop().time() + LONGEST_SECONDS
-            while not all(task.done() for task in tasks) and not self.watcher.closed:
+            while not working.done() and not self.watcher.closed:
                 if asyncio.get_running_loop().time() >= until:
                     yield WarmedUp("late")
                     return
-                await asyncio.wait(tasks, timeout=TELL_SECONDS)
+                await asyncio.wait([working], timeout=TELL_SECONDS)
                 self.progress = self.watcher.take_progress() or self.progress
                 yield self._warmth()
             if not self.watcher.closed:
-                yield self._outcome(tasks)
+                yield self._outcome(working)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self) -> None:
+        """Both ends, and then what their bytes say: what is known of it before was looked for in vain."""
+        await asyncio.gather(self._fetch(self._first), self._fetch(self._last))
+        if self._bit_rate is None and self._refused is None:
+            try:
+                self._bit_rate = _bit_rate_of(await self.probe())
+            except AppError as exc:  # it can be played all the same
+                _log.info("media_not_probed", code=exc.code)
 
     async def _fetch(self, end: _End) -> None:
         """To its last byte; what has not come yet is waited for again. What ends it for good is kept in `refused`: it
@@ -124,13 +148,19 @@ class WarmUp:
 
     def _warmth(self) -> Warmth:
         rate = self.progress.download_rate if self.progress is not None else None
-        return Warmth(self._first.length, self._first.ready, self._last.length, self._last.ready, rate)
+        return Warmth(self._first.length, self._first.ready, self._last.length, self._last.ready, rate, self._bit_rate)
 
-    def _outcome(self, tasks: list[asyncio.Task[None]]) -> WarmedUp:
-        for task in tasks:
-            task.result()  # a defect is told as one
-        refused = self._first.refused or self._last.refused
-        return WarmedUp("ready") if refused is None else WarmedUp("refused", refused)
+    @property
+    def _refused(self) -> AppError | None:
+        return self._first.refused or self._last.refused
+
+    def _outcome(self, working: asyncio.Task[None]) -> WarmedUp:
+        working.result()  # a defect is told as one
+        return WarmedUp("ready") if self._refused is None else WarmedUp("refused", self._refused)
+
+
+def _bit_rate_of(file: File) -> int | None:
+    return file.media.bit_rate if file.media.HasField("bit_rate") else None
 
 
 def ends_of(size: int) -> tuple[ByteRange | None, ByteRange | None]:

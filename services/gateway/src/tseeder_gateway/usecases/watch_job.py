@@ -74,9 +74,11 @@ _GONE: Final[dict[Kind, Literal["deleted", "unauthenticated", "forbidden"]]] = {
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: between two looks at the job, between pings, between two reads at least, without authority at most."""
+    """Seconds: between two looks at the job, between two at the caller's right, between pings, between two reads at
+    least, without authority at most."""
 
     reread: float
+    recheck: float
     ping: float
     gap: float
     blind: float
@@ -85,9 +87,10 @@ class Timing:
 class WatchJob:
     """`watcher` must have been subscribed before `job` was read, so that nothing falls between the two.
 
-    A lost message costs `timing.reread` seconds at most: the job is read again that often, with the caller's right to
-    it asked anew. What is away (auth, jobs, NATS) is waited for; a right that could not be asked for `timing.blind`
-    seconds ends the stream without an Ended, and the client comes back.
+    A lost message costs `timing.reread` seconds at most: the job is read again that often. The caller's right is asked
+    anew every `timing.recheck` seconds, which the identities that are remembered make cheap. What is away (auth, jobs,
+    NATS) is waited for; a right that could not be asked for `timing.blind` seconds ends the stream without an Ended,
+    and the client comes back.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class WatchJob:
         self._time = asyncio.get_running_loop().time
         self._read_at = self._authorized_at = self._time()
         self._next_reread = self._read_at + self._reread_pause()
+        self._next_check = self._read_at + timing.recheck
         self._next_ping = self._read_at + timing.ping
 
     async def events(
@@ -125,8 +129,8 @@ class WatchJob:
             advanced = self._watcher.take_progress()
             if advanced is not None:
                 yield Advanced(advanced)
-            if self._is_read_due():
-                found = await self._read(job)
+            if self._is_read_due() or self._time() >= self._next_check:
+                found = await self._look(job)
                 if isinstance(found, Ended):
                     yield found
                     return
@@ -142,7 +146,7 @@ class WatchJob:
 
     async def _wait(self) -> None:
         """Until there is something to tell, or to look at."""
-        until = min(self._next_reread, self._next_ping)
+        until = min(self._next_reread, self._next_check, self._next_ping)
         if self._watcher.changed:
             until = min(until, self._read_at + self._timing.gap)
         try:
@@ -156,35 +160,42 @@ class WatchJob:
         current = self._time()
         return current >= self._next_reread or (self._watcher.changed and current >= self._read_at + self._timing.gap)
 
-    async def _read(self, known: model.Job) -> model.Job | Ended | None:
-        """The job now; `known` if it cannot be read now; Ended if it is gone; None to give up."""
-        self._watcher.changed = False
-        due = self._time() >= self._next_reread
-        if due:
-            self._next_reread = self._time() + self._reread_pause()
+    async def _look(self, known: model.Job) -> model.Job | Ended | None:
+        """The job as far as it is known now; Ended if it is gone, or the caller's right to it; None to give up."""
         try:
             with self._reads.turn():  # a stream may live for days, and its trace must not grow with it
-                await self._renew(due=due)
-                return await self._jobs.get_job(self._access.identity, known.job_id)
+                await self._check()
+                return await self._read(known) if self._is_read_due() else known
         except AppError as exc:
             if exc.kind in _GONE:
                 return Ended(_GONE[exc.kind])
             if self._time() - self._authorized_at > self._timing.blind:
                 return None
-            self._next_reread = min(self._next_reread, self._time() + _AGAIN_SECONDS)
-            return known
-        finally:
+            self._watcher.changed = False
             self._read_at = self._time()
+            self._next_reread = min(self._next_reread, self._read_at + _AGAIN_SECONDS)
+            return known
 
-    async def _renew(self, *, due: bool) -> None:
+    async def _check(self) -> None:
+        """Asks for the caller's right anew, where that is due or his identity is about to end."""
         left = (self._access.expires_at - now()).total_seconds()
-        if not due and left > _IDENTITY_MARGIN_SECONDS:
+        if self._time() < min(self._next_check, self._next_reread) and left > _IDENTITY_MARGIN_SECONDS:
             return
+        self._next_check = self._time() + self._timing.recheck
         access = await self._authorize()
         if access.user_id != self._access.user_id:
             raise not_found("job_not_found", "There is no such job.")
         self._access = access
         self._authorized_at = self._time()
+
+    async def _read(self, known: model.Job) -> model.Job:
+        self._watcher.changed = False
+        if self._time() >= self._next_reread:
+            self._next_reread = self._time() + self._reread_pause()
+        try:
+            return await self._jobs.get_job(self._access.identity, known.job_id)
+        finally:
+            self._read_at = self._time()
 
     def _reread_pause(self) -> float:
         """A little less or more, so that streams that began together do not ask together for ever."""

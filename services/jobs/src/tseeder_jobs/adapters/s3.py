@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from tseeder_jobs.domain.lifecycle import with_abort_rule
@@ -57,7 +58,7 @@ _OPERATIONS: Final = {
     "complete_upload": "CompleteMultipartUpload",
     "abort_upload": "AbortMultipartUpload",
     "head": "HeadObject",
-    "read_start": "GetObject",
+    "read": "GetObject",
     "delete": "DeleteObject",
     "delete_many": "DeleteObjects",
     "list_objects": "ListObjectsV2",
@@ -240,20 +241,23 @@ class Storage:
             raise StorageUnavailable("HEAD tells no size")
         return StoredObject(answer["ContentLength"], _bare(_told(answer, "ETag")))
 
-    async def read_start(self, key: str, count: int) -> bytes | None:
-        """The first `count` bytes of an object, or all of a smaller one; None if there is none, or it is empty."""
-        start = b""
+    async def read(self, key: str, count: int, first: int = 0) -> bytes | None:
+        """`count` bytes of an object, from `first` on, or those that it has; None if there is none, or it is empty."""
+        found = b""
         try:
-            with _call("read_start"):
-                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{count - 1}")
+            with _call("read"):
+                asked = f"bytes={first}-{first + count - 1}"
+                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)
+                if first and not answer.get("ContentRange", "").startswith(f"bytes {first}-"):
+                    raise StorageUnavailable("other bytes than were asked for")
                 async with answer["Body"] as body:
                     async for chunk in body.content.iter_chunked(count):
-                        start += chunk
-                        if len(start) >= count:  # a server may give the whole object
+                        found += chunk
+                        if len(found) >= count:  # a server may give the whole object
                             break
         except UploadGone:
             return None
-        return start[:count]
+        return found[:count]
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""
@@ -469,7 +473,7 @@ def _counted(name: str) -> Iterator[None]:
     except NoCredentialsError as exc:
         outcome = "storage_refused"
         raise StorageRefused("no credentials") from exc
-    except (BotoCoreError, OSError, TimeoutError) as exc:
+    except (BotoCoreError, ClientPayloadError, OSError, TimeoutError) as exc:
         outcome = "storage_unavailable"
         _errors.labels(name, "no_answer").inc()
         raise StorageUnavailable(type(exc).__name__) from exc

@@ -26,6 +26,7 @@ from tseeder_jobs.usecases.list_folder import list_folder
 from tseeder_jobs.usecases.open_archive import open_archive
 from tseeder_jobs.usecases.open_read import open_read
 from tseeder_jobs.usecases.pause_job import pause_job
+from tseeder_jobs.usecases.probe_file import probe_file
 from tseeder_jobs.usecases.read_usage import get_usage
 from tseeder_jobs.usecases.resume_job import resume_job
 from tseeder_jobs.usecases.retry_job import retry_job
@@ -131,6 +132,11 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         """One file."""
         caller = user("files:read")
         return wire.file(await read_files.get_file(self._ctx, caller, wire.file_id(request.file_id)))
+
+    async def ProbeFile(self, request: pb.ProbeFileRequest, context: Any) -> model.File:
+        """One file, with its media facts if they can be had now."""
+        caller = user("files:read")
+        return wire.file(await probe_file(self._ctx, caller, wire.file_id(request.file_id)))
 
     async def DeleteFile(self, request: pb.DeleteFileRequest, context: Any) -> pb.DeleteFileResponse:
         """Give one file up."""

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from tseeder.jobs.v1 import jobs_pb2
 from tseeder.jobs.v1 import model_pb2 as model
+from tseeder_jobs.api.media_wire import media_to_wire
 from tseeder_jobs.domain.cached import Cached, CacheState
 from tseeder_jobs.domain.links import link_not_found
 from tseeder_jobs.domain.media_types import media_type
@@ -206,4 +207,5 @@ def file(row: FileRow) -> model.File:
         stored_at=timestamp(row.stored_at),
         expires_at=timestamp(row.expires_at),
         primary=row.primary,
+        media=media_to_wire(row.media) if row.media else None,
     )

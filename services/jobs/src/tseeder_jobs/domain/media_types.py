@@ -98,6 +98,11 @@ def listed_type(media_type: str) -> str:
     return media_type if any(media_type in kinds for kinds in _LIST.values()) else UNKNOWN
 
 
+def is_media(media_type: str) -> bool:
+    """Whether it is video or audio."""
+    return media_type.startswith(("video/", "audio/"))
+
+
 def _extension(path: Sequence[str]) -> str:
     """Lower case by ASCII alone, as SQL does it; "" for a name without one."""
     _, dot, extension = path[-1].rpartition(".")

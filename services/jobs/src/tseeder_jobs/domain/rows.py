@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tseeder_jobs.domain.media_facts import MediaFacts
 from tseeder_jobs.domain.natural_order import Place
 from tseeder_jobs.domain.states import FileState, JobState, TransferState
 
@@ -119,6 +120,7 @@ class FileRow:
     natural_rank: int  # in its torrent; -1: not known yet
     primary: bool
     sniffed_type: str | None  # what its first bytes say, where its name says nothing
+    media: MediaFacts | None = None  # of one file that is asked for; lists go without
 
 
 @dataclass(frozen=True, slots=True)

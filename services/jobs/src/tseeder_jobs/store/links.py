@@ -184,11 +184,12 @@ HELD: Final = """
 SELECT link_id, user_id, file_id, password_hash, download_limit IS NOT NULL AS limited,
        (downloads >= download_limit AND last_counted_at <= clock_timestamp() - $2::interval) IS TRUE AS spent
 FROM links WHERE token_hash = $1 AND ends_at > clock_timestamp()
+  AND NOT EXISTS (SELECT 1 FROM closed_accounts c WHERE c.user_id = links.user_id)
 """
 
 
 async def held(tx: Tx, token_hash: bytes, resumed_for: timedelta) -> HeldLink | None:
-    """The link that opens to this token; None: no such link, or one that ended."""
+    """The link that opens to this token; None: no such link, one that ended, or whose owner's account is closed."""
     row = await tx.fetchrow(HELD, token_hash, resumed_for)
     return HeldLink(**row) if row else None
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tseeder_bus import Bus
+from tseeder_jobs.adapters.agent_reads import AgentReads
 from tseeder_jobs.adapters.billing import Billing
 from tseeder_jobs.adapters.crypto import Keyring
+from tseeder_jobs.adapters.ffprobe import Prober
 from tseeder_jobs.adapters.parser import ParserPool
 from tseeder_jobs.adapters.s3 import Storage
 from tseeder_jobs.adapters.scrypt import Scrypt
@@ -21,9 +23,19 @@ from tseeder_pg import Pool
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """How files are looked into by ffprobe; `live`: those that are not stored yet, so many at once."""
+
+    prober: Prober
+    agents: AgentReads
+    live: Semaphore = field(default_factory=lambda: Semaphore(2))
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Connections and settings. `poke_relay` makes the relay stamp and ring now, instead of at its next turn;
-    `absorb_now` brings the sweep of unmerged magnets forward."""
+    `media` is None where there is no ffprobe; `absorb_now` brings the sweep of unmerged magnets forward, `erase_now`
+    that of deleted accounts."""
 
     settings: Settings
     pool: Pool
@@ -34,7 +46,9 @@ class Context:
     billing: Billing
     passwords: Scrypt
     poke_relay: Callable[[], None]
+    media: Media | None = None
     absorb_now: Event = field(default_factory=Event)
+    erase_now: Event = field(default_factory=Event)
     cache_checks: Semaphore = field(default_factory=lambda: Semaphore(2))  # heavy; heartbeats use the same pool
     ordering: Semaphore = field(default_factory=lambda: Semaphore(1))  # heavy, too, and only for old torrents
     told: set[str] = field(default_factory=set)  # what is logged once in the life of a process

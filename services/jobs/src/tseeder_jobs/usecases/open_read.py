@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from tseeder_jobs.domain.reads import AgentRead, Holder, ReadSource, StoredUrl, 
 from tseeder_jobs.domain.rows import FileRow, JobRow, Reason
 from tseeder_jobs.domain.states import FileState, JobState
 from tseeder_jobs.domain.takedowns import torrent_blocked
-from tseeder_jobs.store import files, jobs, leases, takedowns
+from tseeder_jobs.store import accounts, files, jobs, leases, probing, takedowns
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.hold_stream import hold_stream
 from tseeder_jobs.usecases.read_files import file_not_found
@@ -35,20 +36,24 @@ async def open_read(
     """From `offset` on; with a `stream_id` for a reader, who counts among the user's streams. `by_link`: it is his link
     that is read, and not he who asks.
 
-    What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited for.
+    The files of an account that is closed are nobody's. Who only looks, without a `stream_id`, is told the file's media
+    facts, too. What is not stored yet comes from the agent that runs the job's transfer; where none does, it is waited
+    for.
 
     Errors: NOT_FOUND `file_not_found`; FORBIDDEN `torrent_blocked`; EXHAUSTED `streams_limit`; RANGE
     `offset_out_of_range`; CONFLICT `file_not_wanted` for a file that is not selected, or that its job ended without:
     waiting for it is of no use.
     """
     async with transaction(ctx.pool, readonly=True) as tx:
-        row = await files.read_own(tx, file_id, user_id)
+        row = None if await accounts.closed(tx, user_id) else await files.read_own(tx, file_id, user_id)
         blocked = row is not None and await takedowns.file_blocked(tx, file_id)
         key = await files.stored_object_key(tx, row.entry_id) if row is not None else None
         holder = await leases.holder(tx, row.job_id) if row is not None and row.state is FileState.PENDING else None
         job = await jobs.read(tx, row.job_id) if row is not None and holder is None else None
+        media = await probing.facts(tx, row.entry_id) if row is not None and stream_id is None else None
     if row is None:
         raise file_not_found()
+    row = replace(row, media=media)
     if blocked:
         raise torrent_blocked()
     if not 0 <= offset <= row.size_bytes:

@@ -9,7 +9,7 @@ from uuid import UUID
 from tseeder_jobs.domain.file_filter import FileFilter
 from tseeder_jobs.domain.paths import folder_path
 from tseeder_jobs.domain.rows import FileRow, FileTotals, JobRow
-from tseeder_jobs.store import file_lists, files, folders
+from tseeder_jobs.store import file_lists, files, folders, probing
 from tseeder_jobs.store.file_lists import Stretch
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.order_files import ordered_job
@@ -41,12 +41,13 @@ def file_not_found() -> AppError:
 
 
 async def get_file(ctx: Context, user_id: UUID, file_id: UUID) -> FileRow:
-    """NOT_FOUND `file_not_found`."""
+    """With its media facts, if they are known. NOT_FOUND `file_not_found`."""
     async with transaction(ctx.pool, readonly=True) as tx:
         row = await files.read_own(tx, file_id, user_id)
+        media = await probing.facts(tx, row.entry_id) if row is not None else None
     if row is None:
         raise file_not_found()
-    return row
+    return replace(row, media=media)
 
 
 async def find_files(ctx: Context, user_id: UUID, wanted: FileFilter, *, cursor: str, limit: int) -> FilePage:

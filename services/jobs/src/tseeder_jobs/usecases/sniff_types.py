@@ -51,7 +51,7 @@ async def _look(ctx: Context, rows: list[Record]) -> dict[UUID, str]:
         start: bytes | None = None
         async with slots:
             try:
-                start = await ctx.storage.read_start(row["object_key"], LOOKED_AT_BYTES)
+                start = await ctx.storage.read(row["object_key"], LOOKED_AT_BYTES)
             except StorageUnavailable:
                 return
             except StorageRefused as exc:

@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from tseeder_jobs.domain.accounts import account_closed
 from tseeder_jobs.domain.agent_calls import Sources
 from tseeder_jobs.domain.magnet import Magnet, parse_info_hash, parse_magnet
 from tseeder_jobs.domain.rows import JobRow, TorrentRow, UsageRow
 from tseeder_jobs.domain.states import JobState, job_state_under
 from tseeder_jobs.domain.takedowns import torrent_blocked
 from tseeder_jobs.domain.torrent import Metainfo
-from tseeder_jobs.store import events, files, idempotency, jobs, locks, objects, primaries, takedowns, torrents, usage
+from tseeder_jobs.store import (
+    accounts,
+    events,
+    files,
+    idempotency,
+    jobs,
+    locks,
+    objects,
+    primaries,
+    takedowns,
+    torrents,
+    usage,
+)
 from tseeder_jobs.store.jobs import NewJob
 from tseeder_jobs.usecases import sealing, sharing
 from tseeder_jobs.usecases.context import Context
@@ -149,6 +162,10 @@ async def _replay(tx: Tx, user_id: UUID, key: str, fingerprint: bytes) -> JobRow
 async def _accept(
     ctx: Context, tx: Tx, held: UsageRow, parsed: _Parsed, wish: Submission, fingerprint: bytes, bell: Doorbell
 ) -> JobRow:
+    # Under the usage row's lock, and in a statement of its own: an account that was closed before is seen to be.
+    closed = await accounts.closed(tx, held.user_id)
+    if closed is not None:
+        raise account_closed(closed)
     if held.live_jobs >= held.live_jobs_limit:
         raise forbidden("live_jobs_limit", "Your plan allows no more jobs at once.", limit=held.live_jobs_limit)
     if await takedowns.any_blocked(tx, sealing.blinds_of(ctx.keyring, parsed.hashes)):

@@ -13,12 +13,14 @@ from typing import Final, TypeAlias
 from tseeder_jobs.usecases.absorb_magnets import absorb_magnets
 from tseeder_jobs.usecases.context import Context
 from tseeder_jobs.usecases.end_stranded import end_stranded
+from tseeder_jobs.usecases.erase_user import erase_users
 from tseeder_jobs.usecases.expire_files import expire_files
 from tseeder_jobs.usecases.fail_too_large import fail_too_large
 from tseeder_jobs.usecases.find_primaries import find_primaries
 from tseeder_jobs.usecases.give_up_lost import tell_owners
 from tseeder_jobs.usecases.keep_abort_rule import keep_abort_rule
 from tseeder_jobs.usecases.order_files import order_files
+from tseeder_jobs.usecases.probe_media import probe_media
 from tseeder_jobs.usecases.read_storage import measure_storage
 from tseeder_jobs.usecases.ring_queued import ring_queued
 from tseeder_jobs.usecases.settle import settle_leftovers
@@ -78,8 +80,10 @@ SWEEPS: Final = (
     Sweep("too_large", fail_too_large),
     Sweep("blocked", stop_blocked),
     Sweep("unmerged_magnets", absorb_magnets, wake=lambda ctx: ctx.absorb_now),
+    Sweep("deleted_accounts", erase_users, wake=lambda ctx: ctx.erase_now),
     Sweep("unordered_torrents", order_files),
     Sweep("unknown_types", sniff_types),
+    Sweep("unknown_media", probe_media),
     Sweep("unknown_primaries", find_primaries),
     Sweep("counts", count_rows, thrifty=True),
     Sweep("storage", check_storage, OFTEN_ENOUGH),

@@ -49,6 +49,31 @@ class OperationsStub:
                 request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.GetUser = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/GetUser',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.SetUserRole = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/SetUserRole',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserRoleRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.SetUserSuspended = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/SetUserSuspended',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserSuspendedRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.ForceLogout = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/ForceLogout',
+                request_serializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.ForceLogoutRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
+        self.ListSecurityEvents = channel.unary_unary(
+                '/tseeder.admin.v1.Operations/ListSecurityEvents',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
+                _registered_method=True)
         self.ListAgents = channel.unary_unary(
                 '/tseeder.admin.v1.Operations/ListAgents',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_operators__pb2.ListAgentsRequest.SerializeToString,
@@ -113,6 +138,36 @@ class OperationsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUser(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUserRole(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUserSuspended(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForceLogout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecurityEvents(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,6 +246,31 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListUsers,
                     request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.FromString,
                     response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'GetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUser,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'SetUserRole': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUserRole,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserRoleRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'SetUserSuspended': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUserSuspended,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserSuspendedRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'ForceLogout': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForceLogout,
+                    request_deserializer=tseeder_dot_admin_dot_v1_dot_admin__pb2.ForceLogoutRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.SerializeToString,
+            ),
+            'ListSecurityEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecurityEvents,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.SerializeToString,
             ),
             'ListAgents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAgents,
@@ -299,6 +379,141 @@ class Operations:
             '/tseeder.admin.v1.Operations/ListUsers',
             tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.SerializeToString,
             tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/GetUser',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUserRole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/SetUserRole',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserRoleRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUserSuspended(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/SetUserSuspended',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.SetUserSuspendedRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForceLogout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/ForceLogout',
+            tseeder_dot_admin_dot_v1_dot_admin__pb2.ForceLogoutRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecurityEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.admin.v1.Operations/ListSecurityEvents',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

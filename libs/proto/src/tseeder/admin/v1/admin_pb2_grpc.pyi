@@ -23,6 +23,11 @@ class OperationsStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUser: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateUserRequest, _auth_pb2.User]
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListUsersRequest, _auth_pb2.ListUsersResponse]
+    GetUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetUserRequest, _auth_pb2.User]
+    SetUserRole: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetUserRoleRequest, _auth_pb2.User]
+    SetUserSuspended: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetUserSuspendedRequest, _auth_pb2.User]
+    ForceLogout: _aio.UnaryUnaryMultiCallable[_admin_pb2.ForceLogoutRequest, _auth_pb2.EndSessionsResponse]
+    ListSecurityEvents: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListSecurityEventsRequest, _auth_pb2.ListSecurityEventsResponse]
     ListAgents: _aio.UnaryUnaryMultiCallable[_operators_pb2.ListAgentsRequest, _operators_pb2.ListAgentsResponse]
     SetCordon: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetCordonRequest, _operators_pb2.AgentInfo]
     SetDrain: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetDrainRequest, _operators_pb2.AgentInfo]
@@ -53,6 +58,41 @@ class OperationsServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.ListUsersRequest,
         context: _aio.ServicerContext[_auth_pb2.ListUsersRequest, _abc.Awaitable[_auth_pb2.ListUsersResponse]],
     ) -> _abc.Awaitable[_auth_pb2.ListUsersResponse]: ...
+
+    @_abc_1.abstractmethod
+    def GetUser(
+        self,
+        request: _auth_pb2.GetUserRequest,
+        context: _aio.ServicerContext[_auth_pb2.GetUserRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def SetUserRole(
+        self,
+        request: _admin_pb2.SetUserRoleRequest,
+        context: _aio.ServicerContext[_admin_pb2.SetUserRoleRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def SetUserSuspended(
+        self,
+        request: _admin_pb2.SetUserSuspendedRequest,
+        context: _aio.ServicerContext[_admin_pb2.SetUserSuspendedRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def ForceLogout(
+        self,
+        request: _admin_pb2.ForceLogoutRequest,
+        context: _aio.ServicerContext[_admin_pb2.ForceLogoutRequest, _abc.Awaitable[_auth_pb2.EndSessionsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.EndSessionsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListSecurityEvents(
+        self,
+        request: _auth_pb2.ListSecurityEventsRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListSecurityEventsRequest, _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]: ...
 
     @_abc_1.abstractmethod
     def ListAgents(

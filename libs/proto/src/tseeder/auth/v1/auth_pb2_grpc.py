@@ -246,6 +246,71 @@ class MeStub:
                 request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetMeRequest.SerializeToString,
                 response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
                 _registered_method=True)
+        self.UpdateMe = channel.unary_unary(
+                '/tseeder.auth.v1.Me/UpdateMe',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UpdateMeRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.DeleteMe = channel.unary_unary(
+                '/tseeder.auth.v1.Me/DeleteMe',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ChangePassword',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.LogInResponse.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ListSessions',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/tseeder.auth.v1.Me/RevokeSession',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
+        self.RevokeOtherSessions = channel.unary_unary(
+                '/tseeder.auth.v1.Me/RevokeOtherSessions',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsResponse.FromString,
+                _registered_method=True)
+        self.StartTotp = channel.unary_unary(
+                '/tseeder.auth.v1.Me/StartTotp',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpResponse.FromString,
+                _registered_method=True)
+        self.ConfirmTotp = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ConfirmTotp',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpResponse.FromString,
+                _registered_method=True)
+        self.DisableTotp = channel.unary_unary(
+                '/tseeder.auth.v1.Me/DisableTotp',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpResponse.FromString,
+                _registered_method=True)
+        self.ReplaceRecoveryCodes = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ReplaceRecoveryCodes',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesResponse.FromString,
+                _registered_method=True)
+        self.ListSecurityEvents = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ListSecurityEvents',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListMySecurityEventsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
+                _registered_method=True)
+        self.ListIdentities = channel.unary_unary(
+                '/tseeder.auth.v1.Me/ListIdentities',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesResponse.FromString,
+                _registered_method=True)
+        self.UnlinkIdentity = channel.unary_unary(
+                '/tseeder.auth.v1.Me/UnlinkIdentity',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityResponse.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/tseeder.auth.v1.Me/CreateApiKey',
                 request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.CreateApiKeyRequest.SerializeToString,
@@ -268,6 +333,89 @@ class MeServicer:
     """
 
     def GetMe(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMe(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMe(self, request, context):
+        """Jobs, files, keys and all personal data go; the feed's `user.deleted` tells the other services to do their part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Ends every other session; this one goes on under a new secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeOtherSessions(self, request, context):
+        """All but the caller's own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartTotp(self, request, context):
+        """Begins an enrolment; nothing is asked for at sign-in until it is confirmed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTotp(self, request, context):
+        """Ends every other session; this one goes on under a new secret, as one with a second factor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableTotp(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplaceRecoveryCodes(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecurityEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIdentities(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlinkIdentity(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -298,6 +446,71 @@ def add_MeServicer_to_server(servicer, server):
                     servicer.GetMe,
                     request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetMeRequest.FromString,
                     response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'UpdateMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMe,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UpdateMeRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'DeleteMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMe,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.LogInResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'RevokeOtherSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeOtherSessions,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsResponse.SerializeToString,
+            ),
+            'StartTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartTotp,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpResponse.SerializeToString,
+            ),
+            'ConfirmTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTotp,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpResponse.SerializeToString,
+            ),
+            'DisableTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableTotp,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpResponse.SerializeToString,
+            ),
+            'ReplaceRecoveryCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplaceRecoveryCodes,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesResponse.SerializeToString,
+            ),
+            'ListSecurityEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecurityEvents,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListMySecurityEventsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.SerializeToString,
+            ),
+            'ListIdentities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIdentities,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesResponse.SerializeToString,
+            ),
+            'UnlinkIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlinkIdentity,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityResponse.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -343,6 +556,357 @@ class Me:
             '/tseeder.auth.v1.Me/GetMe',
             tseeder_dot_auth_dot_v1_dot_auth__pb2.GetMeRequest.SerializeToString,
             tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/UpdateMe',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.UpdateMeRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/DeleteMe',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.DeleteMeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ChangePassword',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ChangePasswordRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.LogInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ListSessions',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/RevokeSession',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeOtherSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/RevokeOtherSessions',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.RevokeOtherSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/StartTotp',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.StartTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ConfirmTotp',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ConfirmTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/DisableTotp',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.DisableTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceRecoveryCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ReplaceRecoveryCodes',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ReplaceRecoveryCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecurityEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ListSecurityEvents',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListMySecurityEventsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIdentities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/ListIdentities',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListIdentitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlinkIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Me/UnlinkIdentity',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.UnlinkIdentityResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -455,6 +1019,31 @@ class AccountsStub:
                 request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.GetUser = channel.unary_unary(
+                '/tseeder.auth.v1.Accounts/GetUser',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.SetRole = channel.unary_unary(
+                '/tseeder.auth.v1.Accounts/SetRole',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.SetRoleRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.SetSuspended = channel.unary_unary(
+                '/tseeder.auth.v1.Accounts/SetSuspended',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.SetSuspendedRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+                _registered_method=True)
+        self.EndSessions = channel.unary_unary(
+                '/tseeder.auth.v1.Accounts/EndSessions',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
+        self.ListSecurityEvents = channel.unary_unary(
+                '/tseeder.auth.v1.Accounts/ListSecurityEvents',
+                request_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.SerializeToString,
+                response_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
+                _registered_method=True)
 
 
 class AccountsServicer:
@@ -473,6 +1062,39 @@ class AccountsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUser(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRole(self, request, context):
+        """Ends his sessions. Superadmins only; the last superadmin stays one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSuspended(self, request, context):
+        """Suspended: his sessions end and his keys open nothing while it lasts. Never the last superadmin, never oneself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSessions(self, request, context):
+        """Ends his sessions; keys stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecurityEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -485,6 +1107,31 @@ def add_AccountsServicer_to_server(servicer, server):
                     servicer.ListUsers,
                     request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.FromString,
                     response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'GetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUser,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'SetRole': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRole,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.SetRoleRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'SetSuspended': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSuspended,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.SetSuspendedRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.User.SerializeToString,
+            ),
+            'EndSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSessions,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.SerializeToString,
+            ),
+            'ListSecurityEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecurityEvents,
+                    request_deserializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.FromString,
+                    response_serializer=tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -542,6 +1189,141 @@ class Accounts:
             '/tseeder.auth.v1.Accounts/ListUsers',
             tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersRequest.SerializeToString,
             tseeder_dot_auth_dot_v1_dot_auth__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Accounts/GetUser',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.GetUserRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Accounts/SetRole',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.SetRoleRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSuspended(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Accounts/SetSuspended',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.SetSuspendedRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Accounts/EndSessions',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.EndSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecurityEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.auth.v1.Accounts/ListSecurityEvents',
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsRequest.SerializeToString,
+            tseeder_dot_auth_dot_v1_dot_auth__pb2.ListSecurityEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

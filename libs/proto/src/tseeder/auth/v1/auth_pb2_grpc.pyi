@@ -63,6 +63,24 @@ class MeStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetMe: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetMeRequest, _auth_pb2.User]
+    UpdateMe: _aio.UnaryUnaryMultiCallable[_auth_pb2.UpdateMeRequest, _auth_pb2.User]
+    DeleteMe: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteMeRequest, _auth_pb2.DeleteMeResponse]
+    """Jobs, files, keys and all personal data go; the feed's `user.deleted` tells the other services to do their part."""
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_pb2.ChangePasswordRequest, _auth_pb2.LogInResponse]
+    """Ends every other session; this one goes on under a new secret."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListSessionsRequest, _auth_pb2.ListSessionsResponse]
+    RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeSessionRequest, _auth_pb2.RevokeSessionResponse]
+    RevokeOtherSessions: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeOtherSessionsRequest, _auth_pb2.RevokeOtherSessionsResponse]
+    """All but the caller's own."""
+    StartTotp: _aio.UnaryUnaryMultiCallable[_auth_pb2.StartTotpRequest, _auth_pb2.StartTotpResponse]
+    """Begins an enrolment; nothing is asked for at sign-in until it is confirmed."""
+    ConfirmTotp: _aio.UnaryUnaryMultiCallable[_auth_pb2.ConfirmTotpRequest, _auth_pb2.ConfirmTotpResponse]
+    """Ends every other session; this one goes on under a new secret, as one with a second factor."""
+    DisableTotp: _aio.UnaryUnaryMultiCallable[_auth_pb2.DisableTotpRequest, _auth_pb2.DisableTotpResponse]
+    ReplaceRecoveryCodes: _aio.UnaryUnaryMultiCallable[_auth_pb2.ReplaceRecoveryCodesRequest, _auth_pb2.ReplaceRecoveryCodesResponse]
+    ListSecurityEvents: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListMySecurityEventsRequest, _auth_pb2.ListSecurityEventsResponse]
+    ListIdentities: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListIdentitiesRequest, _auth_pb2.ListIdentitiesResponse]
+    UnlinkIdentity: _aio.UnaryUnaryMultiCallable[_auth_pb2.UnlinkIdentityRequest, _auth_pb2.UnlinkIdentityResponse]
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]
@@ -76,6 +94,102 @@ class MeServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.GetMeRequest,
         context: _aio.ServicerContext[_auth_pb2.GetMeRequest, _abc.Awaitable[_auth_pb2.User]],
     ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def UpdateMe(
+        self,
+        request: _auth_pb2.UpdateMeRequest,
+        context: _aio.ServicerContext[_auth_pb2.UpdateMeRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteMe(
+        self,
+        request: _auth_pb2.DeleteMeRequest,
+        context: _aio.ServicerContext[_auth_pb2.DeleteMeRequest, _abc.Awaitable[_auth_pb2.DeleteMeResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.DeleteMeResponse]:
+        """Jobs, files, keys and all personal data go; the feed's `user.deleted` tells the other services to do their part."""
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _auth_pb2.ChangePasswordRequest,
+        context: _aio.ServicerContext[_auth_pb2.ChangePasswordRequest, _abc.Awaitable[_auth_pb2.LogInResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.LogInResponse]:
+        """Ends every other session; this one goes on under a new secret."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _auth_pb2.ListSessionsRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListSessionsRequest, _abc.Awaitable[_auth_pb2.ListSessionsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListSessionsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: _auth_pb2.RevokeSessionRequest,
+        context: _aio.ServicerContext[_auth_pb2.RevokeSessionRequest, _abc.Awaitable[_auth_pb2.RevokeSessionResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.RevokeSessionResponse]: ...
+
+    @_abc_1.abstractmethod
+    def RevokeOtherSessions(
+        self,
+        request: _auth_pb2.RevokeOtherSessionsRequest,
+        context: _aio.ServicerContext[_auth_pb2.RevokeOtherSessionsRequest, _abc.Awaitable[_auth_pb2.RevokeOtherSessionsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.RevokeOtherSessionsResponse]:
+        """All but the caller's own."""
+
+    @_abc_1.abstractmethod
+    def StartTotp(
+        self,
+        request: _auth_pb2.StartTotpRequest,
+        context: _aio.ServicerContext[_auth_pb2.StartTotpRequest, _abc.Awaitable[_auth_pb2.StartTotpResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.StartTotpResponse]:
+        """Begins an enrolment; nothing is asked for at sign-in until it is confirmed."""
+
+    @_abc_1.abstractmethod
+    def ConfirmTotp(
+        self,
+        request: _auth_pb2.ConfirmTotpRequest,
+        context: _aio.ServicerContext[_auth_pb2.ConfirmTotpRequest, _abc.Awaitable[_auth_pb2.ConfirmTotpResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ConfirmTotpResponse]:
+        """Ends every other session; this one goes on under a new secret, as one with a second factor."""
+
+    @_abc_1.abstractmethod
+    def DisableTotp(
+        self,
+        request: _auth_pb2.DisableTotpRequest,
+        context: _aio.ServicerContext[_auth_pb2.DisableTotpRequest, _abc.Awaitable[_auth_pb2.DisableTotpResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.DisableTotpResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ReplaceRecoveryCodes(
+        self,
+        request: _auth_pb2.ReplaceRecoveryCodesRequest,
+        context: _aio.ServicerContext[_auth_pb2.ReplaceRecoveryCodesRequest, _abc.Awaitable[_auth_pb2.ReplaceRecoveryCodesResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ReplaceRecoveryCodesResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListSecurityEvents(
+        self,
+        request: _auth_pb2.ListMySecurityEventsRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListMySecurityEventsRequest, _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ListIdentities(
+        self,
+        request: _auth_pb2.ListIdentitiesRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListIdentitiesRequest, _abc.Awaitable[_auth_pb2.ListIdentitiesResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListIdentitiesResponse]: ...
+
+    @_abc_1.abstractmethod
+    def UnlinkIdentity(
+        self,
+        request: _auth_pb2.UnlinkIdentityRequest,
+        context: _aio.ServicerContext[_auth_pb2.UnlinkIdentityRequest, _abc.Awaitable[_auth_pb2.UnlinkIdentityResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.UnlinkIdentityResponse]: ...
 
     @_abc_1.abstractmethod
     def CreateApiKey(
@@ -106,6 +220,14 @@ class AccountsStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateUserRequest, _auth_pb2.User]
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListUsersRequest, _auth_pb2.ListUsersResponse]
+    GetUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetUserRequest, _auth_pb2.User]
+    SetRole: _aio.UnaryUnaryMultiCallable[_auth_pb2.SetRoleRequest, _auth_pb2.User]
+    """Ends his sessions. Superadmins only; the last superadmin stays one."""
+    SetSuspended: _aio.UnaryUnaryMultiCallable[_auth_pb2.SetSuspendedRequest, _auth_pb2.User]
+    """Suspended: his sessions end and his keys open nothing while it lasts. Never the last superadmin, never oneself."""
+    EndSessions: _aio.UnaryUnaryMultiCallable[_auth_pb2.EndSessionsRequest, _auth_pb2.EndSessionsResponse]
+    """Ends his sessions; keys stay."""
+    ListSecurityEvents: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListSecurityEventsRequest, _auth_pb2.ListSecurityEventsResponse]
 
 class AccountsServicer(metaclass=_abc_1.ABCMeta):
     """Called by the admin service with the operator's identity, and audited there."""
@@ -123,5 +245,43 @@ class AccountsServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.ListUsersRequest,
         context: _aio.ServicerContext[_auth_pb2.ListUsersRequest, _abc.Awaitable[_auth_pb2.ListUsersResponse]],
     ) -> _abc.Awaitable[_auth_pb2.ListUsersResponse]: ...
+
+    @_abc_1.abstractmethod
+    def GetUser(
+        self,
+        request: _auth_pb2.GetUserRequest,
+        context: _aio.ServicerContext[_auth_pb2.GetUserRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]: ...
+
+    @_abc_1.abstractmethod
+    def SetRole(
+        self,
+        request: _auth_pb2.SetRoleRequest,
+        context: _aio.ServicerContext[_auth_pb2.SetRoleRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]:
+        """Ends his sessions. Superadmins only; the last superadmin stays one."""
+
+    @_abc_1.abstractmethod
+    def SetSuspended(
+        self,
+        request: _auth_pb2.SetSuspendedRequest,
+        context: _aio.ServicerContext[_auth_pb2.SetSuspendedRequest, _abc.Awaitable[_auth_pb2.User]],
+    ) -> _abc.Awaitable[_auth_pb2.User]:
+        """Suspended: his sessions end and his keys open nothing while it lasts. Never the last superadmin, never oneself."""
+
+    @_abc_1.abstractmethod
+    def EndSessions(
+        self,
+        request: _auth_pb2.EndSessionsRequest,
+        context: _aio.ServicerContext[_auth_pb2.EndSessionsRequest, _abc.Awaitable[_auth_pb2.EndSessionsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.EndSessionsResponse]:
+        """Ends his sessions; keys stay."""
+
+    @_abc_1.abstractmethod
+    def ListSecurityEvents(
+        self,
+        request: _auth_pb2.ListSecurityEventsRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListSecurityEventsRequest, _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListSecurityEventsResponse]: ...
 
 def add_AccountsServicer_to_server(servicer: AccountsServicer, server: _aio.Server) -> None: ...

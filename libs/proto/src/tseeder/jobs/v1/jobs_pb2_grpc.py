@@ -106,6 +106,11 @@ class JobsStub:
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileRequest.SerializeToString,
                 response_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileResponse.FromString,
                 _registered_method=True)
+        self.ProbeFile = channel.unary_unary(
+                '/tseeder.jobs.v1.Jobs/ProbeFile',
+                request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ProbeFileRequest.SerializeToString,
+                response_deserializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.File.FromString,
+                _registered_method=True)
         self.OpenRead = channel.unary_unary(
                 '/tseeder.jobs.v1.Jobs/OpenRead',
                 request_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.OpenReadRequest.SerializeToString,
@@ -238,6 +243,14 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProbeFile(self, request, context):
+        """The file, with its media facts if they can be had within seconds: one that an agent is fetching is looked into now.
+        Without them where that is off, or not possible now; it is never an error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OpenRead(self, request, context):
         """Where the bytes of a file can be had from `offset` on, now.
         With a stream_id the caller is about to hand them out, or goes on doing so: asked again every 5 s, it counts among the
@@ -362,6 +375,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.DeleteFile,
                     request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileRequest.FromString,
                     response_serializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileResponse.SerializeToString,
+            ),
+            'ProbeFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProbeFile,
+                    request_deserializer=tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ProbeFileRequest.FromString,
+                    response_serializer=tseeder_dot_jobs_dot_v1_dot_model__pb2.File.SerializeToString,
             ),
             'OpenRead': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenRead,
@@ -778,6 +796,33 @@ class Jobs:
             '/tseeder.jobs.v1.Jobs/DeleteFile',
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileRequest.SerializeToString,
             tseeder_dot_jobs_dot_v1_dot_jobs__pb2.DeleteFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProbeFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tseeder.jobs.v1.Jobs/ProbeFile',
+            tseeder_dot_jobs_dot_v1_dot_jobs__pb2.ProbeFileRequest.SerializeToString,
+            tseeder_dot_jobs_dot_v1_dot_model__pb2.File.FromString,
             options,
             channel_credentials,
             insecure,

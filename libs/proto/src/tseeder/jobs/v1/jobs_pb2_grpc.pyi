@@ -38,6 +38,10 @@ class JobsStub:
     """What is directly in a folder of a job: folders, then files, in natural order. Another job's or none: `folder_not_found`."""
     GetFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetFileRequest, _model_pb2.File]
     DeleteFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteFileRequest, _jobs_pb2.DeleteFileResponse]
+    ProbeFile: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ProbeFileRequest, _model_pb2.File]
+    """The file, with its media facts if they can be had within seconds: one that an agent is fetching is looked into now.
+    Without them where that is off, or not possible now; it is never an error.
+    """
     OpenRead: _aio.UnaryUnaryMultiCallable[_jobs_pb2.OpenReadRequest, _jobs_pb2.OpenReadResponse]
     """Where the bytes of a file can be had from `offset` on, now.
     With a stream_id the caller is about to hand them out, or goes on doing so: asked again every 5 s, it counts among the
@@ -166,6 +170,16 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.DeleteFileRequest,
         context: _aio.ServicerContext[_jobs_pb2.DeleteFileRequest, _abc.Awaitable[_jobs_pb2.DeleteFileResponse]],
     ) -> _abc.Awaitable[_jobs_pb2.DeleteFileResponse]: ...
+
+    @_abc_1.abstractmethod
+    def ProbeFile(
+        self,
+        request: _jobs_pb2.ProbeFileRequest,
+        context: _aio.ServicerContext[_jobs_pb2.ProbeFileRequest, _abc.Awaitable[_model_pb2.File]],
+    ) -> _abc.Awaitable[_model_pb2.File]:
+        """The file, with its media facts if they can be had within seconds: one that an agent is fetching is looked into now.
+        Without them where that is off, or not possible now; it is never an error.
+        """
 
     @_abc_1.abstractmethod
     def OpenRead(

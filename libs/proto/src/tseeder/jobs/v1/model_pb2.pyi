@@ -318,6 +318,7 @@ class File(_message.Message):
     STORED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     PRIMARY_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     job_id: _builtins.str
     file_index: _builtins.int
@@ -341,6 +342,10 @@ class File(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """when its plan ends it; absent: never, or not stored"""
 
+    @_builtins.property
+    def media(self) -> Global___MediaFacts:
+        """of GetFile, OpenRead and ProbeFile; absent: not known (yet), and in lists"""
+
     def __init__(
         self,
         *,
@@ -356,16 +361,152 @@ class File(_message.Message):
         stored_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         primary: _builtins.bool = ...,
+        media: Global___MediaFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "stored_at", b"stored_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "media", b"media", "stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media_type", b"media_type", "path", b"path", "primary", b"primary", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crc32", b"_crc32", "crc32", b"crc32", "expires_at", b"expires_at", "file_id", b"file_id", "file_index", b"file_index", "job_id", b"job_id", "media", b"media", "media_type", b"media_type", "path", b"path", "primary", b"primary", "selected", b"selected", "size_bytes", b"size_bytes", "state", b"state", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crc32: _TypeAlias = _typing.Literal["crc32"]  # noqa: Y015
     _WhichOneofArgType__crc32: _TypeAlias = _typing.Literal["_crc32", b"_crc32"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__crc32) -> _WhichOneofReturnType__crc32 | None: ...
 
 Global___File: _TypeAlias = File  # noqa: Y015
+
+@_typing.final
+class MediaFacts(_message.Message):
+    """What ffprobe says of a video or audio file. A stranger made the file: all of it is checked, nothing of it is true."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    BIT_RATE_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    SUBTITLES_FIELD_NUMBER: _builtins.int
+    container: _builtins.str
+    """mp4, matroska, ..."""
+    duration_seconds: _builtins.float
+    bit_rate: _builtins.int
+    """bits a second: of the whole file, over its duration"""
+    @_builtins.property
+    def video(self) -> _containers.RepeatedCompositeFieldContainer[Global___VideoStream]:
+        """64 streams of all kinds at most"""
+
+    @_builtins.property
+    def audio(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioStream]: ...
+    @_builtins.property
+    def subtitles(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubtitleStream]: ...
+    def __init__(
+        self,
+        *,
+        container: _builtins.str = ...,
+        duration_seconds: _builtins.float | None = ...,
+        bit_rate: _builtins.int | None = ...,
+        video: _abc.Iterable[Global___VideoStream] | None = ...,
+        audio: _abc.Iterable[Global___AudioStream] | None = ...,
+        subtitles: _abc.Iterable[Global___SubtitleStream] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bit_rate", b"_bit_rate", "_duration_seconds", b"_duration_seconds", "bit_rate", b"bit_rate", "duration_seconds", b"duration_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bit_rate", b"_bit_rate", "_duration_seconds", b"_duration_seconds", "audio", b"audio", "bit_rate", b"bit_rate", "container", b"container", "duration_seconds", b"duration_seconds", "subtitles", b"subtitles", "video", b"video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bit_rate: _TypeAlias = _typing.Literal["bit_rate"]  # noqa: Y015
+    _WhichOneofArgType__bit_rate: _TypeAlias = _typing.Literal["_bit_rate", b"_bit_rate"]  # noqa: Y015
+    _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
+    _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bit_rate) -> _WhichOneofReturnType__bit_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_seconds) -> _WhichOneofReturnType__duration_seconds | None: ...
+
+Global___MediaFacts: _TypeAlias = MediaFacts  # noqa: Y015
+
+@_typing.final
+class VideoStream(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODEC_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    FRAME_RATE_FIELD_NUMBER: _builtins.int
+    codec: _builtins.str
+    """"" if it is none that ffprobe knows"""
+    width: _builtins.int
+    """pixels; 0: not known"""
+    height: _builtins.int
+    frame_rate: _builtins.float
+    """frames a second"""
+    def __init__(
+        self,
+        *,
+        codec: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        frame_rate: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "frame_rate", b"frame_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "codec", b"codec", "frame_rate", b"frame_rate", "height", b"height", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__frame_rate: _TypeAlias = _typing.Literal["frame_rate"]  # noqa: Y015
+    _WhichOneofArgType__frame_rate: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frame_rate) -> _WhichOneofReturnType__frame_rate | None: ...
+
+Global___VideoStream: _TypeAlias = VideoStream  # noqa: Y015
+
+@_typing.final
+class AudioStream(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODEC_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    codec: _builtins.str
+    channels: _builtins.int
+    """0: not known"""
+    language: _builtins.str
+    """as the file says; "" if it does not"""
+    def __init__(
+        self,
+        *,
+        codec: _builtins.str = ...,
+        channels: _builtins.int = ...,
+        language: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "codec", b"codec", "language", b"language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AudioStream: _TypeAlias = AudioStream  # noqa: Y015
+
+@_typing.final
+class SubtitleStream(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODEC_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    codec: _builtins.str
+    language: _builtins.str
+    title: _builtins.str
+    def __init__(
+        self,
+        *,
+        codec: _builtins.str = ...,
+        language: _builtins.str = ...,
+        title: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "language", b"language", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubtitleStream: _TypeAlias = SubtitleStream  # noqa: Y015
 
 @_typing.final
 class Folder(_message.Message):

@@ -23,6 +23,7 @@ from tseeder_gateway.api.schemas.operators import (
     NewUserBody,
     UsersQuery,
 )
+from tseeder_gateway.api.schemas.security import AllEventsQuery, SecurityEventView
 from tseeder_gateway.api.schemas.wire import Page
 from tseeder_gateway.domain.access import Access
 from tseeder_gateway.domain.header_values import idempotency_key
@@ -43,6 +44,7 @@ Justified = Annotated[JustificationBody, Depends(JsonBody(JustificationBody))]
         "bad_text",
         "password_too_short",
         "password_too_long",
+        "password_breached",
         "role_escalation",
         "idempotency_in_flight",
         "email_taken",
@@ -122,6 +124,18 @@ async def list_audit(request: Request, access: AdminRead, query: Annotated[Audit
         access.identity, action=query.action or "", cursor=query.cursor or "", limit=query.limit or 0
     )
     return Page(items=[AuditView.of(entry) for entry in answer.entries], next_cursor=answer.next_cursor or None)
+
+
+@router.get("/security-events", responses=problems(*LISTED, "bad_text"))
+async def list_security_events(
+    request: Request, access: AdminRead, query: Annotated[AllEventsQuery, Query()]
+) -> Page[SecurityEventView]:
+    """What happened to accounts: sign-ins, failures, changes of factors, keys and roles; newest first."""
+    message = auth.ListSecurityEventsRequest(
+        user_id=str(query.user_id or ""), kind=query.kind or "", cursor=query.cursor or "", limit=query.limit or 0
+    )
+    answer = await parts_of(request).admin.list_security_events(access.identity, message)
+    return Page(items=[SecurityEventView.of(event) for event in answer.events], next_cursor=answer.next_cursor or None)
 
 
 async def _set_cordon(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from tseeder_gateway.api.access import Anonymous, MeWrite, remote_address
+from tseeder_gateway.api.access import Anonymous, MeWrite, client_of
 from tseeder_gateway.api.bodies import JsonBody
 from tseeder_gateway.api.described import headers
 from tseeder_gateway.api.parts import parts_of
 from tseeder_gateway.api.problem_codes import problems
 from tseeder_gateway.api.schemas.accounts import BootstrapBody, LogInBody, LogInView, UserView
-from tseeder_gateway.api.schemas.wire import present_timestamp
-from tseeder_gateway.domain.credentials import cookie_name
-from tseeder_kit.clock import now
+from tseeder_gateway.api.session_cookies import drop_session_cookie, set_session_cookie
 from tseeder_kit.errors import invalid
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
-
-_USER_AGENT_CHARS = 256
 
 
 @router.post(
@@ -31,6 +26,7 @@ _USER_AGENT_CHARS = 256
         "bad_email",
         "password_too_short",
         "password_too_long",
+        "password_breached",
         "bootstrap_token_invalid",
         "bootstrap_token_expired",
         "already_bootstrapped",
@@ -48,22 +44,27 @@ async def bootstrap(request: Request, body: Annotated[BootstrapBody, Depends(Jso
     dependencies=[Depends(Anonymous())],
     responses={
         200: {"headers": headers("Set-Cookie")},
-        **problems("password_too_long", "invalid_credentials", "account_suspended", "login_throttled", "auth_busy"),
+        **problems(
+            "password_too_long",
+            "invalid_credentials",
+            "second_factor_required",
+            "second_factor_invalid",
+            "account_suspended",
+            "email_unverified",
+            "login_throttled",
+            "auth_busy",
+        ),
     },
 )
 async def log_in(
     request: Request, response: Response, body: Annotated[LogInBody, Depends(JsonBody(LogInBody))]
 ) -> LogInView:
-    """Starts a session: its secret goes into the cookie, its CSRF token into the answer."""
+    """Starts a session: its secret goes into the cookie, its CSRF token into the answer.
+
+    An account with a second factor answers `second_factor_required` to the right password without a `code`."""
     parts = parts_of(request)
-    answer = await parts.auth.log_in(
-        body.email,
-        body.password,
-        user_agent=_printable(request.headers.get("user-agent", "")),
-        remote_address=remote_address(request),
-    )
-    insecure = parts.settings.insecure_http
-    _set_cookie(response, answer.session_token, present_timestamp(answer, "expires_at"), insecure=insecure)
+    answer = await parts.auth.log_in(body.email, body.password, body.code, client_of(request))
+    set_session_cookie(response, answer, insecure=parts.settings.insecure_http)
     return LogInView.of(answer)
 
 
@@ -79,26 +80,4 @@ async def log_out(request: Request, response: Response, access: MeWrite) -> None
     parts = parts_of(request)
     await parts.auth.log_out(access.credential.secret)
     parts.authenticate.forget(access.credential)
-    _drop_cookie(response, insecure=parts.settings.insecure_http)
-
-
-def _set_cookie(response: Response, secret: str, expires_at: datetime, *, insecure: bool) -> None:
-    response.set_cookie(
-        cookie_name(insecure_http=insecure),
-        secret,
-        max_age=max(0, int((expires_at - now()).total_seconds())),
-        path="/",
-        secure=not insecure,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def _drop_cookie(response: Response, *, insecure: bool) -> None:
-    response.delete_cookie(
-        cookie_name(insecure_http=insecure), path="/", secure=not insecure, httponly=True, samesite="lax"
-    )
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if " " <= char <= "~")[:_USER_AGENT_CHARS]
+    drop_session_cookie(response, insecure=parts.settings.insecure_http)

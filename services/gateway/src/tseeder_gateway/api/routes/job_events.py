@@ -76,6 +76,7 @@ def _frame(event: JobEvent) -> bytes:
 def _timing(settings: Settings) -> Timing:
     return Timing(
         reread=settings.events_reread_seconds,
+        recheck=settings.events_recheck_seconds,
         ping=settings.events_ping_seconds,
         gap=settings.events_gap_seconds,
         blind=settings.events_blind_seconds,

@@ -53,6 +53,7 @@ _ACCEPTED: Final[dict[str, Any]] = {
             "torrent_parse_failed",
             "torrent_parse_timeout",
             "torrent_blocked",
+            "account_deleted",
             "live_jobs_limit",
             "storage_quota_exceeded",
             "job_not_found",

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from fastapi import APIRouter, Request, Response
 
+from tseeder.jobs.v1.model_pb2 import File
 from tseeder_gateway.api.access import FilesRead, authorizer
 from tseeder_gateway.api.described import WARMTH_EVENTS
 from tseeder_gateway.api.ids import FileId
@@ -32,7 +33,8 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
     },
 )
 async def warm_up(request: Request, access: FilesRead, file_id: FileId) -> Response:
-    """Fetches what a player reads first, the beginning and the very end, before all else, and tells how that goes."""
+    """Fetches what a player reads first, the beginning and the very end, before all else, and tells how that goes. Once
+    they are here it is looked, for seconds at most, how many bits a second the film has (by setting)."""
     parts = parts_of(request)
     opened = _open(parts, access, file_id)
     return EventStream(opened, stalled_seconds=parts.settings.stalled_reader_seconds)
@@ -45,10 +47,13 @@ async def _open(parts: Parts, access: Access, file_id: str) -> AsyncIterator[Fra
     def new_source() -> OpenContent:
         return OpenContent(OwnReading(parts.jobs, authorize, file_id), parts.readers, counted=False)
 
+    async def probe() -> File:
+        return await parts.jobs.probe_file((await authorize()).identity, file_id)
+
     with parts.streams.hold(access.user_id), parts.warm_ups.hold(access.user_id):
         opened = await new_source().open()
         async with parts.topics.watch(opened.answer.file.job_id) as (watcher, progress):
-            warming = WarmUp(opened, new_source, watcher, progress)
+            warming = WarmUp(opened, new_source, watcher, probe, progress)
             async with aclosing(_frames(warming.events())) as frames:
                 yield Frames(frames, watcher.close)
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tseeder.jobs.v1 import jobs_pb2
 from tseeder.jobs.v1 import model_pb2 as pb
+from tseeder_gateway.api.schemas.media import MediaFactsView
 from tseeder_gateway.api.schemas.wire import (
     MAX_VALUES,
     UNKNOWN,
@@ -120,6 +121,9 @@ class FileView(View):
     stored_at: datetime | None
     expires_at: datetime | None = described("when the plan ends it; null: never, or not stored")
     primary: bool = described("whether it is its job's main media file")
+    media: MediaFactsView | None = described(
+        "what is in it; null: no video or audio, not known (yet; by setting: ever), and in lists of files"
+    )
 
     @classmethod
     def of(cls, file: pb.File) -> FileView:
@@ -137,6 +141,7 @@ class FileView(View):
             stored_at=timestamp(file, "stored_at"),
             expires_at=timestamp(file, "expires_at"),
             primary=file.primary,
+            media=MediaFactsView.of(file.media) if file.HasField("media") else None,
         )
 
 

@@ -43,6 +43,18 @@ class NewUserBody(RequestBody):
     ticket_id: str = Field(default="", json_schema_extra={"maxLength": 100})
 
 
+class NewRoleBody(JustificationBody):
+    """What an account may do from now on, and why."""
+
+    role: RoleName
+
+
+class ForcedLogoutView(View):
+    """What came of signing somebody out."""
+
+    ended: Count = Field(description="sessions that there were")
+
+
 class UsersQuery(Query):
     """Which accounts, and from where on."""
 

@@ -7,13 +7,15 @@ from tseeder_gateway.usecases.warm_up import WarmedUp, Warmth
 
 
 class WarmthView(View):
-    """How much of the file's first and last bytes is here; the rate is bytes a second, null while nobody has said."""
+    """How much of the file's first and last bytes is here, and whether the swarm is as fast as the film."""
 
     first_bytes: Count
     first_ready_bytes: Count
     last_bytes: Count
     last_ready_bytes: Count
-    swarm_rate: Count | None
+    swarm_rate: Count | None = described("bytes a second that the job receives; null while nobody has said")
+    media_bit_rate: Count | None = described("bits a second that playing takes; null: not known (yet)")
+    swarm_suffices: bool | None = described("whether that rate is enough to play it; null: not known")
 
     @classmethod
     def of(cls, warmth: Warmth) -> WarmthView:
@@ -24,6 +26,8 @@ class WarmthView(View):
             last_bytes=warmth.last_bytes,
             last_ready_bytes=warmth.last_ready_bytes,
             swarm_rate=warmth.swarm_rate,
+            media_bit_rate=warmth.media_bit_rate,
+            swarm_suffices=warmth.swarm_suffices,
         )
 
 

@@ -1,0 +1,48 @@
+"""Registration and passwords, as the API has them: one function an endpoint. Errors are those of Client's methods."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tseeder_cli.client import Client
+from tseeder_cli.wire import AuthConfig, LogIn
+
+
+async def auth_config(client: Client) -> AuthConfig:
+    """How one can register there."""
+    return cast(AuthConfig, await client.call("GET", "/v1/auth/config"))
+
+
+async def register(client: Client, email: str, password: str, terms_version: str) -> None:
+    """Make an account, which is good once its address is confirmed."""
+    body = {"email": email, "password": password, "accepted_terms_version": terms_version}
+    await client.call("POST", "/v1/auth/register", json=body)
+
+
+async def verify_email(client: Client, token: str) -> None:
+    """Confirm an address."""
+    await client.call("POST", "/v1/auth/verify-email", json={"token": token})
+
+
+async def resend_verification(client: Client, email: str) -> None:
+    """Another mail for that."""
+    await client.call("POST", "/v1/auth/verify-email/resend", json={"email": email})
+
+
+async def request_password_reset(client: Client, email: str) -> None:
+    """A mail with a token that sets a password."""
+    await client.call("POST", "/v1/auth/password-reset", json={"email": email})
+
+
+async def confirm_password_reset(client: Client, token: str, new_password: str) -> None:
+    """Set a password with that token."""
+    body = {"token": token, "new_password": new_password}
+    await client.call("POST", "/v1/auth/password-reset/confirm", json=body)
+
+
+async def change_password(client: Client, password: str, new_password: str) -> LogIn:
+    """Another password, in the session of `client.log_in`, which goes on as the one that is answered."""
+    body = {"password": password, "new_password": new_password}
+    answer = cast(LogIn, await client.call("POST", "/v1/me/password", json=body))
+    client.use_session(answer)
+    return answer

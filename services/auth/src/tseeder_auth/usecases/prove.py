@@ -1,0 +1,120 @@
+"""The user himself once more, before what cannot be undone or would lock him out."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.adapters.sealing import Sealer
+from tseeder_auth.domain import throttle
+from tseeder_auth.domain.accounts import Client, LoginRules
+from tseeder_auth.domain.passwords import prepare_password
+from tseeder_auth.domain.roles import Caller
+from tseeder_auth.domain.security_events import EventKind
+from tseeder_auth.store import security_events, sessions, throttles, users
+from tseeder_auth.store.users import Credentials
+from tseeder_auth.usecases.check_factor import admit_code, code_required, take_code
+from tseeder_kit.errors import AppError, forbidden, unauthenticated
+from tseeder_pg import Pool, Tx, transaction
+
+FRESH: Final = timedelta(minutes=10)
+_TOLD: Final = frozenset({"proof_failed", "second_factor_invalid"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proof:
+    """What he typed; "" for what he has not, or was not asked for."""
+
+    password: str
+    code: str
+
+
+async def prove(
+    pool: Pool, hasher: Argon2Pool, rules: LoginRules, sealer: Sealer, caller: Caller, proof: Proof, client: Client
+) -> Credentials:
+    """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on
+    it looks, under a lock, that the password is still that one.
+
+    Who has no password needs a session younger than ten minutes. Errors: INVALID `password_too_long`; FORBIDDEN
+    `session_needed` (an API key), `proof_failed` (the password), `proof_stale`, `account_suspended`; UNAUTHENTICATED
+    `session_invalid`, `second_factor_required`, `second_factor_invalid`; EXHAUSTED `login_throttled`; UNAVAILABLE
+    `auth_busy`.
+    """
+    session_id = caller.require_session()
+    password = prepare_password(proof.password)
+    try:
+        prepared = Proof(password, proof.code)
+        return await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
+    except AppError as exc:
+        if exc.code in _TOLD:
+            await _tell(pool, caller.user_id, exc.code, client)
+        raise
+
+
+async def _prove(
+    pool: Pool,
+    hasher: Argon2Pool,
+    rules: LoginRules,
+    sealer: Sealer,
+    user_id: UUID,
+    session_id: UUID,
+    proof: Proof,
+    client: Client,
+) -> Credentials:
+    with hasher.place():
+        async with transaction(pool) as tx:
+            claimed, email_key = await _admit(tx, rules, user_id, session_id)
+        if claimed.password_hash is not None and not await hasher.verify(claimed.password_hash, proof.password):
+            raise proof_failed()
+    if claimed.user.second_factor:
+        if not proof.code:
+            raise code_required()
+        await admit_code(pool, rules, user_id)
+    async with transaction(pool) as tx:
+        current = await users.lock_credentials(tx, user_id)
+        if current is None or current.password_hash != claimed.password_hash:
+            raise proof_failed()  # deleted, or the password was changed, meanwhile
+        if current.user.second_factor:
+            if not claimed.user.second_factor:
+                raise code_required()
+            await take_code(tx, user_id, proof.code, client, rules=rules, sealer=sealer)
+        if claimed.password_hash is not None:
+            await throttles.delete_tally(tx, "account", throttle.account_subject(email_key))
+    return current
+
+
+async def _admit(tx: Tx, rules: LoginRules, user_id: UUID, session_id: UUID) -> tuple[Credentials, str]:
+    """Counts a try at the password, as a sign-in does; or sees that the session is fresh, where there is none."""
+    found = await users.find_own_credentials(tx, user_id)
+    session = await sessions.find_own_session(tx, session_id, user_id)
+    if found is None or session is None:
+        raise session_over()
+    claimed, email_key = found
+    if claimed.user.suspended:
+        raise forbidden("account_suspended", "This account is suspended.")
+    if claimed.password_hash is None:
+        _, age = session
+        if age > FRESH:
+            raise forbidden("proof_stale", "Sign in again first: this session is older than ten minutes.")
+        return claimed, email_key
+    subject = throttle.account_subject(email_key)
+    tally, now = await throttles.lock_tally(tx, "account", subject)
+    await throttles.save_tally(tx, "account", subject, throttle.admit(rules.account, tally, now))
+    return claimed, email_key
+
+
+async def _tell(pool: Pool, user_id: UUID, code: str, client: Client) -> None:
+    async with transaction(pool) as tx:
+        if await users.hold(tx, user_id):
+            await security_events.record(tx, EventKind.PROOF_REFUSED, user_id, client, details={"code": code})
+
+
+def session_over() -> AppError:
+    """Ended while its identity was still good."""
+    return unauthenticated("session_invalid", "The session is over; sign in again.")
+
+
+def proof_failed() -> AppError:
+    """What was typed once more is wrong."""
+    return forbidden("proof_failed", "The password is wrong.")

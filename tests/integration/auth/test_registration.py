@@ -1,0 +1,191 @@
+"""Making an account for oneself: confirmed by mail, and without telling anybody who has one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable
+
+import pytest
+
+from tests.integration.auth.mailing import APP, CLIENT, TERMS, Mailing, code_of
+from tests.integration.auth.running import PASSWORD, Auth, eventually, running_auth, unique_email
+from tseeder.auth.v1 import auth_pb2
+from tseeder.auth.v1 import registration_pb2 as pb
+from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.domain.throttle import account_subject
+from tseeder_auth.usecases.add_user import add_user
+from tseeder_auth.usecases.purge_expired import purge_expired
+from tseeder_kit.errors import AppError, Kind
+from tseeder_rpc import use_identity
+
+OTHER_PASSWORD = "quite another passphrase"
+
+
+async def test_register_confirm_sign_in(mailing: Mailing) -> None:
+    email = unique_email()
+    assert await mailing.register(email) == pb.RegisterResponse()
+    mail = await mailing.mail.wait_for(email)
+    assert mail.message["From"] == "tseeder <no-reply@example.org>"
+    assert (mail.message["To"], mail.message["Subject"]) == (email, "Confirm your e-mail address")
+    assert mail.message["Auto-Submitted"] == "auto-generated"
+    token = await mailing.token(email)
+    assert f"{APP}/verify-email#token={token}" in mail.text
+    assert "POST https://tseeder.example.org/v1/auth/verify-email" in mail.text
+    assert "24 hours" in mail.text
+
+    with pytest.raises(AppError) as caught:
+        await mailing.auth.log_in(email)
+    assert (caught.value.kind, caught.value.code) == (Kind.FORBIDDEN, "email_unverified")
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "invalid_credentials"
+
+    await mailing.verify(token)
+    assert (await mailing.auth.log_in(email)).user.verified
+    with pytest.raises(AppError) as caught:
+        await mailing.verify(token)
+    assert (caught.value.kind, caught.value.code) == (Kind.INVALID, "token_invalid")
+
+    row = await mailing.auth.pool.fetchrow("SELECT * FROM users WHERE email = $1", email)
+    assert row is not None
+    assert (row["role"], row["terms_version"]) == ("user", TERMS)
+    assert row["terms_accepted_at"] is not None
+    assert await mailing.events(email) == [
+        "account.registered",
+        "login.refused",
+        "login.refused",
+        "account.verified",
+        "login.done",
+    ]
+    created = "SELECT count(*) FROM feed WHERE type = 'user.created' AND entity_id = $1"
+    assert await mailing.auth.pool.fetchval(created, row["user_id"]) == 1
+    kept = [
+        str(dict(each))
+        for table in ("mails", "mail_tokens")
+        for each in await mailing.auth.pool.fetch(
+            f"SELECT * FROM {table}"  # noqa: S608
+        )
+    ]
+    assert not [each for each in kept if token in each]
+
+
+async def test_an_address_with_an_account_is_told_by_mail_only_and_once_an_hour(mailing: Mailing) -> None:
+    email = unique_email()
+    await mailing.member(email)
+    for _ in range(3):
+        assert await mailing.register(email.upper(), OTHER_PASSWORD) == pb.RegisterResponse()
+    mail = await mailing.mail.wait_for(email, 2)
+    assert mail.message["Subject"] == "You have an account already"
+    await eventually(lambda: _is(mailing.outbox(email), 0))
+    assert len(mailing.mail.to(email)) == 2
+    await mailing.auth.log_in(email)
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "invalid_credentials"
+
+
+async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> None:
+    """The stranger writes the same address in full width; mails go where it was typed last."""
+    email = unique_email()
+    twin = email.replace("user", "ｕｓｅｒ")
+    await mailing.register(twin, OTHER_PASSWORD)
+    first = await mailing.token(twin)
+    await mailing.register(email)
+    second = await mailing.token(email)
+    assert await code_of(mailing.verify(first)) == "token_invalid"
+    await mailing.verify(second)
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "invalid_credentials"
+    assert (await mailing.auth.log_in(twin)).user.email == email
+
+
+async def test_a_lost_mail_is_sent_anew_to_who_waits_for_it_and_to_nobody_else(mailing: Mailing) -> None:
+    waiting, member, nobody = unique_email(), unique_email(), unique_email()
+    await mailing.register(waiting)
+    await mailing.member(member)
+    first = await mailing.token(waiting)
+    for email in (waiting, member, nobody):
+        assert await mailing.resend(email) == pb.ResendVerificationResponse()
+    second = await mailing.token(waiting, 2)
+    for email in (waiting, member, nobody):
+        await eventually(lambda email=email: _is(mailing.outbox(email), 0))  # type: ignore[misc]
+    assert (len(mailing.mail.to(member)), mailing.mail.to(nobody)) == (1, [])
+    await mailing.verify(first)  # each is good, until one was used
+    assert await code_of(mailing.verify(second)) == "token_invalid"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"email": "nobody"}, "bad_email"),
+        ({"password": "1234567"}, "password_too_short"),
+        ({"password": "x" * 1_000_000}, "password_too_long"),
+        ({"password": "Password123"}, "password_breached"),
+        ({"password": "ｐａｓｓｗｏｒｄ１２３"}, "password_breached"),
+        ({"accepted_terms_version": ""}, "terms_not_accepted"),
+        ({"accepted_terms_version": "2025-01"}, "terms_not_accepted"),
+    ],
+)
+async def test_a_bad_registration_changes_nothing(mailing: Mailing, changes: dict[str, str], code: str) -> None:
+    before = await mailing.auth.pool.fetchval("SELECT count(*) FROM users")
+    with pytest.raises(AppError) as caught:
+        await mailing.register(**{"email": unique_email(), **changes})
+    assert (caught.value.kind, caught.value.code) == (Kind.INVALID, code)
+    assert caught.value.fields
+    assert await mailing.auth.pool.fetchval("SELECT count(*) FROM users") == before
+
+
+async def test_a_breached_password_is_refused_wherever_one_is_set(auth: Auth) -> None:
+    password, email = "iloveyou1", unique_email()
+    bootstrap = auth_pb2.BootstrapRequest(token="x", email=email, password=password)
+    assert await code_of(auth.sessions.Bootstrap(bootstrap)) == "password_breached"
+    new = auth_pb2.CreateUserRequest(email=email, password=password, user_id=str(uuid.uuid4()))
+    with use_identity(await auth.root_identity()):
+        assert await code_of(auth.accounts.CreateUser(new)) == "password_breached"
+    with Argon2Pool(1, 1) as hasher:
+        assert await code_of(add_user(auth.pool, hasher, email, password)) == "password_breached"
+
+
+async def test_closed_unless_opened_and_said_so(auth: Auth, mailing: Mailing) -> None:
+    request = pb.RegisterRequest(email=unique_email(), password=PASSWORD, accepted_terms_version="1", client=CLIENT)
+    with pytest.raises(AppError) as caught:
+        await auth.registration.Register(request)
+    assert (caught.value.kind, caught.value.code) == (Kind.FORBIDDEN, "registration_closed")
+    closed = await auth.registration.GetConfig(pb.GetConfigRequest())
+    assert not closed.registration_open
+    opened = await mailing.auth.registration.GetConfig(pb.GetConfigRequest())
+    assert (opened.registration_open, opened.human_check, opened.terms_version) == (True, "none", TERMS)
+    assert (opened.password_min_chars, opened.password_max_chars) == (8, 128)
+
+
+async def test_asking_too_often_is_slowed_down(mailing: Mailing, auth_dsn: str, nats_url: str) -> None:
+    """By network address with an error; by recipient without a word, since that would tell of him."""
+    folder, limits = mailing.auth.settings.identity_private_key.parent, {"mail_account_free": 2, "mail_address_free": 4}
+    async with running_auth(auth_dsn, nats_url, folder, **limits) as strict:
+        slow = Mailing(strict, mailing.mail)
+        email = unique_email()
+        client = {"client": {"remote_address": "203.0.113.200"}}
+        for _ in range(4):
+            await slow.ask_reset(email, **client)
+        asked = "SELECT failures FROM login_throttles WHERE kind = 'mail_account' AND subject = $1"
+        assert await strict.pool.fetchval(asked, account_subject(email)) == 2
+        for call in (slow.ask_reset(unique_email(), **client), slow.resend(unique_email(), **client)):
+            with pytest.raises(AppError) as caught:
+                await call
+            assert (caught.value.kind, caught.value.code) == (Kind.EXHAUSTED, "mail_throttled")
+            assert 1 <= int(caught.value.details["retry_after_seconds"]) <= 60
+        await slow.ask_reset(unique_email(), client={"remote_address": "203.0.113.201"})
+
+
+async def test_a_registration_that_nobody_confirms_goes(mailing: Mailing) -> None:
+    email, member = unique_email(), unique_email()
+    await mailing.register(email)
+    token = await mailing.token(email)
+    await mailing.member(member)
+    pool, settings = mailing.auth.pool, mailing.auth.settings
+    await pool.execute(
+        "UPDATE users SET updated_at = updated_at - '8d'::interval WHERE email IN ($1, $2)", email, member
+    )
+    await purge_expired(pool, settings.login_rules(), settings.registration_rules())
+    left = [row["email"] for row in await pool.fetch("SELECT email FROM users WHERE email IN ($1, $2)", email, member)]
+    assert left == [member]
+    assert await code_of(mailing.verify(token)) == "token_invalid"
+
+
+async def _is(found: Awaitable[object], wanted: object) -> bool:
+    return bool(await found == wanted)

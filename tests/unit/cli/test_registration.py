@@ -1,0 +1,146 @@
+"""tseeder register, verify, password: what is asked before anything is sent, and what is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.unit.cli.test_commands import run
+from tseeder_cli.errors import ExitCode
+
+CONFIG = {
+    "registration_open": True,
+    "human_check": "none",
+    "terms_version": "7",
+    "terms_url": "https://a.example/terms",
+}
+EMAIL = "me@example.org"
+
+
+class Gateway(ThreadingHTTPServer):
+    """Notes what it is asked: path, body and CSRF token. It answers in the shapes of the API."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.config: dict[str, Any] = dict(CONFIG)
+        self.seen: list[tuple[str, Any, str | None]] = []
+
+    @property
+    def option(self) -> tuple[str, str]:
+        """For the command line."""
+        return "--url", f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Gateway
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.path, None, None))
+        self._answer(200, self.server.config)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        said = json.loads(body) if body else None
+        self.server.seen.append((self.path, said, self.headers.get("X-CSRF-Token")))
+        if self.path in ("/v1/auth/login", "/v1/me/password"):
+            self._answer(200, {"user": {}, "csrf_token": f"of {self.path}", "expires_at": "2027-01-31T12:00:00Z"})
+        elif self.path in ("/v1/auth/register", "/v1/auth/password-reset", "/v1/auth/verify-email/resend"):
+            self._answer(202, {"accepted": True})
+        else:
+            self._answer(204, None)
+
+    def _answer(self, status: int, body: Any) -> None:
+        content = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[Gateway]:
+    with Gateway() as gateway:
+        thread = Thread(target=gateway.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield gateway
+        finally:
+            gateway.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Gateway]:
+    """A server on the wire."""
+    with serving() as gateway:
+        yield gateway
+
+
+def test_registering_accepts_the_terms_of_the_server(server: Gateway) -> None:
+    status, said = run(*server.option, "register", EMAIL, "--accept-terms", "--password-stdin", stdin="a long phrase\n")
+    body = {"email": EMAIL, "password": "a long phrase", "accepted_terms_version": "7"}
+    assert (status, server.seen[-1]) == (0, ("/v1/auth/register", body, None)), said
+    assert f"a mail to {EMAIL}" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"registration_open": False}, "registration_closed"), ({"human_check": "turnstile"}, "human_check_needed")],
+)
+def test_where_one_cannot_register_no_password_is_asked_for(server: Gateway, change: dict[str, Any], code: str) -> None:
+    server.config.update(change)
+    status, said = run(*server.option, "register", EMAIL)
+    assert (status, f"[{code}]" in said, "assword" in said) == (ExitCode.REFUSED, True, False)
+    assert len(server.seen) == 1
+
+
+def test_terms_are_not_accepted_where_nobody_can_be_asked(server: Gateway) -> None:
+    status, said = run(*server.option, "register", EMAIL, "--password-stdin", stdin="a long phrase\n")
+    assert (status, "nothing was done" in said, len(server.seen)) == (ExitCode.USAGE, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "path", "body"),
+    [
+        (("verify", "T"), "", "verify-email", {"token": "T"}),
+        (("verify", "--resend", EMAIL), "", "verify-email/resend", {"email": EMAIL}),
+        (("password", "reset", EMAIL), "", "password-reset", {"email": EMAIL}),
+        (
+            ("password", "confirm", "T", "--password-stdin"),
+            "a long phrase\n",
+            "password-reset/confirm",
+            {"token": "T", "new_password": "a long phrase"},
+        ),
+    ],
+)
+def test_what_is_sent(server: Gateway, arguments: tuple[str, ...], stdin: str, path: str, body: dict[str, str]) -> None:
+    status, said = run(*server.option, *arguments, stdin=stdin)
+    assert (status, server.seen[-1]) == (0, (f"/v1/auth/{path}", body, None)), said
+
+
+def test_another_password_is_set_in_a_session_that_is_ended_again(server: Gateway) -> None:
+    words = "the old phrase\nthe new phrase\n"
+    status, said = run(*server.option, "password", "change", EMAIL, "--password-stdin", stdin=words)
+    assert (status, server.seen) == (
+        0,
+        [
+            ("/v1/auth/login", {"email": EMAIL, "password": "the old phrase"}, None),
+            ("/v1/me/password", {"password": "the old phrase", "new_password": "the new phrase"}, "of /v1/auth/login"),
+            ("/v1/auth/logout", None, "of /v1/me/password"),
+        ],
+    ), said
+
+
+def test_verify_wants_a_token_or_an_address(server: Gateway) -> None:
+    for arguments in ((), ("T", "--resend", EMAIL)):
+        assert run(*server.option, "verify", *arguments)[0] == ExitCode.USAGE
+    assert server.seen == []
