@@ -23,7 +23,7 @@ RESTLESS: Final = (
     *("media_facts", "account_feed"),
     *FEED,
 )
-# What was looked into meanwhile is written down, and when billing was asked last: by a user's verb whatever comes of it.
+# What was looked into meanwhile is written down, and when billing was asked last, by a verb whatever comes of it.
 LOOKED_INTO: Final = "'{sniffed, sniffed_type, probe_after, probes, entitlements_at}'::text[]"
 # The keys of what is gone are deleted again.
 PART: Final = {"objects": "WHERE state <> 'gone'"}
