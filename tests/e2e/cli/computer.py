@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from tests.looking import pauses
 from tseeder_cli.main import app
+from tseeder_stack.run_once import prelude
 
 
 @dataclass
@@ -69,8 +70,18 @@ class Done:
 
 @contextmanager
 def running_up(computer: Computer) -> Iterator[subprocess.Popen[str]]:
-    """`tseeder up`, ready. Leaving ends it, if it still runs."""
-    command = [sys.executable, "-m", "tseeder_cli", "up", "--state", str(computer.state), "--s3", "rclone"]
+    """`tseeder up`, ready. Leaving ends it, if it still runs; so does the end of the tests, however that comes."""
+    command = [
+        *prelude(None, signal.SIGTERM),
+        sys.executable,
+        "-m",
+        "tseeder_cli",
+        "up",
+        "--state",
+        str(computer.state),
+        "--s3",
+        "rclone",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=computer.env, cwd=computer.folder) as process:
         assert process.stderr is not None
         said = computer.console
