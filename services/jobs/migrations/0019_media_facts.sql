@@ -9,5 +9,3 @@ CREATE TABLE media_facts (
 -- When a stored object is looked into next; null: it was, or needs no look. Who looks puts it off for others.
 ALTER TABLE objects ADD COLUMN probe_after timestamptz DEFAULT '-infinity';
 ALTER TABLE objects ADD COLUMN probes integer NOT NULL DEFAULT 0;
--- locks: before the first release, when tables are small
-CREATE INDEX objects_to_probe ON objects (probe_after) WHERE state = 'stored' AND probe_after IS NOT NULL;

@@ -19,11 +19,13 @@ LABELS = {
     "answer",
     "call",
     "code",
+    "kid",
     "kind",
     "loop",
     "method",
     "outcome",
     "plan",
+    "provider",
     "reader",
     "reason",
     "route",
@@ -37,6 +39,7 @@ LABELS = {
 UNITS = ("_seconds", "_bytes", "_total", "_events", "_transfers", "_streams")
 DIMENSIONLESS = {
     "tseeder_agent_transfers",
+    "tseeder_auth_identity_key",
     "tseeder_auth_password_hash_places",
     "tseeder_bus_connected",
     "tseeder_gateway_requests_running",

@@ -26,8 +26,9 @@ async def test_deleted_accounts_are_forgotten(migrated_database: Database, nats_
     ):
         root = await auth.bootstrap(ROOT)
         user = await auth.new_user()
-        for each in (root, user):
-            await assign_plan(pool, uuid.UUID(each.user_id), "plus")
+        unheard_of = uuid.uuid4()  # as if auth's database had been restored
+        for user_id in (uuid.UUID(root.user_id), uuid.UUID(user.user_id), unheard_of):
+            await assign_plan(pool, user_id, "plus")
         settings = Settings(
             database_url=SecretStr(urls["billing"]),
             identity_public_keys=auth.settings.identity_public_keys,
@@ -41,8 +42,10 @@ async def test_deleted_accounts_are_forgotten(migrated_database: Database, nats_
                 await auth.me.DeleteMe(auth_pb2.DeleteMeRequest(proof=auth_pb2.Proof(password=PASSWORD)))
 
             async def forgotten() -> bool:
-                return bool(await pool.fetchval("SELECT count(*) FROM user_plans") == 1)
+                left = "SELECT count(*) FROM user_plans WHERE user_id = $1"
+                return not await pool.fetchval(left, uuid.UUID(user.user_id))
 
             await eventually(forgotten)
-        assert str(await pool.fetchval("SELECT user_id FROM user_plans")) == root.user_id
+        kept = {row["user_id"] for row in await pool.fetch("SELECT user_id FROM user_plans")}
+        assert kept == {uuid.UUID(root.user_id), unheard_of}
         assert not await auth.pool.fetchval("SELECT count(*) FROM feed_readers")  # it keeps no place

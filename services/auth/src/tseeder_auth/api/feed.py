@@ -15,6 +15,7 @@ from tseeder.auth.v1 import feed_pb2 as pb
 from tseeder.auth.v1 import feed_pb2_grpc
 from tseeder.common.v1 import feed_pb2
 from tseeder_auth.api.wire import Context, id_of, timestamp
+from tseeder_auth.domain.accounts import AccountState
 from tseeder_auth.usecases.show_accounts import list_accounts, list_suspended
 from tseeder_kit.errors import forbidden
 from tseeder_pg import Pool, feed
@@ -47,7 +48,7 @@ class FeedServicer(feed_pb2_grpc.FeedServicer):
         return feed_pb2.ListEventsResponse(events=[_event(event) for event in page.events], head_seq=page.head_seq)
 
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Context) -> pb.ListAccountsResponse:
-        """Those of these accounts that there are."""
+        """What each of these accounts is."""
         current_caller(FeedReader)
         return _accounts(await list_accounts(self._pool, [id_of("user_ids", each) for each in request.user_ids]))
 
@@ -55,7 +56,7 @@ class FeedServicer(feed_pb2_grpc.FeedServicer):
         """All that are suspended, a page of them."""
         current_caller(FeedReader)
         after = id_of("after_user_id", request.after_user_id) if request.after_user_id else _NOBODY
-        return _accounts(dict.fromkeys(await list_suspended(self._pool, after, request.limit), True))
+        return _accounts(dict.fromkeys(await list_suspended(self._pool, after, request.limit), "suspended"))
 
 
 def with_readers(users: Authenticator, tokens: Mapping[str, str]) -> Authenticator:
@@ -72,9 +73,13 @@ def with_readers(users: Authenticator, tokens: Mapping[str, str]) -> Authenticat
     return authenticate
 
 
-def _accounts(states: Mapping[UUID, bool]) -> pb.ListAccountsResponse:
-    accounts = [pb.AccountState(user_id=str(user_id), suspended=suspended) for user_id, suspended in states.items()]
-    return pb.ListAccountsResponse(accounts=accounts)
+def _accounts(states: Mapping[UUID, AccountState]) -> pb.ListAccountsResponse:
+    return pb.ListAccountsResponse(
+        accounts=[
+            pb.AccountState(user_id=str(user_id), suspended=state == "suspended", deleted=state == "deleted")
+            for user_id, state in states.items()
+        ]
+    )
 
 
 def _event(event: FeedEvent) -> feed_pb2.Event:

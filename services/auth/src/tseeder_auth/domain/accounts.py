@@ -12,6 +12,9 @@ from tseeder_kit.throttle import Policy
 Method: TypeAlias = Literal["password", "oidc"]
 """What a session was opened with, first."""
 
+AccountState: TypeAlias = Literal["open", "suspended", "deleted"]
+"""What other services need to know of an account."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tseeder_auth.domain.accounts import User
+from tseeder_auth.domain.accounts import AccountState, User
 from tseeder_auth.domain.emails import Email
 from tseeder_auth.domain.roles import Role
 from tseeder_pg import Record, Tx
@@ -250,11 +250,14 @@ async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
     return None if row is None else (user_of(row), row["email_key"])
 
 
-DELETE_USER: Final[str] = "DELETE FROM users WHERE user_id = $1"
+DELETE_USER: Final[str] = """
+WITH gone AS (DELETE FROM users WHERE user_id = $1 RETURNING user_id)
+INSERT INTO deleted_users (user_id) SELECT user_id FROM gone ON CONFLICT DO NOTHING
+"""
 
 
 async def delete_user(tx: Tx, user_id: UUID) -> None:
-    """With all that is his, by cascade."""
+    """With all that is his, by cascade; that there was such an id is kept."""
     await tx.execute(DELETE_USER, user_id)
 
 
@@ -283,12 +286,16 @@ async def find_users(tx: Tx, user_ids: Sequence[UUID]) -> Sequence[User]:
     return [user_of(row) for row in await tx.fetch(USERS_BY_IDS, list(user_ids))]
 
 
-STATES: Final[str] = "SELECT user_id, suspended_at IS NOT NULL AS suspended FROM users WHERE user_id = ANY ($1::uuid[])"
+STATES: Final[str] = """
+SELECT user_id, CASE WHEN suspended_at IS NULL THEN 'open' ELSE 'suspended' END AS state
+FROM users WHERE user_id = ANY ($1::uuid[])
+UNION ALL SELECT user_id, 'deleted' FROM deleted_users WHERE user_id = ANY ($1::uuid[])
+"""
 
 
-async def states(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, bool]:
-    """Of these users those that there are, and whether each is suspended."""
-    return {row["user_id"]: row["suspended"] for row in await tx.fetch(STATES, list(user_ids))}
+async def states(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, AccountState]:
+    """What each of these users is; without those that this database has never heard of."""
+    return {row["user_id"]: row["state"] for row in await tx.fetch(STATES, list(user_ids))}
 
 
 SUSPENDED_AFTER: Final[str] = """

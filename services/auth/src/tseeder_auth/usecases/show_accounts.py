@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+from tseeder_auth.domain.accounts import AccountState
 from tseeder_auth.store import users
 from tseeder_kit.errors import invalid
 from tseeder_pg import Pool, transaction
@@ -11,8 +12,8 @@ from tseeder_pg import Pool, transaction
 MOST: Final = 1_000
 
 
-async def list_accounts(pool: Pool, user_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-    """Of these accounts those that there are, and whether each is suspended. INVALID `too_many_ids`."""
+async def list_accounts(pool: Pool, user_ids: Sequence[UUID]) -> Mapping[UUID, AccountState]:
+    """What each of these accounts is; without those that were never heard of. INVALID `too_many_ids`."""
     if len(user_ids) > MOST:
         raise invalid("too_many_ids", f"At most {MOST} ids can be asked for at once.")
     async with transaction(pool, readonly=True) as tx:

@@ -1,4 +1,4 @@
-"""auth, asked which accounts there still are."""
+"""auth, asked which accounts were deleted."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,8 @@ class Accounts:
             Caller(channel, service="auth", deadline=SECONDS, credential=token.get_secret_value).channel
         )
 
-    async def those_of(self, user_ids: Sequence[UUID]) -> set[UUID]:
-        """Of these users, at most MOST, those that there are."""
+    async def deleted(self, user_ids: Sequence[UUID]) -> list[UUID]:
+        """Of these users, at most MOST, those whose accounts were deleted; who is only not known there is none."""
         request = feed_pb2.ListAccountsRequest(user_ids=[str(user_id) for user_id in user_ids])
-        return {UUID(account.user_id) for account in (await self._feed.ListAccounts(request)).accounts}
+        answer = await self._feed.ListAccounts(request)
+        return [UUID(account.user_id) for account in answer.accounts if account.deleted]

@@ -13,10 +13,10 @@ _log = get_logger(__name__)
 
 
 async def forget_deleted(pool: Pool, accounts: Accounts) -> int:
-    """Compares all who are on a plan with auth's accounts, and forgets those that are none; how many.
+    """Asks auth which of all who are on a plan were deleted, and forgets those; how many.
 
     There are few: the default plan needs no row. So there is no place in auth's feed to keep, and nothing that a crash
-    could leave out. Whoever is asked for was here before auth was asked: nobody new is taken for somebody who is gone.
+    could leave out.
     """
     forgotten, after = 0, _FIRST
     while True:
@@ -24,8 +24,7 @@ async def forget_deleted(pool: Pool, accounts: Accounts) -> int:
             assigned = await plans.assigned_after(tx, after, MOST)
         if not assigned:
             return forgotten
-        there = await accounts.those_of(assigned)
-        gone = [user_id for user_id in assigned if user_id not in there]
+        gone = await accounts.deleted(assigned)
         if gone:
             async with transaction(pool) as tx:
                 await plans.forget(tx, gone)

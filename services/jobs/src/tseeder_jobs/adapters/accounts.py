@@ -48,13 +48,19 @@ class Accounts:
         known = [AccountEvent(UUID(each.entity_id), _MEANT[each.type]) for each in page.events if each.type in _MEANT]
         return AccountPage(known, page.events[-1].seq if page.events else after_seq, page.head_seq)
 
-    async def those_of(self, user_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-        """Of these users, at most PAGE, those that there are, and whether each is suspended."""
+    async def those_of(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Closed | None]:
+        """Why each of these accounts, at most PAGE, is closed (None: it is open); without those that are not known."""
         request = pb.ListAccountsRequest(user_ids=[str(user_id) for user_id in user_ids])
         answer = await self._feed.ListAccounts(request)
-        return {UUID(each.user_id): each.suspended for each in answer.accounts}
+        return {UUID(each.user_id): _state(each) for each in answer.accounts}
 
     async def suspended(self, after: UUID) -> list[UUID]:
         """Suspended users by id, at most PAGE."""
         answer = await self._feed.ListSuspended(pb.ListSuspendedRequest(after_user_id=str(after), limit=PAGE))
         return [UUID(each.user_id) for each in answer.accounts]
+
+
+def _state(account: pb.AccountState) -> Closed | None:
+    if account.deleted:
+        return Closed.DELETED
+    return Closed.SUSPENDED if account.suspended else None

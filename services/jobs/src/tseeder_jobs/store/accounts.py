@@ -62,6 +62,17 @@ async def reopen(tx: Tx, user_ids: Sequence[UUID]) -> None:
     await tx.execute(REOPEN, user_ids)
 
 
+REVIVE: Final = """
+DELETE FROM closed_accounts WHERE user_id = ANY($1::uuid[]) AND reason = 'deleted' AND erased_at IS NULL
+RETURNING user_id
+"""
+
+
+async def revive(tx: Tx, user_ids: Sequence[UUID]) -> list[UUID]:
+    """They were not deleted after all: what there still is of them stays. Gives those who were taken for it."""
+    return [row["user_id"] for row in await tx.fetch(REVIVE, user_ids)]
+
+
 CLOSED: Final = "SELECT reason FROM closed_accounts WHERE user_id = $1"
 
 
@@ -74,7 +85,7 @@ async def closed(tx: Tx, user_id: UUID) -> Closed | None:
 KNOWN: Final = """
 SELECT user_id FROM (
     (SELECT user_id FROM usage WHERE user_id > $1 ORDER BY user_id LIMIT $2)
-    UNION (SELECT user_id FROM closed_accounts WHERE user_id > $1 AND reason = 'suspended' ORDER BY user_id LIMIT $2)
+    UNION (SELECT user_id FROM closed_accounts WHERE user_id > $1 AND erased_at IS NULL ORDER BY user_id LIMIT $2)
 ) AS known ORDER BY user_id LIMIT $2
 """
 

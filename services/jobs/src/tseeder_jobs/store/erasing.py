@@ -26,10 +26,12 @@ LINKS: Final = "DELETE FROM links WHERE link_id IN (SELECT link_id FROM links WH
 BANDWIDTH: Final = "DELETE FROM bandwidth WHERE ctid IN (SELECT ctid FROM bandwidth WHERE user_id = $1 LIMIT $2)"
 MONTHS: Final = "DELETE FROM usage_months WHERE ctid IN (SELECT ctid FROM usage_months WHERE user_id = $1 LIMIT $2)"
 STREAMS: Final = "DELETE FROM streams WHERE stream_id IN (SELECT stream_id FROM streams WHERE user_id = $1 LIMIT $2)"
+# Said once more of the row itself: who resumes one meanwhile holds it, and pays for it when this statement gets on.
 PAID: Final = """
 UPDATE transfers SET payer_user_id = $3 WHERE transfer_id IN (
     (SELECT transfer_id FROM transfers WHERE payer_user_id = $1 AND ended_at IS NOT NULL LIMIT $2)
     UNION ALL (SELECT transfer_id FROM transfers WHERE payer_user_id = $1 AND state = 'parked' LIMIT $2))
+AND payer_user_id = $1 AND (ended_at IS NOT NULL OR state = 'parked')
 """
 
 

@@ -3,7 +3,9 @@ time: each step looks at what there still is."""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from logging import ERROR, WARNING
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +20,8 @@ from tseeder_pg import connection, retrying, transaction
 USERS: Final = 50
 JOBS: Final = 100
 ROWS: Final = 1_000
+SECONDS: Final = 60.0
+"""How long a round goes on with one user's jobs."""
 KEPT: Final = timedelta(days=1)
 """An erased account is remembered for so long: an identity of its user's lives for a minute, and a submit that began
 with it, or an answer that was still being sent, would else leave behind what nobody looks for."""
@@ -35,9 +39,8 @@ async def erase_users(ctx: Context) -> int:
         try:
             done += await erase_user(ctx, user_id)
         except AppError as exc:
-            if not exc.retryable:
-                raise
-            _log.warning("erasure_waits", user_id=str(user_id), code=exc.code)
+            # Whatever it is, it is this user's: the others' turn comes all the same, and his again.
+            _log.log(WARNING if exc.retryable else ERROR, "erasure_waits", user_id=str(user_id), code=exc.code)
     async with transaction(ctx.pool) as tx:
         await accounts.forget(tx, KEPT)
     return done
@@ -48,8 +51,10 @@ async def erase_user(ctx: Context, user_id: UUID) -> bool:
     deleted at S3."""
     async with connection(ctx.pool) as tx:
         await accounts.tried(tx, user_id)
+    deadline = time.monotonic() + SECONDS
     while await _delete_jobs(ctx, user_id):
-        pass
+        if time.monotonic() > deadline:
+            return False  # the others' turn; his comes again
     while await _delete_rows(ctx, user_id):
         pass
 

@@ -14,11 +14,13 @@ from tseeder_jobs.usecases.context import Context
 from tseeder_kit.errors import AppError, conflict
 from tseeder_kit.ids import uuid7
 from tseeder_kit.logging import get_logger
+from tseeder_kit.telemetry import counter
 from tseeder_pg import Tx, connection, transaction
 
 LASTS: Final = timedelta(seconds=5)
 """How long a replica that died keeps the others from reading on; longer than one call takes."""
 _FIRST: Final = UUID(int=0)
+_unknown = counter("jobs_accounts_unknown", "Users with rows here of whom auth had never heard, seen at a resync")
 _log = get_logger(__name__)
 
 
@@ -74,8 +76,8 @@ class _Turn:
     async def _take_snapshot(self, head_seq: int) -> int:
         """All accounts as they are by now; what changes meanwhile is told after `head_seq`.
 
-        Who is deleted because auth does not know him was known here before auth was asked: nobody who is new is taken
-        for somebody who is gone.
+        Deleted is who auth says was deleted. Of whom it has never heard nothing is concluded: its database may have
+        been restored, or be another one.
         """
         _log.warning("accounts_resync", head_seq=head_seq)
         after = _FIRST
@@ -97,12 +99,19 @@ class _Turn:
         self._ctx.erase_now.set()
         return head_seq
 
-    async def _compare(self, known: Sequence[UUID], there: Mapping[UUID, bool]) -> None:
+    async def _compare(self, known: Sequence[UUID], told: Mapping[UUID, Closed | None]) -> None:
+        unknown = [user_id for user_id in known if user_id not in told]
+        if unknown:
+            _unknown.inc(len(unknown))
+            _log.error("accounts_unknown_to_auth", count=len(unknown), example=str(unknown[0]))
         async with transaction(self._ctx.pool) as tx:
             await self._hold(tx)
-            await store.close(tx, [user_id for user_id in known if user_id not in there], Closed.DELETED)
-            await store.close(tx, [user_id for user_id, suspended in there.items() if suspended], Closed.SUSPENDED)
-            await store.reopen(tx, [user_id for user_id, suspended in there.items() if not suspended])
+            revived = await store.revive(tx, [each for each, why in told.items() if why is not Closed.DELETED])
+            for reason in Closed:
+                await store.close(tx, [user_id for user_id, why in told.items() if why is reason], reason)
+            await store.reopen(tx, [user_id for user_id, why in told.items() if why is None])
+        if revived:
+            _log.error("accounts_not_deleted_after_all", count=len(revived), example=str(revived[0]))
 
     async def _hold(self, tx: Tx, seq: int | None = None) -> None:
         if not await store.hold_turn(tx, self._turn, LASTS, seq):

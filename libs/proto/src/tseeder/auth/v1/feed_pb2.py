@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tseeder.common.v1 import feed_pb2 as tseeder_dot_common_dot_v1_dot_feed__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/auth/v1/feed.proto\x12\x0ftseeder.auth.v1\x1a\x1ctseeder/common/v1/feed.proto\"\'\n\x13ListAccountsRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"<\n\x14ListSuspendedRequest\x12\x15\n\rafter_user_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\"G\n\x14ListAccountsResponse\x12/\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1d.tseeder.auth.v1.AccountState\"2\n\x0c\x41\x63\x63ountState\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tsuspended\x18\x02 \x01(\x08\x32\x9d\x02\n\x04\x46\x65\x65\x64\x12Y\n\nListEvents\x12$.tseeder.common.v1.ListEventsRequest\x1a%.tseeder.common.v1.ListEventsResponse\x12[\n\x0cListAccounts\x12$.tseeder.auth.v1.ListAccountsRequest\x1a%.tseeder.auth.v1.ListAccountsResponse\x12]\n\rListSuspended\x12%.tseeder.auth.v1.ListSuspendedRequest\x1a%.tseeder.auth.v1.ListAccountsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/auth/v1/feed.proto\x12\x0ftseeder.auth.v1\x1a\x1ctseeder/common/v1/feed.proto\"\'\n\x13ListAccountsRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"<\n\x14ListSuspendedRequest\x12\x15\n\rafter_user_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\"G\n\x14ListAccountsResponse\x12/\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1d.tseeder.auth.v1.AccountState\"C\n\x0c\x41\x63\x63ountState\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tsuspended\x18\x02 \x01(\x08\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x08\x32\x9d\x02\n\x04\x46\x65\x65\x64\x12Y\n\nListEvents\x12$.tseeder.common.v1.ListEventsRequest\x1a%.tseeder.common.v1.ListEventsResponse\x12[\n\x0cListAccounts\x12$.tseeder.auth.v1.ListAccountsRequest\x1a%.tseeder.auth.v1.ListAccountsResponse\x12]\n\rListSuspended\x12%.tseeder.auth.v1.ListSuspendedRequest\x1a%.tseeder.auth.v1.ListAccountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCOUNTSRESPONSE']._serialized_start=180
   _globals['_LISTACCOUNTSRESPONSE']._serialized_end=251
   _globals['_ACCOUNTSTATE']._serialized_start=253
-  _globals['_ACCOUNTSTATE']._serialized_end=303
-  _globals['_FEED']._serialized_start=306
-  _globals['_FEED']._serialized_end=591
+  _globals['_ACCOUNTSTATE']._serialized_end=320
+  _globals['_FEED']._serialized_start=323
+  _globals['_FEED']._serialized_end=608
 # @@protoc_insertion_point(module_scope)

@@ -66,7 +66,8 @@ class FeedServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAccounts(self, request, context):
-        """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are.
+        """The snapshot of a reader whose place is lost (`out_of_range`): what each of these accounts is. One that is left out
+        was never heard of here: that says nothing, since a database may have been restored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

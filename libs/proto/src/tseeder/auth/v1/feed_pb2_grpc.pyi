@@ -21,7 +21,9 @@ class FeedStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEvents: _aio.UnaryUnaryMultiCallable[_feed_pb2.ListEventsRequest, _feed_pb2.ListEventsResponse]
     ListAccounts: _aio.UnaryUnaryMultiCallable[_feed_pb2_1.ListAccountsRequest, _feed_pb2_1.ListAccountsResponse]
-    """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are."""
+    """The snapshot of a reader whose place is lost (`out_of_range`): what each of these accounts is. One that is left out
+    was never heard of here: that says nothing, since a database may have been restored.
+    """
     ListSuspended: _aio.UnaryUnaryMultiCallable[_feed_pb2_1.ListSuspendedRequest, _feed_pb2_1.ListAccountsResponse]
     """And all that are suspended, by id."""
 
@@ -43,7 +45,9 @@ class FeedServicer(metaclass=_abc_1.ABCMeta):
         request: _feed_pb2_1.ListAccountsRequest,
         context: _aio.ServicerContext[_feed_pb2_1.ListAccountsRequest, _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]],
     ) -> _abc.Awaitable[_feed_pb2_1.ListAccountsResponse]:
-        """The snapshot of a reader whose place is lost (`out_of_range`): those of these accounts that there are."""
+        """The snapshot of a reader whose place is lost (`out_of_range`): what each of these accounts is. One that is left out
+        was never heard of here: that says nothing, since a database may have been restored.
+        """
 
     @_abc_1.abstractmethod
     def ListSuspended(
