@@ -121,14 +121,43 @@ async def delete_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> bool:
     return await tx.fetchval(DELETE_OWN, session_id, user_id) is not None
 
 
-DELETE_OTHERS: Final[str] = """
-DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+END_OTHERS: Final[str] = """
+WITH ended AS (
+    DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+), told AS (
+    INSERT INTO feed (type, entity_id, payload)
+    SELECT 'session.ended', session_id, jsonb_build_object('user_id', $1::uuid) FROM ended
+    RETURNING 1
+)
+SELECT count(*) FROM told
 """
 
 
-async def delete_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
-    """Ends all of the user's sessions, but for one; gives their ids."""
-    return [row["session_id"] for row in await tx.fetch(DELETE_OTHERS, user_id, but)]
+async def end_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> int:
+    """Ends all of the user's sessions, but for one, and tells of each; how many there were.
+
+    One statement for however many: an account that has very many is suspended as fast as any.
+    """
+    ended: int = await tx.fetchval(END_OTHERS, user_id, but)
+    return ended
+
+
+END_OLDEST: Final[str] = """
+WITH ended AS (
+    DELETE FROM sessions WHERE session_id IN (
+        SELECT session_id FROM sessions WHERE user_id = $1 ORDER BY last_seen_at DESC, session_id DESC OFFSET $2
+    )
+    RETURNING session_id
+)
+INSERT INTO feed (type, entity_id, payload)
+SELECT 'session.ended', session_id, jsonb_build_object('user_id', $1::uuid) FROM ended
+"""
+
+
+async def end_oldest(tx: Tx, user_id: UUID, kept: int) -> None:
+    """Ends all of the user's sessions but the `kept` that were seen last, and tells of each; the caller holds his
+    lock."""
+    await tx.execute(END_OLDEST, user_id, kept)
 
 
 PURGE_SESSIONS: Final[str] = """
