@@ -57,11 +57,15 @@ OPEN_SESSION: Final = f"""
 SELECT s.session_id, s.second_factor AS by_second_factor, {shown()}
 FROM sessions AS s JOIN users AS u USING (user_id)
 WHERE s.token_hash = $1 AND s.expires_at > clock_timestamp() AND s.last_seen_at > clock_timestamp() - $2::interval
+  AND u.verified_at IS NOT NULL
 """
 
 
 async def find_open_session(tx: Tx, token_hash: bytes, idle: timedelta) -> OpenSession | None:
-    """The session with this token, unless it is over or was idle for too long."""
+    """The session with this token, unless it is over or was idle for too long.
+
+    None too where the user's address is not confirmed: a replica of the former release, which does not ask, opened it.
+    """
     row = await tx.fetchrow(OPEN_SESSION, token_hash, idle)
     if row is None:
         return None

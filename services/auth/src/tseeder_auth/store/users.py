@@ -38,7 +38,10 @@ RETURNING {shown()}
 async def insert_user(
     tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str | None, *, verified: bool
 ) -> User | None:
-    """The new user, or None if the id or the address is taken (by whoever commits first)."""
+    """The new user, or None if the id or the address is taken (by whoever commits first).
+
+    `verified_at` is always named: its default is for what the former release inserts.
+    """
     row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash, verified)
     return None if row is None else user_of(row)
 
@@ -185,14 +188,18 @@ async def set_verified(tx: Tx, user_id: UUID) -> None:
 
 PURGE_UNVERIFIED: Final[str] = """
 DELETE FROM users WHERE user_id IN (
-    SELECT user_id FROM users WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval LIMIT $2
+    SELECT user_id FROM users
+    WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval
+      AND role = 'user' AND suspended_at IS NULL
+    LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
 """
 
 
 async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> None:
-    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet."""
+    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet, and no
+    other service was told of them. What an operator has done something to is his to look at, and stays."""
     await tx.execute(PURGE_UNVERIFIED, age, batch)
 
 
@@ -207,7 +214,10 @@ async def superadmin_exists(tx: Tx) -> bool:
 
 LOCK_SUPERADMINS: Final[str] = "SELECT pg_advisory_xact_lock(hashtextextended('tseeder.auth.superadmins', 0))"
 OTHER_SUPERADMIN: Final[str] = """
-SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin' AND suspended_at IS NULL AND user_id <> $1)
+SELECT EXISTS (
+    SELECT FROM users
+    WHERE role = 'superadmin' AND suspended_at IS NULL AND verified_at IS NOT NULL AND user_id <> $1
+)
 """
 
 
