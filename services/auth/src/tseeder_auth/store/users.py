@@ -250,14 +250,14 @@ async def set_suspended(tx: Tx, user_id: UUID, *, suspended: bool) -> None:
 
 
 LOCK_TO_DELETE: Final = f"""
-SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
+SELECT {shown()}, u.password_hash, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
 """
 
 
-async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
+async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[Credentials, str] | None:
     """The user and the key of his address; nothing that refers to him can be written until the transaction ends."""
     row = await tx.fetchrow(LOCK_TO_DELETE, user_id)
-    return None if row is None else (user_of(row), row["email_key"])
+    return None if row is None else (Credentials(user_of(row), row["password_hash"]), row["email_key"])
 
 
 DELETE_USER: Final[str] = "DELETE FROM users WHERE user_id = $1"

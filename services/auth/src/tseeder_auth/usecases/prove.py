@@ -8,7 +8,7 @@ from uuid import UUID
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.domain import throttle
-from tseeder_auth.domain.accounts import Client, LoginRules
+from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
 from tseeder_auth.domain.passwords import prepare_password
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
@@ -30,11 +30,24 @@ class Proof:
     code: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Proven:
+    """Who has proven himself, with what, and in which session."""
+
+    credentials: Credentials
+    session_id: UUID
+
+    @property
+    def user_id(self) -> UUID:
+        """His."""
+        return self.credentials.user.user_id
+
+
 async def prove(
     pool: Pool, hasher: Argon2Pool, rules: LoginRules, sealer: Sealer, caller: Caller, proof: Proof, client: Client
-) -> Credentials:
+) -> Proven:
     """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on
-    it looks, under a lock, that the password is still that one.
+    it begins with `lock_proven`, or with `check_proven` under another lock of the user's.
 
     Who has no password needs a session younger than ten minutes. Errors: INVALID `password_too_long`; FORBIDDEN
     `session_needed` (an API key), `proof_failed` (the password), `proof_stale`, `account_suspended`; UNAUTHENTICATED
@@ -45,11 +58,40 @@ async def prove(
     password = prepare_password(proof.password)
     try:
         prepared = Proof(password, proof.code)
-        return await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
+        found = await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
     except AppError as exc:
         if exc.code in _TOLD:
             await _tell(pool, caller.user_id, exc.code, client)
         raise
+    return Proven(found, session_id)
+
+
+async def lock_proven(tx: Tx, proven: Proven) -> tuple[User, Method]:
+    """Locks the account of who has proven himself; the user as he is now, and what his session was opened with.
+
+    Errors: as `check_proven`; UNAUTHENTICATED `session_invalid` too if the account is gone.
+    """
+    current = await users.lock_credentials(tx, proven.user_id)
+    if current is None:
+        raise session_over()
+    return current.user, await check_proven(tx, proven, current)
+
+
+async def check_proven(tx: Tx, proven: Proven, current: Credentials) -> Method:
+    """Sees that a proof still holds: meanwhile the password may have become another one, as whoever takes an account
+    back makes it, and sessions may have been ended. The caller holds the user's lock.
+
+    Errors: FORBIDDEN `proof_failed`, `account_suspended`; UNAUTHENTICATED `session_invalid`.
+    """
+    if current.password_hash != proven.credentials.password_hash:
+        raise proof_failed()
+    if current.user.suspended:
+        raise forbidden("account_suspended", "This account is suspended.")
+    session = await sessions.find_own_session(tx, proven.session_id, proven.user_id)
+    if session is None:
+        raise session_over()
+    method, _ = session
+    return method
 
 
 async def _prove(
