@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client, Method, Session, User
+from tseeder_auth.store.rows import rows_of
 from tseeder_auth.store.users import shown, user_of
 from tseeder_pg import Record, Tx
 
@@ -174,9 +175,9 @@ DELETE FROM sessions WHERE session_id IN (
 """
 
 
-async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> None:
-    """Deletes at most `batch` sessions that are over."""
-    await tx.execute(PURGE_SESSIONS, idle, batch)
+async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> int:
+    """Deletes at most `batch` sessions that are over; how many."""
+    return rows_of(await tx.execute(PURGE_SESSIONS, idle, batch))
 
 
 def _session(row: Record) -> Session:

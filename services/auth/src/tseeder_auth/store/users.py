@@ -9,6 +9,7 @@ from uuid import UUID
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.emails import Email
 from tseeder_auth.domain.roles import Role
+from tseeder_auth.store.rows import rows_of
 from tseeder_pg import Record, Tx
 
 
@@ -197,10 +198,11 @@ DELETE FROM users WHERE user_id IN (
 """
 
 
-async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> None:
-    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet, and no
-    other service was told of them. What an operator has done something to is his to look at, and stays."""
-    await tx.execute(PURGE_UNVERIFIED, age, batch)
+async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> int:
+    """Deletes at most `batch` registrations that nobody has confirmed for so long; how many. Nothing hangs on them
+    yet, and no other service was told of them. What an operator has done something to is his to look at, and stays.
+    """
+    return rows_of(await tx.execute(PURGE_UNVERIFIED, age, batch))
 
 
 SUPERADMIN_EXISTS: Final[str] = "SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin')"
