@@ -118,6 +118,7 @@ PLAIN_CASES: Final = max(5, CASES // 250)
 SHARE: Final = -(-(CASES - PLAIN_CASES * len(PLAIN)) // (len(OPERATIONS) - len(PLAIN)))
 
 
+_IN_A_SESSION: Final = ("create_api_key",)
 _MAKING: Final = ("submit_job", "create_api_key", "create_link")
 _ENDING: Final = (
     "revoke_link",
@@ -145,7 +146,7 @@ class Run:
         self._subjects = subjects
         self._name = name
         self._url = door.url
-        self._headers = dict(subjects.root.headers)
+        self._headers = dict((subjects.session if name in _IN_A_SESSION else subjects.root).headers)
         self.session = requests.Session()
         self.answers: Counter[int] = Counter()
 

@@ -42,7 +42,7 @@ async def test_a_proof_is_worth_nothing_once_the_account_was_taken_back(auth: Au
         found = await users.find_own_credentials(tx, user_id)
     assert found is not None
     assert session_id is not None
-    proven = Proven(found[0], session_id)
+    proven = Proven(found[0], uuid.UUID(session_id))
     sealer = await open_sealer(pool, auth.settings.crypto_keys, generate=False)
     await pool.execute(MEANWHILE[code], user_id)
     acts: list[Awaitable[Any]] = [
@@ -81,7 +81,7 @@ async def deleted(auth: Auth, identity: str) -> None:
 
 def gone(auth: Auth, user_id: uuid.UUID) -> Callable[[], Awaitable[bool]]:
     async def look() -> bool:
-        return await auth.pool.fetchval("SELECT count(*) FROM users WHERE user_id = $1", user_id) == 0
+        return bool(await auth.pool.fetchval("SELECT count(*) FROM users WHERE user_id = $1", user_id) == 0)
 
     return look
 

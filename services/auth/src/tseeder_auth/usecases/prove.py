@@ -85,9 +85,32 @@ async def check_proven(tx: Tx, proven: Proven, current: Credentials) -> Method:
     """
     if current.password_hash != proven.credentials.password_hash:
         raise proof_failed()
-    if current.user.suspended:
+    _check_not_suspended(current.user)
+    return await _method_of(tx, current.user, proven.session_id)
+
+
+async def lock_caller(tx: Tx, caller: Caller) -> Credentials:
+    """Locks the caller's account, and sees that his session, if he has one, is not over while its identity is still
+    good: for what outlives a session, and so must not begin after its end.
+
+    Errors: UNAUTHENTICATED `session_invalid`; FORBIDDEN `account_suspended`.
+    """
+    current = await users.lock_credentials(tx, caller.user_id)
+    if current is None:
+        raise session_over()
+    _check_not_suspended(current.user)
+    if caller.session_id is not None:
+        await _method_of(tx, current.user, caller.session_id)
+    return current
+
+
+def _check_not_suspended(user: User) -> None:
+    if user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
-    session = await sessions.find_own_session(tx, proven.session_id, proven.user_id)
+
+
+async def _method_of(tx: Tx, user: User, session_id: UUID) -> Method:
+    session = await sessions.find_own_session(tx, session_id, user.user_id)
     if session is None:
         raise session_over()
     method, _ = session
@@ -133,8 +156,7 @@ async def _admit(tx: Tx, rules: LoginRules, user_id: UUID, session_id: UUID) -> 
     if found is None or session is None:
         raise session_over()
     claimed, email_key = found
-    if claimed.user.suspended:
-        raise forbidden("account_suspended", "This account is suspended.")
+    _check_not_suspended(claimed.user)
     if claimed.password_hash is None:
         _, age = session
         if age > FRESH:
