@@ -31,7 +31,7 @@ async def delete_me(pool: Pool, proven: Proven) -> None:
         await keep_a_superadmin(tx, current.user)
         await _delete(tx, current.user)
     async with transaction(pool) as tx:
-        # Apart: others lock a tally first and the user then. A crash before this leaves it to the sweep.
+        # Apart: a registration locks its tally first and the user then. A crash before this leaves it to the sweep.
         subjects = [throttle.account_subject(email_key), throttle.factor_subject(proven.user_id)]
         await throttles.delete_tallies(tx, subjects)
     _deleted.inc()
