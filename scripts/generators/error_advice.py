@@ -41,6 +41,7 @@ BY_BEGINNING: Final[Mapping[str, str]] = {
 BY_CODE: Final[Mapping[str, str]] = {
     "account_deleted": "Nothing: the account is gone.",
     "account_suspended": "Ask an operator.",
+    "account_unverified": "Wait until its owner has confirmed the address.",
     "already_bootstrapped": "Sign in as the superadmin that there is.",
     "api_key_revoked": "Make another key, with another Idempotency-Key.",
     "archive_changed": "Ask for it again, from its beginning.",

@@ -26,7 +26,8 @@ _serial = itertools.count(5_000_000)
 class Subjects:
     """Ids by the name of their path parameter: `kept` stay what they are; `spent` may be changed and deleted."""
 
-    root: Caller
+    root: Caller  # by a key
+    session: Caller  # his, too
     other: Caller
     agent_id: str
     torrent: bytes
@@ -86,14 +87,16 @@ async def prepared(door: Door, agent: Agent, root: Caller, other: Caller, folder
     others = [await submitted(door, other, await _torrent(folder, 2)) for _ in range(2)]
     dead = [await _dead(door, agent, root, await _torrent(folder, 1)) for _ in range(3)]
     stored_files = await _files(door, root, stored_job)
-    keys = [(await door.call("POST", "/v1/me/api-keys", user=root, json={"name": "spent"})).json for _ in range(6)]
-    other_key = (await door.call("POST", "/v1/me/api-keys", user=other, json={"name": "other's"})).json
+    session, others_session = await browsing(door, root.email), await browsing(door, other.email)
+    keys = [(await door.call("POST", "/v1/me/api-keys", user=session, json={"name": "spent"})).json for _ in range(6)]
+    other_key = (await door.call("POST", "/v1/me/api-keys", user=others_session, json={"name": "other's"})).json
     links = [await _link(door, root, stored_files[0]) for _ in range(6)]
     other_link = await _link(door, other, (await _files(door, other, others[0]))[0])
     queued_files = [each for job in queued for each in await _files(door, root, job)]
     kept, spent = await _of_accounts(door, root, other)
     return Subjects(
         root=root,
+        session=session,
         other=other,
         agent_id=agent.agent_id,
         torrent=stored.torrent.read_bytes(),

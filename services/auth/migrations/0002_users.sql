@@ -6,6 +6,9 @@ ALTER TABLE users ADD COLUMN terms_accepted_at timestamptz;
 ALTER TABLE users ADD COLUMN name text;                      -- as he wants to be called; never a means to find him
 -- Those that there are were made by operators, who vouch for them.
 UPDATE users SET verified_at = created_at;
+-- So are those that replicas of the former release make while this one rolls out, which do not know the column. This
+-- release always names it. To be dropped by a release that no longer has to run beside one before this.
+ALTER TABLE users ALTER COLUMN verified_at SET DEFAULT clock_timestamp();
 -- contract: whoever signs in through a provider only has no password; the old code verifies it against nothing, and refuses
 ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL;
 -- locks: no more than the rows above, which this file rewrites anyway

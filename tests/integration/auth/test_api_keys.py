@@ -59,11 +59,31 @@ async def test_scopes_do_not_grow(auth: Auth) -> None:
     identity = await auth.identity(user.email)
     narrow = await auth.key_of(identity, scopes=["me:write", "jobs:read"])
     by_key = (await auth.exchange(key=narrow.secret)).identity_token
-    for token, scopes in ((identity, ["admin:read"]), (by_key, ["jobs:write"]), (by_key, ["me:read"])):
+    for token, scopes, code in (
+        (identity, ["admin:read"], "scope_escalation"),
+        (by_key, ["jobs:write"], "scope_escalation"),
+        (by_key, ["me:read"], "scope_escalation"),
+        (by_key, ["jobs:read"], "session_needed"),
+        (by_key, [], "session_needed"),
+    ):
         with pytest.raises(AppError) as caught:
             await auth.key_of(token, scopes=scopes)
-        assert (caught.value.kind, caught.value.code) == (Kind.FORBIDDEN, "scope_escalation")
-    assert set((await auth.key_of(by_key)).key.scopes) == {"me:write", "jobs:read"}
+        assert (caught.value.kind, caught.value.code) == (Kind.FORBIDDEN, code)
+
+
+async def test_no_key_is_made_in_a_session_that_has_ended(auth: Auth) -> None:
+    """Its identity is good for a minute more; a key would be for ever. Nor is a sign-in unlinked."""
+    user = await auth.new_user()
+    session = await auth.log_in(user.email)
+    identity = (await auth.exchange(session=session.session_token)).identity_token
+    await auth.sessions.LogOut(auth_pb2.LogOutRequest(session_token=session.session_token))
+    with pytest.raises(AppError) as caught:
+        await auth.key_of(identity)
+    assert (caught.value.kind, caught.value.code) == (Kind.UNAUTHENTICATED, "session_invalid")
+    with use_identity(identity), pytest.raises(AppError) as caught:
+        await auth.me.UnlinkIdentity(auth_pb2.UnlinkIdentityRequest(provider="p", subject="s"))
+    assert (caught.value.kind, caught.value.code) == (Kind.UNAUTHENTICATED, "session_invalid")
+    assert await auth.pool.fetchval("SELECT count(*) FROM api_keys WHERE user_id = $1", uuid.UUID(user.user_id)) == 0
 
 
 async def test_a_key_loses_what_its_owners_role_loses(auth: Auth) -> None:

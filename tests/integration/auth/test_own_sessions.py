@@ -83,6 +83,34 @@ async def test_sessions_that_are_over_are_not_shown_and_a_key_sees_no_current_on
     assert over.session_token != kept.session_token
 
 
+async def test_a_user_has_a_hundred_sessions_at_most_and_any_number_ends_in_one_statement(auth: Auth) -> None:
+    user = await auth.new_user()
+    kept = await auth.log_in(user.email)
+    many = """
+        INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at, last_seen_at)
+        SELECT gen_random_uuid(), int4send(n) || uuid_send($1), $1, '', '', now() + '1h', now() - n * '1s'::interval
+        FROM generate_series(1, $2::int) AS n
+    """
+    owned = "SELECT count(*) FROM sessions WHERE user_id = $1"
+    told = "SELECT count(*) FROM feed WHERE type = 'session.ended' AND payload ->> 'user_id' = $1"
+    user_id = uuid.UUID(user.user_id)
+    await auth.pool.execute(many, user_id, 120)
+    newest = await auth.log_in(user.email)
+    assert await auth.pool.fetchval(owned, user_id) == 100
+    assert await auth.pool.fetchval(told, user.user_id) == 22
+    for session in (kept, newest):
+        await auth.exchange(session=session.session_token)
+
+    await auth.pool.execute("DELETE FROM feed WHERE payload ->> 'user_id' = $1", user.user_id)
+    with use_identity(await auth.root_identity()):
+        await auth.accounts.SetSuspended(auth_pb2.SetSuspendedRequest(user_id=user.user_id, suspended=True))
+    assert await auth.pool.fetchval(owned, user_id) == 0
+    assert await auth.pool.fetchval(told, user.user_id) == 100
+    # A row's cmin is its statement's number in the transaction.
+    statements = "SELECT count(DISTINCT cmin::text) FROM feed WHERE payload ->> 'user_id' = $1"
+    assert await auth.pool.fetchval(statements, user.user_id) == 1
+
+
 async def test_a_name_is_one_line_and_can_be_taken_away(auth: Auth) -> None:
     user = await auth.new_user()
     with use_identity(await auth.identity(user.email)):

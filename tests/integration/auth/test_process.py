@@ -20,7 +20,7 @@ from tseeder import subjects
 from tseeder.auth.v1 import auth_pb2, auth_pb2_grpc
 from tseeder_auth.adapters.identity_key import generate_pair
 from tseeder_auth.main import build
-from tseeder_auth.usecases.purge_expired import purge_expired
+from tseeder_auth.usecases.purge_expired import BATCH, purge_expired
 from tseeder_bus import Bus, connect
 from tseeder_kit.errors import AppError, Kind
 from tseeder_kit.settings import SettingsError
@@ -186,9 +186,22 @@ async def test_what_is_over_is_purged(fresh_auth: Auth) -> None:
     newest = "(SELECT session_id FROM sessions ORDER BY created_at DESC LIMIT 1)"
     await fresh_auth.pool.execute(f"UPDATE sessions SET expires_at = clock_timestamp() WHERE session_id = {newest}")  # noqa: S608
     await fresh_auth.pool.execute("UPDATE login_throttles SET last_at = last_at - '2h'::interval")
+    # More than one batch of each.
+    await fresh_auth.pool.execute(
+        "INSERT INTO oidc_flows (state_hash, browser_hash, provider, nonce, code_verifier, redirect_uri, return_to,"
+        " expires_at) SELECT int4send(n), '', '', '', '', '', '', now() - '1s'::interval FROM generate_series(1, $1) n",
+        BATCH + 1,
+    )
+    await fresh_auth.pool.execute(
+        "INSERT INTO security_events (event_id, kind, at) SELECT gen_random_uuid(), 'old', '2001-01-01'"
+        " FROM generate_series(1, $1)",
+        BATCH + 1,
+    )
     await purge_expired(fresh_auth.pool, fresh_auth.settings.login_rules(), fresh_auth.settings.registration_rules())
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM sessions") == 1
     assert await fresh_auth.pool.fetchval("SELECT count(*) FROM login_throttles") == 0
+    assert await fresh_auth.pool.fetchval("SELECT count(*) FROM oidc_flows") == 0
+    assert await fresh_auth.pool.fetchval("SELECT count(*) FROM security_events WHERE kind = 'old'") == 0
     await fresh_auth.exchange(session=kept.session_token)
     with pytest.raises(AppError):
         await fresh_auth.exchange(session=over.session_token)

@@ -13,6 +13,7 @@ from tseeder.auth.v1 import auth_pb2
 from tseeder.auth.v1 import registration_pb2 as pb
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.domain.throttle import account_subject
+from tseeder_auth.domain.tokens import new_api_key, token_hash
 from tseeder_auth.usecases.add_user import add_user
 from tseeder_auth.usecases.purge_expired import purge_expired
 from tseeder_kit.errors import AppError, Kind
@@ -173,18 +174,67 @@ async def test_asking_too_often_is_slowed_down(mailing: Mailing, auth_dsn: str, 
 
 
 async def test_a_registration_that_nobody_confirms_goes(mailing: Mailing) -> None:
-    email, member = unique_email(), unique_email()
+    """But not one that an operator has done something to."""
+    email, member, suspended, operator = (unique_email() for _ in range(4))
     await mailing.register(email)
     token = await mailing.token(email)
     await mailing.member(member)
+    for each in (suspended, operator):
+        await mailing.register(each)
     pool, settings = mailing.auth.pool, mailing.auth.settings
-    await pool.execute(
-        "UPDATE users SET updated_at = updated_at - '8d'::interval WHERE email IN ($1, $2)", email, member
-    )
+    everybody = [email, member, suspended, operator]
+    await pool.execute("UPDATE users SET suspended_at = now() WHERE email = $1", suspended)
+    await pool.execute("UPDATE users SET role = 'admin' WHERE email = $1", operator)
+    await pool.execute("UPDATE users SET updated_at = updated_at - '8d'::interval WHERE email = ANY ($1)", everybody)
     await purge_expired(pool, settings.login_rules(), settings.registration_rules())
-    left = [row["email"] for row in await pool.fetch("SELECT email FROM users WHERE email IN ($1, $2)", email, member)]
-    assert left == [member]
+    left = {row["email"] for row in await pool.fetch("SELECT email FROM users WHERE email = ANY ($1)", everybody)}
+    assert left == {member, suspended, operator}
     assert await code_of(mailing.verify(token)) == "token_invalid"
+
+
+async def test_who_has_not_confirmed_gets_no_role_and_no_session_by_a_former_release(mailing: Mailing) -> None:
+    email = unique_email()
+    await mailing.register(email)
+    auth, pool = mailing.auth, mailing.auth.pool
+    user_id = await pool.fetchval("SELECT user_id FROM users WHERE email = $1", email)
+    promote = auth_pb2.SetRoleRequest(user_id=str(user_id), role=auth_pb2.ROLE_ADMIN)
+    with use_identity(await auth.root_identity()):
+        with pytest.raises(AppError) as caught:
+            await auth.accounts.SetRole(promote)
+        assert (caught.value.kind, caught.value.code) == (Kind.CONFLICT, "account_unverified")
+    await pool.execute(
+        "INSERT INTO sessions (session_id, token_hash, user_id, user_agent, remote_address, expires_at)"
+        " VALUES (gen_random_uuid(), $2, $1, '', '', now() + '1h')",
+        user_id,
+        token_hash("opened by it"),
+    )
+    key = new_api_key()
+    await pool.execute(
+        "INSERT INTO api_keys (key_id, user_id, name, prefix, secret_hash, scopes, fingerprint)"
+        " VALUES (gen_random_uuid(), $1, 'k', $2, $3, '{me:read}', '')",
+        user_id,
+        key.prefix,
+        token_hash(key.text),
+    )
+    assert await code_of(auth.exchange(session="opened by it")) == "session_invalid"
+    assert await code_of(auth.exchange(key=key.text)) == "api_key_invalid"
+    await mailing.verify(await mailing.token(email))
+    assert (await auth.exchange(session="opened by it")).user.verified
+    assert (await auth.exchange(key=key.text)).user.verified
+
+
+async def test_whom_the_former_release_inserts_is_vouched_for(mailing: Mailing) -> None:
+    """Its operators made all accounts, and its statement knows no `verified_at`."""
+    email, pool = unique_email(), mailing.auth.pool
+    with Argon2Pool(1, 1) as hasher:
+        password_hash = await hasher.hash(PASSWORD)
+    await pool.execute(
+        "INSERT INTO users (user_id, email, email_key, role, password_hash)"
+        " VALUES (gen_random_uuid(), $1, $1, 'admin', $2)",
+        email,
+        password_hash,
+    )
+    assert (await mailing.auth.log_in(email)).user.verified
 
 
 async def _is(found: Awaitable[object], wanted: object) -> bool:

@@ -157,6 +157,11 @@ async def test_a_superadmin_is_always_left(fresh_auth: Auth) -> None:
         await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=second.user_id, suspended=True))
         assert await code_of(auth.accounts.SetRole(demote)) == "last_superadmin"
         await auth.accounts.SetSuspended(pb.SetSuspendedRequest(user_id=second.user_id, suspended=False))
+        # Nor is one who cannot sign in, since his address is not confirmed.
+        verified = "UPDATE users SET verified_at = CASE WHEN $1 THEN now() END WHERE email = 'second@example.org'"
+        await auth.pool.execute(verified, False)
+        assert await code_of(auth.accounts.SetRole(demote)) == "last_superadmin"
+        await auth.pool.execute(verified, True)
     others = (
         await auth.exchange(session=(await auth.log_in(second.email, "long enough for two")).session_token)
     ).identity_token

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tests.integration.gateway.conftest import Library
-from tests.integration.gateway.running import Caller, Door
+from tests.integration.gateway.running import Caller, Door, with_scopes
 from tests.integration.gateway.test_files import job_of
 from tests.integration.gateway.test_links import NOBODY
 from tseeder_gateway.domain.m3u8 import one_line, playlist
@@ -60,9 +60,8 @@ async def test_who_may_have_none(door: Door, user: Caller, stranger: Caller) -> 
     ):
         answer = await door.call("GET", path, user=caller)
         assert (answer.status, answer.code) == (status, code), path
-    reads = {"name": "reads", "scopes": ["files:read"]}
-    key = (await door.call("POST", "/v1/me/api-keys", user=user, json=reads)).json["secret"]
-    answer = await door.call("GET", f"{job}/playlist.m3u8", headers={"Authorization": f"Bearer {key}"})
+    reader = await with_scopes(door.upstream, user, "files:read")
+    answer = await door.call("GET", f"{job}/playlist.m3u8", user=reader)
     assert (answer.status, answer.code) == (403, "scope_missing"), "a list lets others read"
 
 

@@ -21,7 +21,6 @@ from tseeder_auth.api.wire import (
     user_to_wire,
 )
 from tseeder_auth.domain.accounts import Client, LoginRules
-from tseeder_auth.domain.roles import Caller
 from tseeder_auth.usecases.change_password import change_password
 from tseeder_auth.usecases.confirm_totp import confirm_totp
 from tseeder_auth.usecases.create_api_key import KeyRequest, create_api_key
@@ -32,7 +31,7 @@ from tseeder_auth.usecases.identities import list_identities, unlink_identity
 from tseeder_auth.usecases.list_api_keys import list_api_keys
 from tseeder_auth.usecases.list_security_events import list_my_security_events
 from tseeder_auth.usecases.list_sessions import list_sessions
-from tseeder_auth.usecases.prove import prove
+from tseeder_auth.usecases.prove import Proven, prove
 from tseeder_auth.usecases.replace_recovery_codes import replace_recovery_codes
 from tseeder_auth.usecases.revoke_api_key import revoke_api_key
 from tseeder_auth.usecases.revoke_session import revoke_other_sessions, revoke_session
@@ -91,8 +90,8 @@ class MeServicer(auth_pb2_grpc.MeServicer):
 
     async def StartTotp(self, request: auth_pb2.StartTotpRequest, context: Context) -> auth_pb2.StartTotpResponse:
         """A secret for an authenticator app."""
-        who = await self._proven(request.proof, client_of(request.client))
-        made = await start_totp(self._pool, self._sealer, who, issuer=self._totp_issuer)
+        proven = await self._proven(request.proof, client_of(request.client))
+        made = await start_totp(self._pool, self._sealer, proven, issuer=self._totp_issuer)
         return auth_pb2.StartTotpResponse(secret=made.secret, uri=made.uri, qr_svg=made.qr_svg)
 
     async def ConfirmTotp(self, request: auth_pb2.ConfirmTotpRequest, context: Context) -> auth_pb2.ConfirmTotpResponse:
@@ -113,8 +112,7 @@ class MeServicer(auth_pb2_grpc.MeServicer):
     ) -> auth_pb2.ReplaceRecoveryCodesResponse:
         """New recovery codes."""
         client = client_of(request.client)
-        who = await self._proven(request.proof, client)
-        codes = await replace_recovery_codes(self._pool, who, client)
+        codes = await replace_recovery_codes(self._pool, await self._proven(request.proof, client), client)
         return auth_pb2.ReplaceRecoveryCodesResponse(recovery_codes=codes)
 
     async def ListSecurityEvents(
@@ -175,9 +173,8 @@ class MeServicer(auth_pb2_grpc.MeServicer):
         await revoke_api_key(self._pool, caller(), id_of("key_id", request.key_id), client_of(request.client))
         return auth_pb2.RevokeApiKeyResponse()
 
-    async def _proven(self, proof: auth_pb2.Proof, client: Client) -> Caller:
+    async def _proven(self, proof: auth_pb2.Proof, client: Client) -> Proven:
         """The caller, who may change his account and has proven himself."""
         who = caller()
         who.require("me:write")
-        await prove(self._pool, self._hasher, self._rules, self._sealer, who, proof_of(proof), client)
-        return who
+        return await prove(self._pool, self._hasher, self._rules, self._sealer, who, proof_of(proof), client)

@@ -116,11 +116,12 @@ OPEN_KEY: Final = f"""
 SELECT k.key_id, k.scopes, {shown()}
 FROM api_keys AS k JOIN users AS u USING (user_id)
 WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+  AND u.verified_at IS NOT NULL
 """
 
 
 async def find_open_key(tx: Tx, secret_hash: bytes) -> OpenKey | None:
-    """The key with this secret, unless it is revoked or expired."""
+    """The key with this secret, unless it is revoked or expired; of confirmed users, as with sessions."""
     row = await tx.fetchrow(OPEN_KEY, secret_hash)
     if row is None:
         return None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from tseeder_auth.store.rows import rows_of
 from tseeder_pg import Record, Tx
 
 
@@ -123,9 +124,9 @@ DELETE FROM totp_factors WHERE user_id IN (
 """
 
 
-async def purge_enrolments(tx: Tx, enrolment: timedelta, batch: int) -> None:
-    """Deletes at most `batch` enrolments that nobody finished."""
-    await tx.execute(PURGE_ENROLMENTS, enrolment, batch)
+async def purge_enrolments(tx: Tx, enrolment: timedelta, batch: int) -> int:
+    """Deletes at most `batch` enrolments that nobody finished; how many."""
+    return rows_of(await tx.execute(PURGE_ENROLMENTS, enrolment, batch))
 
 
 PURGE_CHALLENGES: Final[str] = """
@@ -137,9 +138,9 @@ DELETE FROM sign_in_challenges WHERE challenge_hash IN (
 """
 
 
-async def purge_challenges(tx: Tx, batch: int) -> None:
-    """Deletes at most `batch` challenges that are over."""
-    await tx.execute(PURGE_CHALLENGES, batch)
+async def purge_challenges(tx: Tx, batch: int) -> int:
+    """Deletes at most `batch` challenges that are over; how many."""
+    return rows_of(await tx.execute(PURGE_CHALLENGES, batch))
 
 
 def _factor(row: Record) -> Factor:

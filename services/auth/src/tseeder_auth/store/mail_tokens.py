@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.mails import Purpose, TokenRule
+from tseeder_auth.store.rows import rows_of
 from tseeder_pg import Tx
 
 INSERT_MAILED: Final[str] = """
@@ -47,6 +48,6 @@ DELETE FROM mail_tokens WHERE token_hash IN (
 """
 
 
-async def purge_tokens(tx: Tx, batch: int) -> None:
-    """Deletes at most `batch` that have expired."""
-    await tx.execute(PURGE_MAILED, batch)
+async def purge_tokens(tx: Tx, batch: int) -> int:
+    """Deletes at most `batch` that have expired; how many."""
+    return rows_of(await tx.execute(PURGE_MAILED, batch))

@@ -5,6 +5,7 @@ from typing import Final
 
 from tseeder_auth.domain.oidc import Flow, TakenFlow
 from tseeder_auth.domain.tokens import token_hash
+from tseeder_auth.store.rows import rows_of
 from tseeder_pg import Tx
 
 INSERT_FLOW: Final[str] = """
@@ -51,6 +52,6 @@ DELETE FROM oidc_flows WHERE state_hash IN (
 """
 
 
-async def purge_flows(tx: Tx, batch: int) -> None:
-    """Deletes at most `batch` that never came back."""
-    await tx.execute(PURGE_FLOWS, batch)
+async def purge_flows(tx: Tx, batch: int) -> int:
+    """Deletes at most `batch` that never came back; how many."""
+    return rows_of(await tx.execute(PURGE_FLOWS, batch))

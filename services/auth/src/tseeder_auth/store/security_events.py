@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client
 from tseeder_auth.domain.security_events import EventKind, SecurityEvent
+from tseeder_auth.store.rows import rows_of
 from tseeder_kit.ids import uuid7
 from tseeder_pg import Record, Tx
 
@@ -79,9 +80,9 @@ DELETE FROM security_events WHERE event_id IN (
 """
 
 
-async def purge_events(tx: Tx, kept: timedelta, batch: int) -> None:
-    """Deletes at most `batch` events that are older."""
-    await tx.execute(PURGE_EVENTS, kept, batch)
+async def purge_events(tx: Tx, kept: timedelta, batch: int) -> int:
+    """Deletes at most `batch` events that are older; how many."""
+    return rows_of(await tx.execute(PURGE_EVENTS, kept, batch))
 
 
 def _event(row: Record) -> SecurityEvent:

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client, Method, Session, User
+from tseeder_auth.store.rows import rows_of
 from tseeder_auth.store.users import shown, user_of
 from tseeder_pg import Record, Tx
 
@@ -57,11 +58,15 @@ OPEN_SESSION: Final = f"""
 SELECT s.session_id, s.second_factor AS by_second_factor, {shown()}
 FROM sessions AS s JOIN users AS u USING (user_id)
 WHERE s.token_hash = $1 AND s.expires_at > clock_timestamp() AND s.last_seen_at > clock_timestamp() - $2::interval
+  AND u.verified_at IS NOT NULL
 """
 
 
 async def find_open_session(tx: Tx, token_hash: bytes, idle: timedelta) -> OpenSession | None:
-    """The session with this token, unless it is over or was idle for too long."""
+    """The session with this token, unless it is over or was idle for too long.
+
+    None too where the user's address is not confirmed: a replica of the former release, which does not ask, opened it.
+    """
     row = await tx.fetchrow(OPEN_SESSION, token_hash, idle)
     if row is None:
         return None
@@ -121,14 +126,43 @@ async def delete_own_session(tx: Tx, session_id: UUID, user_id: UUID) -> bool:
     return await tx.fetchval(DELETE_OWN, session_id, user_id) is not None
 
 
-DELETE_OTHERS: Final[str] = """
-DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+END_OTHERS: Final[str] = """
+WITH ended AS (
+    DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2 RETURNING session_id
+), told AS (
+    INSERT INTO feed (type, entity_id, payload)
+    SELECT 'session.ended', session_id, jsonb_build_object('user_id', $1::uuid) FROM ended
+    RETURNING 1
+)
+SELECT count(*) FROM told
 """
 
 
-async def delete_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
-    """Ends all of the user's sessions, but for one; gives their ids."""
-    return [row["session_id"] for row in await tx.fetch(DELETE_OTHERS, user_id, but)]
+async def end_sessions(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> int:
+    """Ends all of the user's sessions, but for one, and tells of each; how many there were.
+
+    One statement for however many: an account that has very many is suspended as fast as any.
+    """
+    ended: int = await tx.fetchval(END_OTHERS, user_id, but)
+    return ended
+
+
+END_OLDEST: Final[str] = """
+WITH ended AS (
+    DELETE FROM sessions WHERE session_id IN (
+        SELECT session_id FROM sessions WHERE user_id = $1 ORDER BY last_seen_at DESC, session_id DESC OFFSET $2
+    )
+    RETURNING session_id
+)
+INSERT INTO feed (type, entity_id, payload)
+SELECT 'session.ended', session_id, jsonb_build_object('user_id', $1::uuid) FROM ended
+"""
+
+
+async def end_oldest(tx: Tx, user_id: UUID, kept: int) -> None:
+    """Ends all of the user's sessions but the `kept` that were seen last, and tells of each; the caller holds his
+    lock."""
+    await tx.execute(END_OLDEST, user_id, kept)
 
 
 PURGE_SESSIONS: Final[str] = """
@@ -141,9 +175,9 @@ DELETE FROM sessions WHERE session_id IN (
 """
 
 
-async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> None:
-    """Deletes at most `batch` sessions that are over."""
-    await tx.execute(PURGE_SESSIONS, idle, batch)
+async def purge_sessions(tx: Tx, idle: timedelta, batch: int) -> int:
+    """Deletes at most `batch` sessions that are over; how many."""
+    return rows_of(await tx.execute(PURGE_SESSIONS, idle, batch))
 
 
 def _session(row: Record) -> Session:

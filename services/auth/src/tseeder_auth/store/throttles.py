@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tseeder_auth.domain.throttle import Kind
+from tseeder_auth.store.rows import rows_of
 from tseeder_kit.throttle import Tally
 from tseeder_pg import Tx
 
@@ -63,6 +64,6 @@ DELETE FROM login_throttles WHERE (kind, subject) IN (
 """
 
 
-async def purge_tallies(tx: Tx, forget: timedelta, forget_mails: timedelta, batch: int) -> None:
-    """Deletes at most `batch` rows that no longer mean anything."""
-    await tx.execute(PURGE_TALLIES, forget, batch, forget_mails)
+async def purge_tallies(tx: Tx, forget: timedelta, forget_mails: timedelta, batch: int) -> int:
+    """Deletes at most `batch` rows that no longer mean anything; how many."""
+    return rows_of(await tx.execute(PURGE_TALLIES, forget, batch, forget_mails))

@@ -9,6 +9,7 @@ from uuid import UUID
 from tseeder_auth.domain.accounts import AccountState, User
 from tseeder_auth.domain.emails import Email
 from tseeder_auth.domain.roles import Role
+from tseeder_auth.store.rows import rows_of
 from tseeder_pg import Record, Tx
 
 
@@ -38,7 +39,10 @@ RETURNING {shown()}
 async def insert_user(
     tx: Tx, user_id: UUID, email: Email, role: Role, password_hash: str | None, *, verified: bool
 ) -> User | None:
-    """The new user, or None if the id or the address is taken (by whoever commits first)."""
+    """The new user, or None if the id or the address is taken (by whoever commits first).
+
+    `verified_at` is always named: its default is for what the former release inserts.
+    """
     row = await tx.fetchrow(INSERT_USER, user_id, email.shown, email.key, str(role), password_hash, verified)
     return None if row is None else user_of(row)
 
@@ -185,15 +189,20 @@ async def set_verified(tx: Tx, user_id: UUID) -> None:
 
 PURGE_UNVERIFIED: Final[str] = """
 DELETE FROM users WHERE user_id IN (
-    SELECT user_id FROM users WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval LIMIT $2
+    SELECT user_id FROM users
+    WHERE verified_at IS NULL AND updated_at < clock_timestamp() - $1::interval
+      AND role = 'user' AND suspended_at IS NULL
+    LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
 """
 
 
-async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> None:
-    """Deletes at most `batch` registrations that nobody has confirmed for so long. Nothing hangs on them yet."""
-    await tx.execute(PURGE_UNVERIFIED, age, batch)
+async def purge_unverified(tx: Tx, age: timedelta, batch: int) -> int:
+    """Deletes at most `batch` registrations that nobody has confirmed for so long; how many. Nothing hangs on them
+    yet, and no other service was told of them. What an operator has done something to is his to look at, and stays.
+    """
+    return rows_of(await tx.execute(PURGE_UNVERIFIED, age, batch))
 
 
 SUPERADMIN_EXISTS: Final[str] = "SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin')"
@@ -207,7 +216,10 @@ async def superadmin_exists(tx: Tx) -> bool:
 
 LOCK_SUPERADMINS: Final[str] = "SELECT pg_advisory_xact_lock(hashtextextended('tseeder.auth.superadmins', 0))"
 OTHER_SUPERADMIN: Final[str] = """
-SELECT EXISTS (SELECT FROM users WHERE role = 'superadmin' AND suspended_at IS NULL AND user_id <> $1)
+SELECT EXISTS (
+    SELECT FROM users
+    WHERE role = 'superadmin' AND suspended_at IS NULL AND verified_at IS NOT NULL AND user_id <> $1
+)
 """
 
 
@@ -240,14 +252,14 @@ async def set_suspended(tx: Tx, user_id: UUID, *, suspended: bool) -> None:
 
 
 LOCK_TO_DELETE: Final = f"""
-SELECT {shown()}, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
+SELECT {shown()}, u.password_hash, u.email_key FROM users AS u WHERE u.user_id = $1 FOR UPDATE OF u
 """
 
 
-async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[User, str] | None:
+async def lock_to_delete(tx: Tx, user_id: UUID) -> tuple[Credentials, str] | None:
     """The user and the key of his address; nothing that refers to him can be written until the transaction ends."""
     row = await tx.fetchrow(LOCK_TO_DELETE, user_id)
-    return None if row is None else (user_of(row), row["email_key"])
+    return None if row is None else (Credentials(user_of(row), row["password_hash"]), row["email_key"])
 
 
 DELETE_USER: Final[str] = """

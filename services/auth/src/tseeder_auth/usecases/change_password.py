@@ -1,20 +1,16 @@
 """Another password, for who knows the present one."""
 
-from uuid import UUID
-
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.sealing import Sealer
-from tseeder_auth.domain.accounts import Client, LoginRules
+from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
 from tseeder_auth.domain.mails import MailKind
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import mail_tokens, mails, security_events, sessions, users
-from tseeder_auth.store.users import Credentials
+from tseeder_auth.store import mail_tokens, mails, security_events, users
 from tseeder_auth.usecases.accept_password import accept_password
 from tseeder_auth.usecases.open_session import NewSession, open_session
-from tseeder_auth.usecases.prove import Proof, proof_failed, prove, session_over
+from tseeder_auth.usecases.prove import Proof, lock_proven, prove
 from tseeder_auth.usecases.session_ends import end_sessions_of
-from tseeder_kit.errors import forbidden
 from tseeder_pg import Pool, Tx, feed, transaction
 
 
@@ -34,38 +30,22 @@ async def change_password(
     INVALID for the new password; UNAUTHENTICATED `session_invalid` if the session has ended meanwhile.
     """
     caller.require("me:write")
-    session_id = caller.require_session()
+    caller.require_session()
     prepared = accept_password(new_password)
     proven = await prove(pool, hasher, rules, sealer, caller, proof, client)
     with hasher.place():
         password_hash = await hasher.hash(prepared)
     async with transaction(pool) as tx:
-        await _check(tx, proven)
-        session = await _replace_sessions(tx, rules, session_id, proven, client)
+        user, method = await lock_proven(tx, proven)
+        session = await _replace_sessions(tx, rules, user, method, client)
         await users.set_password_hash(tx, caller.user_id, password_hash)
         await mail_tokens.use_up(tx, caller.user_id, ("reset",))
         await security_events.record(tx, EventKind.PASSWORD_CHANGED, caller.user_id, client)
-        await mails.enqueue(tx, MailKind.PASSWORD_CHANGED, caller.user_id, proven.user.email)
+        await mails.enqueue(tx, MailKind.PASSWORD_CHANGED, caller.user_id, user.email)
     return session
 
 
-async def _check(tx: Tx, proven: Credentials) -> None:
-    """Locks the account, and sees that the password is still the one that was proven."""
-    current = await users.lock_credentials(tx, proven.user.user_id)
-    if current is None or current.password_hash != proven.password_hash:
-        raise proof_failed()
-    if current.user.suspended:
-        raise forbidden("account_suspended", "This account is suspended.")
-
-
-async def _replace_sessions(
-    tx: Tx, rules: LoginRules, session_id: UUID, proven: Credentials, client: Client
-) -> NewSession:
-    user = proven.user
-    opened = await sessions.find_own_session(tx, session_id, user.user_id)
-    if opened is None:
-        raise session_over()
-    method, _ = opened
+async def _replace_sessions(tx: Tx, rules: LoginRules, user: User, method: Method, client: Client) -> NewSession:
     await end_sessions_of(tx, user.user_id)
     await feed.append(tx, "user.sessions_ended", user.user_id, {"reason": "password_changed"})
     return await open_session(tx, rules, user, client, method=method, second_factor=user.second_factor)

@@ -1,6 +1,7 @@
 """A second factor begins: its first code shows that the app has the secret."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.domain import throttle
@@ -57,7 +58,7 @@ async def _confirm(tx: Tx, rules: LoginRules, sealer: Sealer, caller: Caller, co
         raise invalid_code()
     await take_totp(tx, sealer, factor, code)
     await factors.confirm_factor(tx, user_id)
-    codes = await write_codes(tx, caller)
+    codes = await write_codes(tx, user_id)
     await throttles.delete_tally(tx, "factor", throttle.factor_subject(user_id))
     await end_sessions_of(tx, user_id)
     await security_events.record(tx, EventKind.TOTP_CONFIRMED, user_id, client)
@@ -70,9 +71,9 @@ async def _confirm(tx: Tx, rules: LoginRules, sealer: Sealer, caller: Caller, co
     return Confirmed(codes, opened)
 
 
-async def write_codes(tx: Tx, caller: Caller) -> tuple[str, ...]:
+async def write_codes(tx: Tx, user_id: UUID) -> tuple[str, ...]:
     """New recovery codes in the place of all that there were; the caller holds the user's lock."""
     codes = new_codes()
-    await factors.delete_codes(tx, caller.user_id)
-    await factors.insert_codes(tx, caller.user_id, [code_hash(caller.user_id, code) for code in codes])
+    await factors.delete_codes(tx, user_id)
+    await factors.insert_codes(tx, user_id, [code_hash(user_id, code) for code in codes])
     return codes

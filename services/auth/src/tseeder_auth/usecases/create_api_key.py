@@ -12,10 +12,11 @@ from tseeder_auth.domain.roles import Caller, granted_scopes
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.domain.text import one_line
 from tseeder_auth.domain.tokens import new_api_key, token_hash
-from tseeder_auth.store import api_keys, security_events, users
+from tseeder_auth.store import api_keys, security_events
 from tseeder_auth.store.api_keys import NewKey
+from tseeder_auth.usecases.prove import lock_caller
 from tseeder_kit import clock
-from tseeder_kit.errors import conflict, exhausted, forbidden, invalid, unprocessable
+from tseeder_kit.errors import conflict, exhausted, invalid, unprocessable
 from tseeder_kit.ids import uuid7
 from tseeder_pg import Pool, Tx, feed, transaction
 
@@ -43,19 +44,22 @@ class CreatedKey:
 
 
 async def create_api_key(pool: Pool, caller: Caller, request: KeyRequest, client: Client) -> CreatedKey:
-    """Makes a key.
+    """Makes a key, in a session: whoever got hold of a key would make others by it, which its end would not end.
 
-    Errors: FORBIDDEN `scope_missing`, `scope_escalation`, `account_suspended`; INVALID `bad_text`, `unknown_scope`,
-    `expires_at_past`, `bad_idempotency_key`; EXHAUSTED `too_many_api_keys`; UNPROCESSABLE `idempotency_key_reused`
-    with another request; CONFLICT `api_key_revoked` for a replay after the key was revoked.
+    Errors: FORBIDDEN `scope_missing`, `scope_escalation`, `session_needed` (an API key calls), `account_suspended`;
+    UNAUTHENTICATED `session_invalid`; INVALID `bad_text`, `unknown_scope`, `expires_at_past`, `bad_idempotency_key`;
+    EXHAUSTED `too_many_api_keys`; UNPROCESSABLE `idempotency_key_reused` with another request; CONFLICT
+    `api_key_revoked` for a replay after the key was revoked.
     """
     caller.require("me:write")
     name = one_line("name", request.name, longest=MAX_NAME_CHARS)
     scopes = granted_scopes(request.scopes, caller.scopes)
+    caller.require_session()
     _check_idempotency_key(request.idempotency_key)
     fingerprint = _fingerprint(name, request)
     async with transaction(pool) as tx:
-        await _lock_owner(tx, caller)
+        # One key at a time for a user: so neither the limit nor an idempotency key can be raced.
+        await lock_caller(tx, caller)
         replayed = await _replay(tx, caller, request.idempotency_key, fingerprint)
         if replayed is not None:
             return CreatedKey(replayed, "")
@@ -81,13 +85,6 @@ async def create_api_key(pool: Pool, caller: Caller, request: KeyRequest, client
         await security_events.record(tx, EventKind.KEY_CREATED, caller.user_id, client, details=details)
         await feed.append(tx, "api_key.created", key.key_id, {"user_id": str(caller.user_id)})
     return CreatedKey(key, secret.text)
-
-
-async def _lock_owner(tx: Tx, caller: Caller) -> None:
-    """One key at a time for a user: so neither the limit nor an idempotency key can be raced."""
-    owner = await users.lock_credentials(tx, caller.user_id)
-    if owner is None or owner.user.suspended:
-        raise forbidden("account_suspended", "This account is suspended.")
 
 
 async def _replay(tx: Tx, caller: Caller, idempotency_key: str, fingerprint: bytes) -> ApiKey | None:

@@ -3,10 +3,9 @@
 from tseeder_auth.domain import throttle
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.mails import MailKind
-from tseeder_auth.domain.roles import Caller
 from tseeder_auth.store import mails, throttles, users
 from tseeder_auth.usecases.lock_account import keep_a_superadmin, user_not_found
-from tseeder_kit.errors import forbidden
+from tseeder_auth.usecases.prove import Proven, check_proven
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
 from tseeder_pg import Pool, Tx, feed, transaction
@@ -15,32 +14,32 @@ _deleted = counter("auth_accounts_deleted", "Accounts that their users deleted")
 _log = get_logger(__name__)
 
 
-async def delete_me(pool: Pool, caller: Caller) -> None:
-    """Deletes the account of a caller who has proven himself once more, with all that this service keeps of it.
+async def delete_me(pool: Pool, proven: Proven) -> None:
+    """Deletes the account of who has proven himself once more, with all that this service keeps of it.
 
     Its address is free at once; the other services do their part by the event. Who is suspended may not: what he did
     is still being looked at.
 
-    Errors: FORBIDDEN `scope_missing`, `account_suspended`; CONFLICT `last_superadmin`; NOT_FOUND `user_not_found` once
-    it is done.
+    Errors: those of `check_proven`; CONFLICT `last_superadmin`; NOT_FOUND `user_not_found` once it is done.
     """
-    caller.require("me:write")
     async with transaction(pool) as tx:
-        found = await users.lock_to_delete(tx, caller.user_id)
+        found = await users.lock_to_delete(tx, proven.user_id)
         if found is None:
             raise user_not_found()
-        user, email_key = found
-        if user.suspended:
-            raise forbidden("account_suspended", "This account is suspended.")
-        await keep_a_superadmin(tx, user)
-        await _delete(tx, user, email_key)
+        current, email_key = found
+        await check_proven(tx, proven, current)
+        await keep_a_superadmin(tx, current.user)
+        await _delete(tx, current.user)
+    async with transaction(pool) as tx:
+        # Apart: a registration locks its tally first and the user then. A crash before this leaves it to the sweep.
+        subjects = [throttle.account_subject(email_key), throttle.factor_subject(proven.user_id)]
+        await throttles.delete_tallies(tx, subjects)
     _deleted.inc()
-    _log.info("account_deleted", user_id=str(caller.user_id))
+    _log.info("account_deleted", user_id=str(proven.user_id))
 
 
-async def _delete(tx: Tx, user: User, email_key: str) -> None:
+async def _delete(tx: Tx, user: User) -> None:
     """Without a security event: those of the account go with it."""
     await feed.append(tx, "user.deleted", user.user_id, {})
-    await throttles.delete_tallies(tx, [throttle.account_subject(email_key), throttle.factor_subject(user.user_id)])
     await users.delete_user(tx, user.user_id)
     await mails.enqueue(tx, MailKind.ACCOUNT_DELETED, None, user.email)

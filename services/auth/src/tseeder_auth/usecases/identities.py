@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from tseeder_auth.domain.accounts import Client, Identity
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import oidc_identities, security_events, users
+from tseeder_auth.store import oidc_identities, security_events
+from tseeder_auth.usecases.prove import lock_caller
 from tseeder_kit.errors import conflict, not_found
 from tseeder_pg import Pool, transaction
 
@@ -20,14 +21,14 @@ async def list_identities(pool: Pool, caller: Caller) -> Sequence[Identity]:
 async def unlink_identity(pool: Pool, caller: Caller, provider: str, subject: str, client: Client) -> None:
     """Takes a link of the caller's away.
 
-    Errors: FORBIDDEN `scope_missing`; NOT_FOUND `identity_not_found`, also for another user's; CONFLICT
-    `last_credential` for the only way to sign in.
+    Errors: FORBIDDEN `scope_missing`, `account_suspended`; UNAUTHENTICATED `session_invalid`; NOT_FOUND
+    `identity_not_found`, also for another user's; CONFLICT `last_credential` for the only way to sign in.
     """
     caller.require("me:write")
     async with transaction(pool) as tx:
-        found = await users.lock_credentials(tx, caller.user_id)
+        found = await lock_caller(tx, caller)
         linked = await oidc_identities.list_identities(tx, caller.user_id)
-        if found is None or (provider, subject) not in {(each.provider, each.subject) for each in linked}:
+        if (provider, subject) not in {(each.provider, each.subject) for each in linked}:
             raise not_found("identity_not_found", "No such sign-in is linked.")
         if found.password_hash is None and len(linked) == 1:
             raise conflict("last_credential", "This is the only way to sign in to the account.")

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
 from tseeder_auth.domain.tokens import csrf_token, token_hash
 from tseeder_auth.store import sessions
 from tseeder_kit.ids import random_token, uuid7
 from tseeder_pg import Tx
+
+MAX_SESSIONS: Final = 100
+"""Of one user: who signs in by a script and never out has no more, and the rows of one account stay few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,12 @@ class NewSession:
 async def open_session(
     tx: Tx, rules: LoginRules, user: User, client: Client, *, method: Method, second_factor: bool
 ) -> NewSession:
-    """Opens one under a new secret; the caller holds the user's lock, and has seen that he may."""
+    """Opens one under a new secret; the caller holds the user's lock, and has seen that he may.
+
+    Of more than a hundred those that were used least lately end.
+    """
     token = random_token()
+    await sessions.end_oldest(tx, user.user_id, MAX_SESSIONS - 1)
     expires_at = await sessions.insert_session(
         tx,
         uuid7(),

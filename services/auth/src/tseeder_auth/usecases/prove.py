@@ -8,7 +8,7 @@ from uuid import UUID
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.domain import throttle
-from tseeder_auth.domain.accounts import Client, LoginRules
+from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
 from tseeder_auth.domain.passwords import prepare_password
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
@@ -30,11 +30,24 @@ class Proof:
     code: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Proven:
+    """Who has proven himself, with what, and in which session."""
+
+    credentials: Credentials
+    session_id: UUID
+
+    @property
+    def user_id(self) -> UUID:
+        """His."""
+        return self.credentials.user.user_id
+
+
 async def prove(
     pool: Pool, hasher: Argon2Pool, rules: LoginRules, sealer: Sealer, caller: Caller, proof: Proof, client: Client
-) -> Credentials:
+) -> Proven:
     """He, as he was proven: by password and, where a factor is confirmed, its code, which is used up. Whoever acts on
-    it looks, under a lock, that the password is still that one.
+    it begins with `lock_proven`, or with `check_proven` under another lock of the user's.
 
     Who has no password needs a session younger than ten minutes. Errors: INVALID `password_too_long`; FORBIDDEN
     `session_needed` (an API key), `proof_failed` (the password), `proof_stale`, `account_suspended`; UNAUTHENTICATED
@@ -45,11 +58,63 @@ async def prove(
     password = prepare_password(proof.password)
     try:
         prepared = Proof(password, proof.code)
-        return await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
+        found = await _prove(pool, hasher, rules, sealer, caller.user_id, session_id, prepared, client)
     except AppError as exc:
         if exc.code in _TOLD:
             await _tell(pool, caller.user_id, exc.code, client)
         raise
+    return Proven(found, session_id)
+
+
+async def lock_proven(tx: Tx, proven: Proven) -> tuple[User, Method]:
+    """Locks the account of who has proven himself; the user as he is now, and what his session was opened with.
+
+    Errors: as `check_proven`; UNAUTHENTICATED `session_invalid` too if the account is gone.
+    """
+    current = await users.lock_credentials(tx, proven.user_id)
+    if current is None:
+        raise session_over()
+    return current.user, await check_proven(tx, proven, current)
+
+
+async def check_proven(tx: Tx, proven: Proven, current: Credentials) -> Method:
+    """Sees that a proof still holds: meanwhile the password may have become another one, as whoever takes an account
+    back makes it, and sessions may have been ended. The caller holds the user's lock.
+
+    Errors: FORBIDDEN `proof_failed`, `account_suspended`; UNAUTHENTICATED `session_invalid`.
+    """
+    if current.password_hash != proven.credentials.password_hash:
+        raise proof_failed()
+    _check_not_suspended(current.user)
+    return await _method_of(tx, current.user, proven.session_id)
+
+
+async def lock_caller(tx: Tx, caller: Caller) -> Credentials:
+    """Locks the caller's account, and sees that his session, if he has one, is not over while its identity is still
+    good: for what outlives a session, and so must not begin after its end.
+
+    Errors: UNAUTHENTICATED `session_invalid`; FORBIDDEN `account_suspended`.
+    """
+    current = await users.lock_credentials(tx, caller.user_id)
+    if current is None:
+        raise session_over()
+    _check_not_suspended(current.user)
+    if caller.session_id is not None:
+        await _method_of(tx, current.user, caller.session_id)
+    return current
+
+
+def _check_not_suspended(user: User) -> None:
+    if user.suspended:
+        raise forbidden("account_suspended", "This account is suspended.")
+
+
+async def _method_of(tx: Tx, user: User, session_id: UUID) -> Method:
+    session = await sessions.find_own_session(tx, session_id, user.user_id)
+    if session is None:
+        raise session_over()
+    method, _ = session
+    return method
 
 
 async def _prove(
@@ -91,8 +156,7 @@ async def _admit(tx: Tx, rules: LoginRules, user_id: UUID, session_id: UUID) -> 
     if found is None or session is None:
         raise session_over()
     claimed, email_key = found
-    if claimed.user.suspended:
-        raise forbidden("account_suspended", "This account is suspended.")
+    _check_not_suspended(claimed.user)
     if claimed.password_hash is None:
         _, age = session
         if age > FRESH:

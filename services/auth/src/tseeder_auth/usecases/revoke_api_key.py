@@ -5,7 +5,7 @@ from uuid import UUID
 from tseeder_auth.domain.accounts import Client
 from tseeder_auth.domain.roles import Caller
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import api_keys, security_events
+from tseeder_auth.store import api_keys, security_events, users
 from tseeder_kit.errors import not_found
 from tseeder_pg import Pool, feed, transaction
 
@@ -17,7 +17,9 @@ async def revoke_api_key(pool: Pool, caller: Caller, key_id: UUID, client: Clien
     """
     caller.require("me:write")
     async with transaction(pool) as tx:
-        key = await api_keys.lock_key(tx, key_id, caller.user_id)
+        # The user first, as everywhere: what is written here refers to him.
+        known = await users.hold(tx, caller.user_id)
+        key = await api_keys.lock_key(tx, key_id, caller.user_id) if known else None
         if key is None:
             raise not_found("api_key_not_found", "There is no such API key.")
         if key.revoked_at is None:

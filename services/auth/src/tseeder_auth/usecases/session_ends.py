@@ -8,10 +8,7 @@ from tseeder_pg import Tx, feed
 
 async def end_sessions_of(tx: Tx, user_id: UUID, *, but: UUID | None = None) -> int:
     """Ends all of them, but for one; gives how many. API keys stay."""
-    ended = await sessions.delete_sessions(tx, user_id, but=but)
-    for session_id in ended:
-        await tell_session_ended(tx, session_id, user_id)
-    return len(ended)
+    return await sessions.end_sessions(tx, user_id, but=but)
 
 
 async def tell_session_ended(tx: Tx, session_id: UUID, user_id: UUID) -> None:

@@ -8,6 +8,7 @@ from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import security_events, users
 from tseeder_auth.usecases.lock_account import keep_a_superadmin, lock_account, user_not_found
 from tseeder_auth.usecases.session_ends import end_sessions_of
+from tseeder_kit.errors import conflict
 from tseeder_pg import Pool, Tx, feed, transaction
 
 
@@ -15,7 +16,8 @@ async def set_role(pool: Pool, caller: Caller, user_id: UUID, role: Role) -> Use
     """The account under its new role; all its sessions have ended, and its keys do what both allow. The role that it
     has already changes nothing.
 
-    Errors: FORBIDDEN `scope_missing`, `role_too_low`; NOT_FOUND `user_not_found`; CONFLICT `last_superadmin`.
+    Errors: FORBIDDEN `scope_missing`, `role_too_low`; NOT_FOUND `user_not_found`; CONFLICT `last_superadmin`,
+    `account_unverified`: whoever registered an address need not be its owner.
     """
     caller.require("admin:write")
     caller.require_role(Role.SUPERADMIN)
@@ -23,6 +25,8 @@ async def set_role(pool: Pool, caller: Caller, user_id: UUID, role: Role) -> Use
         user = await lock_account(tx, caller, user_id)
         if user.role is role:
             return user
+        if not user.verified:
+            raise conflict("account_unverified", "The account's e-mail address was not confirmed yet.")
         if role is not Role.SUPERADMIN:
             await keep_a_superadmin(tx, user)
         await _change(tx, caller, user, role)

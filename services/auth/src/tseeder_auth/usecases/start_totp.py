@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from tseeder_auth.adapters.qr import qr_svg
 from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.adapters.totp import new_secret, provisioning_uri
-from tseeder_auth.domain.roles import Caller
-from tseeder_auth.store import factors, users
-from tseeder_auth.usecases.prove import session_over
+from tseeder_auth.store import factors
+from tseeder_auth.usecases.prove import Proven, lock_proven
 from tseeder_kit.errors import AppError, conflict
 from tseeder_pg import Pool, transaction
 
@@ -21,20 +20,18 @@ class Enrolment:
     qr_svg: str
 
 
-async def start_totp(pool: Pool, sealer: Sealer, caller: Caller, *, issuer: str) -> Enrolment:
-    """Begins one, in the place of one that was not confirmed; the caller has proven himself.
+async def start_totp(pool: Pool, sealer: Sealer, proven: Proven, *, issuer: str) -> Enrolment:
+    """Begins one, in the place of one that was not confirmed; the user has proven himself.
 
-    Errors: UNAUTHENTICATED `session_invalid`; CONFLICT `totp_already_on`.
+    Errors: those of `lock_proven`; CONFLICT `totp_already_on`.
     """
     secret = new_secret()
-    sealed = sealer.seal(secret.encode(), caller.user_id)
+    sealed = sealer.seal(secret.encode(), proven.user_id)
     async with transaction(pool) as tx:
-        current = await users.lock_credentials(tx, caller.user_id)
-        if current is None:
-            raise session_over()
-        if not await factors.start_factor(tx, caller.user_id, sealed.key_id, sealed.ciphertext):
+        user, _ = await lock_proven(tx, proven)
+        if not await factors.start_factor(tx, proven.user_id, sealed.key_id, sealed.ciphertext):
             raise already_on()
-    uri = provisioning_uri(secret, account=current.user.email, issuer=issuer)
+    uri = provisioning_uri(secret, account=user.email, issuer=issuer)
     return Enrolment(secret, uri, qr_svg(uri))
 
 

@@ -63,7 +63,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
     Kind.CONFLICT: (
         "idempotency_in_flight api_key_revoked already_bootstrapped email_taken user_id_taken job_ended "
         "job_not_retryable not_stored_yet file_not_wanted link_revoked archive_empty archive_changed "
-        "playlist_empty last_superadmin last_credential totp_already_on totp_not_on totp_not_started not_subtitles"
+        "playlist_empty last_superadmin account_unverified last_credential totp_already_on totp_not_on "
+        "totp_not_started not_subtitles"
     ),
     Kind.PRECONDITION: "etag_mismatch",
     Kind.TOO_LARGE: "body_too_large magnet_too_large torrent_too_large subtitles_too_large",

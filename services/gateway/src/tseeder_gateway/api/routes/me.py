@@ -117,6 +117,7 @@ async def list_api_keys(request: Request, access: MeRead) -> Page[ApiKeyView]:
         "unknown_scope",
         "expires_at_past",
         "scope_escalation",
+        "session_needed",
         "api_key_revoked",
         "too_many_api_keys",
     ),
@@ -127,7 +128,7 @@ async def create_api_key(
     body: Annotated[NewApiKeyBody, Depends(JsonBody(NewApiKeyBody))],
     key: IdempotencyKey = None,
 ) -> NewApiKeyView:
-    """Makes a key; the answer is the only place that ever shows its secret."""
+    """Makes a key, for who is signed in; the answer is the only place that ever shows its secret."""
     answer = await parts_of(request).auth.create_api_key(
         access.identity,
         name=body.name,

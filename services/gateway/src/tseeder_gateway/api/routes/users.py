@@ -31,7 +31,7 @@ async def get_user(request: Request, access: AdminRead, user_id: UserId) -> User
 @router.post(
     "/role",
     openapi_extra={"x-least-role": "superadmin"},
-    responses=problems(*_ON_USERS, "last_superadmin"),
+    responses=problems(*_ON_USERS, "last_superadmin", "account_unverified"),
 )
 async def set_role(
     request: Request, access: AdminWrite, user_id: UserId, body: Annotated[NewRoleBody, Depends(JsonBody(NewRoleBody))]
