@@ -326,12 +326,16 @@ def test_somebody_makes_an_account_and_forgets_its_password(computer: Computer, 
     assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
     assert eve.json("whoami")["email"] == EVE
     assert eve.run(*server, "password", "reset", EVE).status == 0
-    reset = eve.run(*server, "password", "confirm", mailed(computer, 2), "--password-stdin", stdin="a new long phrase")
+    lines = f"{mailed(computer, 2)}\na new long phrase\n"
+    reset = eve.run(*server, "password", "confirm", "--password-stdin", stdin=lines)
     assert reset.status == 0, reset.errors
     lines = f"a new long phrase\n{PASSWORD}\n"
     changed = eve.run(*server, "password", "change", EVE, "--password-stdin", stdin=lines)
     assert changed.status == 0, changed.errors
     assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 0
+    deleted = eve.run(*server, "delete-account", EVE, "--yes", "--password-stdin", stdin=PASSWORD)
+    assert deleted.status == 0, deleted.errors
+    assert eve.run(*server, "login", *words, stdin=PASSWORD).status == 3
 
 
 def test_operators_see_agents_and_what_was_done(computer: Computer) -> None:

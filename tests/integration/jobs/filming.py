@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from tseeder_jobs.adapters.probe_door import FileGoneError
 from tseeder_kit.errors import unavailable
 
 SUBTITLES: Final = "1\n00:00:00,000 --> 00:00:01,000\nHello\n"
@@ -66,6 +67,11 @@ async def never(first: int, last: int) -> bytes:
     """Of a file whose bytes do not come."""
     await asyncio.Event().wait()
     return b""
+
+
+async def gone(first: int, last: int) -> bytes:
+    """Of a file that is not there."""
+    raise FileGoneError(f"{first}-{last}")
 
 
 async def defective(first: int, last: int) -> bytes:

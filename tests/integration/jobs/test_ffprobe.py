@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.jobs.filming import bytes_of, defective, ffprobe, films, never, nothing
+from tests.integration.jobs.filming import bytes_of, defective, ffprobe, films, gone, never, nothing
 from tests.looking import pauses
+from tseeder_jobs.adapters import ffprobe_process
 from tseeder_jobs.adapters.ffprobe import Outcome, Prober
 from tseeder_jobs.adapters.ffprobe_process import landlock_version
 
@@ -133,9 +135,10 @@ async def test_no_file_makes_it_ask_anybody_else(listener: Listener, library: di
 
 
 async def test_bytes_that_do_not_come(library: dict[str, bytes]) -> None:
-    """Never: it is ended. Not now: nothing is concluded. More than it may have: it goes without."""
+    """Never, or not now: nothing is concluded. More than it may have: it goes without. No such file: that is told."""
     prober = Prober(ffprobe())
-    assert (await prober.probe(never, 1000, 0.3)).outcome is Outcome.FAILED
+    assert (await prober.probe(never, 1000, 1)).outcome is Outcome.NOT_NOW
+    assert (await prober.probe(gone, 1000, 60)).outcome is Outcome.GONE
     assert (await prober.probe(nothing, 1000, 60)).outcome is Outcome.NOT_NOW
     assert (await prober.probe(defective, 1000, 60)).outcome is Outcome.NOT_NOW
     film = library["film.mp4"]
@@ -154,8 +157,43 @@ async def test_what_it_may_and_what_it_may_not(tmp_path: Path) -> None:
     assert await outcome("#!/bin/sh\nwhile :; do echo '{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{'; done\n") is Outcome.FAILED
     assert await outcome("#!/bin/sh\nkill -SEGV $$\n") is Outcome.FAILED
     assert await outcome("#!/bin/sh\nexit 1\n") is Outcome.NONE
+    assert await outcome("#!/bin/sh\nwhile :; do :; done\n", 0.3) is Outcome.FAILED, "it asked for nothing"
     assert await outcome("#!/nowhere/sh\n") is Outcome.NOT_NOW
     assert (await Prober(tmp_path / "nothing").probe(nothing, 1000, 60)).outcome is Outcome.NOT_NOW
+
+
+async def test_an_ffprobe_that_does_not_work_is_not_used(tmp_path: Path) -> None:
+    """Else it would say "no media" of all there is."""
+    assert await Prober(ffprobe()).prove()
+    for text in ("#!/bin/sh\nexit 1\n", "#!/bin/sh\necho '{}'\n", "#!/nowhere/sh\n"):
+        assert not await Prober(program(tmp_path, text)).prove(), text
+    assert not await Prober(tmp_path / "nothing").prove()
+
+
+async def test_limits_that_are_lower_already_are_kept_and_what_cannot_start_is_told() -> None:
+    """A container's own; an exit code of 1 would be taken for a file that is no media."""
+
+    async def code(limits: str, *arguments: str) -> int:
+        box = (sys.executable, "-I", "-S", ffprobe_process.__file__, str(os.getpid()), *arguments)
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", f'{limits}; exec "$@"', "sh", *box, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await process.wait()
+
+    assert await code("ulimit -n 40 && ulimit -t 10", str(1 << 30), "20", "1", "/bin/true") == 0
+    assert await code(":", "much", "20", "1", "/bin/true") == ffprobe_process.NOT_STARTED
+    assert await code(":", str(1 << 30), "20") == ffprobe_process.NOT_STARTED
+
+
+async def test_what_it_starts_ends_with_it(tmp_path: Path) -> None:
+    """Also where it has ended itself."""
+    path = program(tmp_path, "#!/bin/bash\n(while :; do :; done) >&- &\necho said\n")
+    assert (await Prober(path).probe(nothing, 1000, 60)).outcome is Outcome.NONE
+    async with asyncio.timeout(10):  # by its own limit it would end later
+        for pause in pauses():
+            if not any(str(path) in line for line in await asyncio.to_thread(command_lines)):
+                break
+            await asyncio.sleep(pause)
 
 
 @pytest.mark.landlock
@@ -192,6 +230,15 @@ def runs_as(pid: int) -> str:
         return str(Path(f"/proc/{pid}/exe").readlink())
     except OSError:
         return ""
+
+
+def command_lines() -> list[str]:
+    """Of all that runs."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append((process / "cmdline").read_text(errors="replace"))
+    return found
 
 
 def listed(pid: int) -> list[int]:

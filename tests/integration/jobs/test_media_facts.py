@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ STATE = """
 SELECT e.path[1], o.probes, o.probe_after, m.outcome FROM entries e JOIN torrents t USING (torrent_id)
 JOIN objects o USING (entry_id) LEFT JOIN media_facts m USING (entry_id) WHERE t.name = $1 ORDER BY e.file_index
 """
+KEYS = """
+SELECT o.object_key FROM entries e JOIN torrents t USING (torrent_id) JOIN objects o USING (entry_id)
+WHERE t.name = $1 ORDER BY e.file_index
+"""
+WAIT = "SELECT probe_after - now() FROM objects WHERE probe_after IS NOT NULL"
 AWAY = Endpoint("http://127.0.0.1:1", "us-east-1", "nothing", "nobody", "nothing")
 
 
@@ -134,6 +140,21 @@ async def test_while_its_bytes_cannot_be_had_nothing_is_concluded(cinema: Cinema
     ]
     await cinema.later()
     assert await probe_media(cinema.ctx) == 2
+
+
+async def test_an_object_that_is_lost_holds_up_no_other(cinema: Cinema) -> None:
+    """It is put off, without a try."""
+    torrent = await cinema.torrent(a_mp4=cinema.films["film.mp4"], b_mp4=cinema.films["film.mp4"])
+    await cinema.still.stored(cinema.still.jobs.user(), torrent)
+    await sniff_types(cinema.ctx)
+    lost, *others = [row[0] for row in await cinema.still.jobs.rows(KEYS, torrent.name)]
+    await cinema.ctx.storage.delete(lost)
+    assert len(others) == 1
+    assert await probe_media(cinema.ctx) == 1
+    assert await cinema.state(torrent) == [("a.mp4", 0, True, None), ("b.mp4", 1, False, "found")]
+    ((wait,),) = await cinema.still.jobs.rows(WAIT)
+    assert wait > timedelta(hours=1)
+    await cinema.still.jobs.rows("UPDATE objects SET probe_after = NULL")
 
 
 async def test_what_ffprobe_dies_of_is_tried_so_often_and_no_more(cinema: Cinema, tmp_path: Path) -> None:

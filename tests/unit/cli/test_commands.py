@@ -35,6 +35,7 @@ COMMANDS = (
         "password reset",
         "password confirm",
         "password change",
+        "delete-account",
         "cached",
         "rename",
         "priority",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from uuid import uuid4
 
 import pytest
 
 from tseeder_gateway.adapters.subtitles import Subtitles
 from tseeder_gateway.adapters.subtitles_process import converted
+from tseeder_gateway.domain.recent import Recent
 from tseeder_kit.errors import AppError
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\n{}\n\n2\n00:00:03,000 --> 00:00:04,000\nthe end\n"
+BOMB = b"1\n00:00:00,000 --> 00:00:01,000\n" + b"<a" * (2 << 20)  # each `<a` looks for its end, to the end
 CYRILLIC = "Это было давно, и никто уже не помнил, чем всё кончилось."
 ASS = """[Script Info]
 ScriptType: v4.00+
@@ -101,16 +104,43 @@ async def test_what_is_none_and_what_is_too_much() -> None:
 
     async def code(data: bytes, written: str = "srt") -> str:
         with pytest.raises(AppError) as caught:
-            await subtitles.convert(data, written)
+            await subtitles.convert(data, written, str(uuid4()))
         return caught.value.code
 
-    bomb = b"1\n00:00:00,000 --> 00:00:01,000\n" + b"<a" * (2 << 20)  # each `<a` looks for its end, to the end
     found = await asyncio.gather(
         code(b"\x00"),
         code(b"no subtitles at all", "ass"),
         code(gzip.compress(b"x" * 1000)),
         code(b"[Script Info]\n[Events]\nDialogue: 0,x", "ssa"),
-        code(bomb),
+        code(BOMB),
     )
     assert set(found) == {"subtitles_unreadable"}
-    assert payloads((await subtitles.convert(SRT.format("a").encode(), "srt")).decode()) == ["a", "the end"]
+    assert payloads((await subtitles.convert(SRT.format("a").encode(), "srt", "b")).decode()) == ["a", "the end"]
+
+
+async def test_nobody_waits_for_all_of_another_ones() -> None:
+    subtitles = Subtitles(cpu_seconds=1)
+    greedy = [asyncio.create_task(subtitles.convert(BOMB, "srt", "a")) for _ in range(4)]
+    try:
+        await asyncio.sleep(0)
+        await subtitles.convert(SRT.format("a").encode(), "srt", "b")
+        assert sum(each.done() for each in greedy) < 2
+    finally:
+        for each in greedy:
+            each.cancel()
+        await asyncio.gather(*greedy, return_exceptions=True)
+
+
+def test_what_was_found_out_lately() -> None:
+    now = 0.0
+    recent = Recent(seconds=10, most=2, clock=lambda: now)
+    recent.note("a")
+    now = 5.0
+    recent.note("b")
+    recent.note("a")
+    now = 14.0
+    assert ("a" in recent, "b" in recent, "c" in recent) == (True, True, False)
+    recent.note("c")
+    assert ("a" in recent, "b" in recent, "c" in recent) == (True, False, True)
+    now = 15.0
+    assert ("a" in recent, "c" in recent) == (False, True)

@@ -40,9 +40,19 @@ async def confirm_password_reset(client: Client, token: str, new_password: str) 
     await client.call("POST", "/v1/auth/password-reset/confirm", json=body)
 
 
-async def change_password(client: Client, password: str, new_password: str) -> LogIn:
-    """Another password, in the session of `client.log_in`, which goes on as the one that is answered."""
-    body = {"password": password, "new_password": new_password}
+async def change_password(client: Client, password: str, new_password: str, code: str = "") -> LogIn:
+    """Another password, in the client's session, which goes on as the one that is answered. `code`: of the second
+    factor, if there is one."""
+    body = {"password": password, "new_password": new_password, **_with(code)}
     answer = cast(LogIn, await client.call("POST", "/v1/me/password", json=body))
     client.use_session(answer)
     return answer
+
+
+async def delete_account(client: Client, password: str, code: str = "") -> None:
+    """For good, in the client's session, which is gone with it."""
+    await client.call("DELETE", "/v1/me", json={"password": password, **_with(code)})
+
+
+def _with(code: str) -> dict[str, str]:
+    return {"code": code} if code else {}

@@ -29,6 +29,7 @@ from tseeder_gateway.api.server import serving
 from tseeder_gateway.domain.connection_limit import ConnectionLimit
 from tseeder_gateway.domain.memory_budget import ARCHIVES, SUBTITLES, MemoryBudget
 from tseeder_gateway.domain.rate_limit import RateLimit
+from tseeder_gateway.domain.recent import Recent
 from tseeder_gateway.settings import Settings
 from tseeder_gateway.usecases.authenticate import Authenticate
 from tseeder_gateway.usecases.open_archive import Archives
@@ -44,7 +45,10 @@ BEYOND_AGENT_SECONDS: Final = 5.0
 WARM_UPS_PER_USER: Final = 4
 """Each holds two of an agent's readers."""
 SUBTITLE_BYTES: Final = 64 << 20
-"""Of files that are being converted."""
+"""Of files that are being converted, and of answers that are being sent."""
+UNREADABLE_SECONDS: Final = 300.0
+MOST_UNREADABLE: Final = 10_000
+"""Of subtitles in which there was nothing, so many are remembered, for so long."""
 OTHER_FILES: Final = 1024
 """Beside clients' connections: S3, the services, NATS, metrics."""
 
@@ -110,7 +114,11 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             archives=Archives(
                 MemoryBudget(settings.archive_memory_bytes, settings.archive_memory_bytes_per_caller, ARCHIVES)
             ),
-            converted=Converted(Subtitles(), MemoryBudget(SUBTITLE_BYTES, SUBTITLE_BYTES // 4, SUBTITLES)),
+            converted=Converted(
+                Subtitles(),
+                MemoryBudget(SUBTITLE_BYTES, SUBTITLE_BYTES // 4, SUBTITLES),
+                Recent(seconds=UNREADABLE_SECONDS, most=MOST_UNREADABLE, clock=clock),
+            ),
             topics=JobTopics(bus),
             authenticate=Authenticate(auth.exchange, cache_seconds=settings.identity_cache_seconds),
             callers=RateLimit(settings.rate_per_second, settings.rate_burst, clock=clock),

@@ -137,8 +137,9 @@ async def _context(
     )
     poked = asyncio.Event()
     media = None
-    if settings.ffprobe is not None:
-        media = Media(Prober(settings.ffprobe.absolute()), await stack.enter_async_context(open_agent_reads()))
+    prober = Prober(settings.ffprobe.absolute()) if settings.ffprobe is not None else None
+    if prober is not None and await prober.prove():
+        media = Media(prober, await stack.enter_async_context(open_agent_reads()))
     ctx = Context(
         settings=settings,
         pool=pool,

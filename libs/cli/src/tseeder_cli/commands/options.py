@@ -46,33 +46,42 @@ def run(verb: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(verb)
 
 
-def require_terminal() -> None:
-    """CliError where nobody sits who could say yes."""
+def require_terminal(option: str = "--yes") -> None:
+    """CliError where nobody sits who could say yes; `option` says it instead."""
     if not sys.stdin.isatty():
         raise CliError(
             "there is no terminal to ask at: nothing was done",
             code="no_terminal",
             exit_code=ExitCode.USAGE,
-            hint="To do it without being asked, say --yes.",
+            hint=f"To do it without being asked, say {option}.",
         )
 
 
 def read_password(*, from_stdin: bool, confirm: bool = False, label: str = "Password") -> str:
     """From stdin's next line, or asked for without echo."""
+    return _secret("password", label, from_stdin=from_stdin, confirm=confirm)
+
+
+def read_token(*, from_stdin: bool) -> str:
+    """One that was mailed, as `read_password`: given as an argument, others on this computer would see it."""
+    return _secret("token", "Token, from the mail", from_stdin=from_stdin, confirm=False).strip()
+
+
+def _secret(what: str, label: str, *, from_stdin: bool, confirm: bool) -> str:
     if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        secret = sys.stdin.readline().rstrip("\r\n")
     elif not sys.stdin.isatty():
         raise CliError(
-            "there is no terminal to ask for the password",
+            f"there is no terminal to ask for the {what}",
             code="no_terminal",
             exit_code=ExitCode.USAGE,
             hint="Pipe it in, with --password-stdin.",
         )
     else:
-        password = str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
-    if not password:
-        raise CliError("the password is empty", code="empty_password", exit_code=ExitCode.USAGE)
-    return password
+        secret = str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
+    if not secret:
+        raise CliError(f"the {what} is empty", code=f"empty_{what}", exit_code=ExitCode.USAGE)
+    return secret
 
 
 def read_code(prompt: str = "Code of your second factor") -> str:

@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tseeder_cli.commands.options import (
-    AsJson,
-    chosen_url,
-    read_code,
-    read_email,
-    read_password,
-    run,
-    run_with_code,
-)
+from tseeder_cli.commands.options import AsJson, chosen_url, read_password, run
+from tseeder_cli.commands.signing_in import code_for, email_of, signed_in
 
 if TYPE_CHECKING:
     from tseeder_cli.client import HeldSession
@@ -84,7 +77,7 @@ def on(ctx: typer.Context, email: _Email = "") -> None:
 
     held, password = _signed_in(ctx, email)
     run(security.start_totp(held, password))
-    run(security.confirm_totp(held, read_code("Code that the app shows")))
+    run(security.confirm_totp(held, code_for(held, "Code that the app shows")))
 
 
 @_totp.command()
@@ -93,7 +86,7 @@ def off(ctx: typer.Context, email: _Email = "") -> None:
     from tseeder_cli.verbs import security
 
     held, password = _signed_in(ctx, email)
-    run(security.disable_totp(held, password, read_code("The next code (it shows within 30 s), or a recovery code")))
+    run(security.disable_totp(held, password, code_for(held)))
 
 
 @_totp.command()
@@ -102,7 +95,7 @@ def codes(ctx: typer.Context, email: _Email = "") -> None:
     from tseeder_cli.verbs import security
 
     held, password = _signed_in(ctx, email)
-    code = read_code("The next code (it shows within 30 s), or a recovery code")
+    code = code_for(held)
     run(security.replace_recovery_codes(held, password, code))
 
 
@@ -120,9 +113,8 @@ def security_events(
 def _signed_in(ctx: typer.Context, email: str) -> tuple[HeldSession, str]:
     """A session of its own for what no API key may do, and the password."""
     from tseeder_cli.target import find_target
-    from tseeder_cli.verbs import security
 
     target = find_target(chosen_url(ctx))
-    address = read_email(email or security.last_email(target))
+    address = email_of(target, email)
     password = read_password(from_stdin=False)
-    return run_with_code(lambda code: security.sign_in(target, address, password, code)), password
+    return signed_in(target, address, password)[0], password

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import segno
 
-from tseeder_cli import config
-from tseeder_cli.client import Client, HeldSession
+from tseeder_cli.client import HeldSession
 from tseeder_cli.errors import CliError, ExitCode
 from tseeder_cli.picking import SHORTEST_PREFIX, short_ids
 from tseeder_cli.screen import ago, counted, say, show_json, show_table
-from tseeder_cli.target import Target
 from tseeder_cli.verbs.connect import connect
+from tseeder_cli.verbs.own_session import ending, going_on
 from tseeder_cli.wire import Session
 
 
@@ -70,47 +68,33 @@ def _picked(found: Sequence[Session], prefix: str) -> Session:
     return matching[0]
 
 
-def last_email(target: Target) -> str:
-    """The address of the last login there; "" without one."""
-    login = config.load(config.config_path()).logins.get(target.server)
-    return login.email if login else ""
-
-
-async def sign_in(target: Target, email: str, password: str, code: str) -> HeldSession:
-    """A session, for the verbs below; each ends it."""
-    async with Client(target.url) as client:
-        await client.log_in(email, password, code)
-        return client.held()
-
-
 async def start_totp(held: HeldSession, password: str) -> None:
-    """Show what an authenticator app has to know. The session goes on."""
-    async with Client(held.url) as client:
-        client.go_on_with(held)
+    """Show what an authenticator app has to know. The session goes on, unless that is refused."""
+    async with going_on(held) as client:
         begun = await client.start_totp(password)
-    if sys.stdout.isatty():
-        segno.make(begun["uri"], micro=False).terminal(compact=True)
-    say("Scan this with an authenticator app, or type the secret in:")
-    sys.stdout.write(f"{begun['secret']}\n{begun['uri']}\n")
+        if sys.stdout.isatty():
+            segno.make(begun["uri"], micro=False).terminal(compact=True)
+        say("Scan this with an authenticator app, or type the secret in:")
+        sys.stdout.write(f"{begun['secret']}\n{begun['uri']}\n")
 
 
 async def confirm_totp(held: HeldSession, code: str) -> None:
     """Switch it on, and print the recovery codes."""
-    async with _ending(held) as client:
+    async with ending(held) as client:
         _print_codes(await client.confirm_totp(code))
     say("the second factor is on, and all browsers are signed out")
 
 
 async def disable_totp(held: HeldSession, password: str, code: str) -> None:
     """Switch it off."""
-    async with _ending(held) as client:
+    async with ending(held) as client:
         await client.disable_totp(password, code)
     say("the second factor is off")
 
 
 async def replace_recovery_codes(held: HeldSession, password: str, code: str) -> None:
     """Print new ones."""
-    async with _ending(held) as client:
+    async with ending(held) as client:
         _print_codes(await client.replace_recovery_codes(password, code))
 
 
@@ -131,17 +115,6 @@ async def list_events(url: str, *, limit: int, as_json: bool) -> None:
         for each in found
     ]
     show_table(("WHEN", "WHAT", "FROM", "DETAILS"), rows)
-
-
-@asynccontextmanager
-async def _ending(held: HeldSession) -> AsyncIterator[Client]:
-    """A client of the session, which is ended afterwards, also if what it was for is refused."""
-    async with Client(held.url) as client:
-        client.go_on_with(held)
-        try:
-            yield client
-        finally:
-            await client.log_out()
 
 
 def _print_codes(codes: Sequence[str]) -> None:

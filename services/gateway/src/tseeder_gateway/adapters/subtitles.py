@@ -8,10 +8,11 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
+from weakref import WeakValueDictionary
 
-from tseeder_kit.errors import AppError, unavailable, unprocessable
+from tseeder_kit.errors import AppError, exhausted, unavailable, unprocessable
 from tseeder_kit.logging import get_logger
 
 AT_ONCE: Final = 2
@@ -20,23 +21,24 @@ WAIT_SECONDS: Final = 10.0
 SECONDS: Final = 15.0
 CPU_SECONDS: Final = 10
 MEMORY_BYTES: Final = 512 << 20
-OUTPUT_BYTES: Final = 16 << 20
+OUTPUT_BYTES: Final = 8 << 20
 _log = get_logger(__name__)
 
 
 class Subtitles:
-    """AT_ONCE of them."""
+    """AT_ONCE of them, and of each user one, so that nobody waits for all of another one's."""
 
     def __init__(self, *, cpu_seconds: int = CPU_SECONDS) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._users: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._cpu_seconds = cpu_seconds
 
-    async def convert(self, data: bytes, written: str) -> bytes:
-        """A file that is `written` in one of domain.webvtt.FORMATS, as WebVTT in UTF-8.
+    async def convert(self, data: bytes, written: str, user_id: str) -> bytes:
+        """A file that is `written` in one of domain.webvtt.FORMATS, as WebVTT in UTF-8 of OUTPUT_BYTES at most.
 
-        Errors: UNPROCESSABLE `subtitles_unreadable`; UNAVAILABLE `subtitles_busy`.
+        Errors: UNPROCESSABLE `subtitles_unreadable`; UNAVAILABLE `subtitles_busy`; EXHAUSTED `too_many_subtitles`.
         """
-        async with self._turn():
+        async with self._turn(user_id):
             try:
                 async with asyncio.timeout(SECONDS):
                     code, output = await self._run(data, written)
@@ -44,21 +46,22 @@ class Subtitles:
                 code, output = -1, b""
         if code != 0 or not output or len(output) > OUTPUT_BYTES:
             _log.info("subtitles_unreadable", written=written, exit_code=code)
-            raise _unreadable()
+            raise unreadable()
         return output
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError as exc:
-            message = "Too many subtitles are being converted at the moment; try again."
-            raise unavailable("subtitles_busy", message, retry_after_seconds=1) from exc
-        try:
+    async def _turn(self, user_id: str) -> AsyncIterator[None]:
+        own = self._users.setdefault(user_id, asyncio.Lock())
+        is_his_turn = False
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await stack.enter_async_context(own)
+                    is_his_turn = True
+                    await stack.enter_async_context(self._turns)
+            except TimeoutError as exc:
+                raise (_busy() if is_his_turn else _too_many()) from exc
             yield
-        finally:
-            self._turns.release()
 
     async def _run(self, data: bytes, written: str) -> tuple[int, bytes]:
         process = await asyncio.create_subprocess_exec(
@@ -93,5 +96,16 @@ async def _exchange(process: Process, data: bytes) -> tuple[int, bytes]:
     return await process.wait(), output
 
 
-def _unreadable() -> AppError:
+def _busy() -> AppError:
+    message = "Too many subtitles are being converted at the moment; try again."
+    return unavailable("subtitles_busy", message, retry_after_seconds=1)
+
+
+def _too_many() -> AppError:
+    message = "Too many of your subtitles are being converted at once; fetch them after each other."
+    return exhausted("too_many_subtitles", message, retry_after_seconds=1)
+
+
+def unreadable() -> AppError:
+    """UNPROCESSABLE."""
     return unprocessable("subtitles_unreadable", "There is nothing in this file that could be shown as subtitles.")

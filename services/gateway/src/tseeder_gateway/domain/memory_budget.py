@@ -104,7 +104,7 @@ class MemoryBudget:
 
 
 class Held:
-    """What one request holds of a budget; it only grows, until it is given back as a whole."""
+    """What one request holds of a budget, until it is given back as a whole."""
 
     def __init__(self, budget: MemoryBudget, caller: str) -> None:
         self._budget = budget
@@ -115,6 +115,12 @@ class Held:
         """Holds `size` bytes from now on, if it held less. Raises as `MemoryBudget.take`."""
         if size > self._size:
             self._budget.take(self._caller, size - self._size)
+            self._size = size
+
+    def keep(self, size: int) -> None:
+        """Holds no more than `size` bytes from now on."""
+        if size < self._size:
+            self._budget.give_back(self._caller, self._size - size)
             self._size = size
 
     def release(self) -> None:

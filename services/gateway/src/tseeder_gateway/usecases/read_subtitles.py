@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from tseeder_gateway.adapters.object_reader import BodyBrokenError
-from tseeder_gateway.adapters.subtitles import Subtitles
-from tseeder_gateway.domain.memory_budget import MemoryBudget
+from tseeder_gateway.adapters.subtitles import Subtitles, unreadable
+from tseeder_gateway.domain.memory_budget import Held, MemoryBudget
 from tseeder_gateway.domain.ranges import ByteRange
+from tseeder_gateway.domain.recent import Recent
 from tseeder_gateway.domain.webvtt import MAX_BYTES, format_of
 from tseeder_gateway.usecases.open_content import OpenContent, OpenedFile
-from tseeder_kit.errors import AppError, conflict, too_large, unavailable, unprocessable
+from tseeder_kit.errors import AppError, Kind, conflict, too_large, unavailable, unprocessable
 
 _VERSION: Final = b"1"
 """Of how they are converted: another one, another ETag."""
@@ -20,10 +21,12 @@ _VERSION: Final = b"1"
 
 @dataclass(frozen=True)
 class Converted:
-    """What all such answers share: the converter, and how many bytes of files they hold meanwhile."""
+    """What all such answers share: the converter, how many bytes they hold (of files, and then of answers until those
+    are sent), and which were `unreadable`, by the ETags that they would have: each try takes seconds of a processor."""
 
     subtitles: Subtitles
     memory: MemoryBudget
+    unreadable: Recent
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,20 @@ async def open_subtitles(source: OpenContent) -> SubtitleFile:
     return SubtitleFile(opened, written, f'"{tag}"')
 
 
-async def read_subtitles(made: Converted, source: OpenContent, file: SubtitleFile, user_id: str) -> bytes:
-    """As WebVTT. What is not stored yet is waited for, as a read of it does.
+def refuse_unreadable(made: Converted, file: SubtitleFile) -> None:
+    """UNPROCESSABLE `subtitles_unreadable`, if that was found out lately."""
+    if file.etag in made.unreadable:
+        raise unreadable()
+
+
+async def read_subtitles(made: Converted, source: OpenContent, file: SubtitleFile, held: Held, user_id: str) -> bytes:
+    """As WebVTT. What is not stored yet is waited for, as a read of it does. What is answered is `held`, until the
+    caller releases that, however this ends.
 
     Raises what `OpenContent.read` does; UNAVAILABLE `storage_unavailable`, `subtitles_busy`; EXHAUSTED
     `too_many_subtitles`; UNPROCESSABLE `subtitles_unreadable`.
     """
-    held = made.memory.hold(user_id)
+    refuse_unreadable(made, file)
     size = file.opened.content.size_bytes
     try:
         held.reach(size)
@@ -64,11 +74,17 @@ async def read_subtitles(made: Converted, source: OpenContent, file: SubtitleFil
         async with source.read(file.opened, ByteRange(0, size - 1)) as chunks:
             async for chunk in chunks:
                 data += chunk
-        return await made.subtitles.convert(data, file.written)
     except BodyBrokenError as exc:
         raise _unavailable() from exc
-    finally:
-        held.release()
+    try:
+        text = await made.subtitles.convert(data, file.written, user_id)
+    except AppError as exc:
+        if exc.kind is Kind.UNPROCESSABLE:
+            made.unreadable.note(file.etag)
+        raise
+    held.reach(len(text))
+    held.keep(len(text))
+    return text
 
 
 def _unavailable() -> AppError:

@@ -1,9 +1,18 @@
 """Becomes ffprobe, with nothing to lose: `python -I -S ffprobe_process.py PARENT MEMORY CPU_SECONDS PORT PROGRAM ...`.
 
 It dies with its parent, also as ffprobe; may write no file, take little memory and CPU, and gain no right by what it
-executes. Where the kernel has Landlock (5.13; for the network 6.7) it reads nothing but programs and libraries, not
-even of /proc, signals nobody, and connects to PORT only: also if its parsers do what the file wants. All that is in
-force before the first byte of a stranger's file is read. It imports nothing of ours, so that it is there at once.
+executes. What Landlock there is adds, also if its parsers do what the file wants:
+
+- from Linux 5.13 on (ABI 1): it reads nothing but programs and libraries, not even of /proc;
+- from 6.7 on (ABI 4): of TCP ports it connects to PORT only, and binds none. These are rules on port numbers, whatever
+  the host; UDP, and sockets of other families, they do not speak of;
+- from 6.12 on (ABI 6): it signals nobody outside, and connects to nobody's abstract Unix socket.
+
+RLIMIT_NPROC is not set: what it counts is all processes of the user, it does not bind root, and where it does, a script
+in ffprobe's place could start nothing. What is started is in the group of this process, which jobs ends as a whole.
+
+All that is in force before the first byte of a stranger's file is read. It imports nothing of ours, so that it is there
+at once.
 """
 
 import ctypes
@@ -12,6 +21,7 @@ import resource
 import signal
 import struct
 import sys
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -70,26 +80,39 @@ def checked(answer: int) -> int:
     return answer
 
 
+def limit(which: int, most: int) -> None:
+    """To `most`, or to what is the most here already."""
+    hard = resource.getrlimit(which)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (most, most))
+
+
 def main() -> int:
-    """Does not return but for a program that cannot be started."""
+    """Does not return but for a program that cannot be started, for whatever reason: any other exit code would be taken
+    for what ffprobe says of the file."""
+    try:
+        become()
+    except Exception:  # noqa: BLE001
+        return NOT_STARTED
+
+
+def become() -> NoReturn:
+    """OSError, or what else it is, where it cannot."""
     parent, memory, cpu, port = (int(text) for text in sys.argv[1:5])
     if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL)) or libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        return NOT_STARTED
-    if os.getppid() != parent:  # it went away before the call took hold
-        return NOT_STARTED
-    for limit, most in (
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:
+        raise ProcessLookupError("the parent went away before the call took hold")
+    for which, most in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_NOFILE, FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (most, most))
-    try:
-        shut_in(sys.argv[5], port)
-        os.execve(sys.argv[5], sys.argv[5:], {})  # noqa: S606 - a shell is what nobody wants here
-    except OSError:
-        return NOT_STARTED
+        limit(which, most)
+    shut_in(sys.argv[5], port)
+    os.execve(sys.argv[5], sys.argv[5:], {})  # noqa: S606 - a shell is what nobody wants here
 
 
 if __name__ == "__main__":

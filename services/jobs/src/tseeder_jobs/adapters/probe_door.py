@@ -7,9 +7,10 @@ right stays on this side.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -19,13 +20,20 @@ from tseeder_kit.ids import random_token
 from tseeder_kit.logging import get_logger
 
 Fetch: TypeAlias = Callable[[int, int], Awaitable[bytes]]
-"""The bytes from the first to the last of these positions. Raises AppError where they cannot be had."""
+"""The bytes from the first to the last of these positions. Raises AppError where they cannot be had, and FileGoneError
+where there is no such file (any more)."""
 
 STEP: Final = 256 * 1024
 """How much is read at once: a reader that turns elsewhere has not been read far ahead of."""
 MOST_REQUESTS: Final = 1000
+SLOW_SHARE: Final = 20
+"""A source that takes more than so manieth a part of the time there is, for one step, is slow."""
 _log = get_logger(__name__)
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
+
+
+class FileGoneError(Exception):
+    """The file whose bytes are asked for is not there any more: waiting does not bring it."""
 
 
 @dataclass
@@ -40,6 +48,12 @@ class Door:
     port: int = 0
     failed: AppError | None = None
     """Why bytes that were asked for were not there: what was made of the others says nothing."""
+    is_gone: bool = False
+    """Whether there is no such file (any more)."""
+    fetches: int = 0
+    waited_seconds: float = 0.0
+    """For the fetches that are over."""
+    _pending: dict[int, float] = field(default_factory=dict)  # which fetch -> since when
 
     @property
     def url(self) -> str:
@@ -50,6 +64,13 @@ class Door:
     def spent(self) -> bool:
         """Whether more was asked for than is given."""
         return self.left_bytes <= 0 or self.left_requests <= 0
+
+    def is_slow(self, seconds: float) -> bool:
+        """Whether it is the source that has not given a file its `seconds`: bytes are waited for now, and on an average
+        for longer than a look of so long can bear. (Not where the file makes ffprobe turn hither and thither.)"""
+        now = time.monotonic()
+        waited = self.waited_seconds + sum(now - since for since in self._pending.values())
+        return bool(self._pending) and waited / self.fetches > seconds / SLOW_SHARE
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """A range, in steps; it breaks off where the bytes, or the budget, end."""
@@ -65,12 +86,14 @@ class Door:
         await response.prepare(request)
         try:
             while first <= last and not self.spent:
-                chunk = await self.fetch(first, min(first + min(STEP, self.left_bytes) - 1, last))
+                chunk = await self._fetched(first, min(first + min(STEP, self.left_bytes) - 1, last))
                 self.left_bytes -= len(chunk)
                 await response.write(chunk)
                 first += len(chunk)
         except AppError as exc:
             self.failed = exc
+        except FileGoneError:
+            self.is_gone = True
         except ConnectionError:
             raise  # it has seen enough
         except Exception as exc:  # noqa: BLE001 - whatever it was, nothing may be concluded from what is missing
@@ -79,6 +102,15 @@ class Door:
         if first <= last and request.transport is not None:
             request.transport.abort()
         return response
+
+    async def _fetched(self, first: int, last: int) -> bytes:
+        self.fetches += 1
+        which = self.fetches
+        self._pending[which] = time.monotonic()
+        try:
+            return await self.fetch(first, last)
+        finally:
+            self.waited_seconds += time.monotonic() - self._pending.pop(which)
 
 
 @asynccontextmanager

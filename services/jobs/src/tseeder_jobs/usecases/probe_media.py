@@ -10,10 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_jobs.adapters.ffprobe import Outcome, Probed, Prober
+from tseeder_jobs.adapters.probe_door import FileGoneError
 from tseeder_jobs.domain.media_types import is_media, media_type
-from tseeder_jobs.domain.storage import StorageUnavailable
 from tseeder_jobs.store import objects, probing
 from tseeder_jobs.usecases.context import Context
+from tseeder_kit.logging import get_logger
 from tseeder_pg import Record, connection, retrying, transaction
 
 BATCH: Final = 100
@@ -22,6 +23,9 @@ SECONDS: Final = 30.0
 MOST_PROBES: Final = 3
 _CLAIMED: Final = timedelta(seconds=2 * SECONDS)
 _PAUSE: Final = timedelta(minutes=1)
+_GONE_PAUSE: Final = timedelta(hours=6)
+"""An object that is lost, or about to be deleted, is the affair of other sweeps; by then they have seen to it."""
+_log = get_logger(__name__)
 
 
 async def probe_media(ctx: Context) -> int:
@@ -74,8 +78,8 @@ async def _one(ctx: Context, prober: Prober, row: Record) -> Outcome | None:
 
     async def fetch(first: int, last: int) -> bytes:
         found = await ctx.storage.read(row["object_key"], last - first + 1, first)
-        if found is None or len(found) <= last - first:  # it is being deleted, or lost: another sweep's affair
-            raise StorageUnavailable("the object is not there")
+        if found is None or len(found) <= last - first:  # it is being deleted, or lost
+            raise FileGoneError
         return found
 
     probed = await prober.probe(fetch, row["size_bytes"], SECONDS)
@@ -98,6 +102,10 @@ async def _keep(ctx: Context, row: Record, probed: Probed, probes: int) -> None:
     async with transaction(ctx.pool) as tx:
         if probed.outcome is Outcome.NOT_NOW:
             await probing.put_off(tx, row["object_id"], _PAUSE, probes - 1)
+            return
+        if probed.outcome is Outcome.GONE:
+            _log.warning("object_to_probe_gone", object_id=str(row["object_id"]))
+            await probing.put_off(tx, row["object_id"], _GONE_PAUSE, probes - 1)
             return
         if probed.outcome is Outcome.FAILED and probes < MOST_PROBES:
             await probing.put_off(tx, row["object_id"], _PAUSE * 4**probes, probes)
