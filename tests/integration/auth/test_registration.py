@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 
 import pytest
 
-from tests.integration.auth.mailing import APP, CLIENT, TERMS, Mailing, code_of
+from tests.integration.auth.mailing import APP, CLIENT, TERMS, Mailing, code_of, token_in
 from tests.integration.auth.running import PASSWORD, Auth, eventually, running_auth, unique_email
 from tseeder.auth.v1 import auth_pb2
 from tseeder.auth.v1 import registration_pb2 as pb
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
-from tseeder_auth.domain.throttle import account_subject
+from tseeder_auth.domain.throttle import mail_subject
 from tseeder_auth.usecases.add_user import add_user
-from tseeder_auth.usecases.purge_expired import purge_expired
+from tseeder_auth.usecases.purge_registrations import purge_registrations
 from tseeder_kit.errors import AppError, Kind
 from tseeder_rpc import use_identity
 
@@ -49,9 +49,6 @@ async def test_register_confirm_sign_in(mailing: Mailing) -> None:
     assert (row["role"], row["terms_version"]) == ("user", TERMS)
     assert row["terms_accepted_at"] is not None
     assert await mailing.events(email) == [
-        "account.registered",
-        "login.refused",
-        "login.refused",
         "account.verified",
         "login.done",
     ]
@@ -59,7 +56,7 @@ async def test_register_confirm_sign_in(mailing: Mailing) -> None:
     assert await mailing.auth.pool.fetchval(created, row["user_id"]) == 1
     kept = [
         str(dict(each))
-        for table in ("mails", "mail_tokens")
+        for table in ("mails", "mail_tokens", "registration_tokens", "pending_registrations")
         for each in await mailing.auth.pool.fetch(
             f"SELECT * FROM {table}"  # noqa: S608
         )
@@ -77,7 +74,64 @@ async def test_an_address_with_an_account_is_told_by_mail_only_and_once_an_hour(
     await eventually(lambda: _is(mailing.outbox(email), 0))
     assert len(mailing.mail.to(email)) == 2
     await mailing.auth.log_in(email)
-    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "invalid_credentials"
+    assert await code_of(mailing.auth.log_in(email, "no passphrase of anybody")) == "invalid_credentials"
+
+
+async def test_what_was_registered_is_answered_alike_whether_there_is_an_account(mailing: Mailing) -> None:
+    """At a sign-in, before and after somebody confirms; and no mail opens an account that there is."""
+    free, member = unique_email(), unique_email()
+    await mailing.member(member)
+    for email in (free, member):
+        await mailing.register(email, OTHER_PASSWORD)
+        assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"
+        await mailing.resend(email)
+        await eventually(lambda email=email: _is(mailing.outbox(email), 0))  # type: ignore[misc]
+    assert [each.message["Subject"] for each in mailing.mail.to(member)[1:]] == ["You have an account already"]
+    await mailing.register(free)
+    token = token_in(await mailing.mail.wait_for(free, 3))
+    await mailing.verify(token, PASSWORD)
+    for email in (free, member):
+        assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"
+        await mailing.auth.log_in(email)
+    # Its account gone, an address is free; but what waits is still not its owner's.
+    await mailing.auth.pool.execute("DELETE FROM users WHERE email = $1", member)
+    await mailing.resend(member)
+    assert await code_of(mailing.verify(await mailing.token(member, 3))) == "password_needed"
+
+
+async def test_whoever_confirms_gets_his_own_password_and_no_strangers(mailing: Mailing) -> None:
+    email = unique_email()
+    await mailing.register(email)
+    own = await mailing.token(email)
+    await mailing.register(email, OTHER_PASSWORD)
+    strangers = await mailing.token(email, 2)
+    await mailing.resend(email)
+    for token in (own, strangers, await mailing.token(email, 3)):
+        assert await code_of(mailing.verify(token)) == "password_needed"
+        assert await code_of(mailing.verify(token, "a third passphrase")) == "password_needed"
+    # Though the other one is over, it has been there.
+    pool = mailing.auth.pool
+    first = await pool.fetchval("SELECT min(pending_id::text)::uuid FROM pending_registrations WHERE email = $1", email)
+    mine = "UPDATE pending_registrations SET expires_at = expires_at + $2::text::interval WHERE pending_id = $1"
+    await pool.execute(mine, first, "-8d")
+    assert await code_of(mailing.verify(strangers)) == "password_needed"
+    await pool.execute(mine, first, "8d")
+    await mailing.verify(strangers, PASSWORD)
+    assert (await mailing.auth.log_in(email)).user.email == email
+    assert await code_of(mailing.verify(own, PASSWORD)) == "token_invalid"
+
+
+async def test_few_registrations_of_an_address_wait_and_the_same_one_waits_once(mailing: Mailing) -> None:
+    email = unique_email()
+    await mailing.register(email)
+    await mailing.register(email)
+    await mailing.verify(await mailing.token(email, 2))
+    kept = "SELECT count(*) FROM pending_registrations WHERE email = $1"
+    for index in range(6):
+        await mailing.register(email, f"passphrase number {index}")
+    assert await mailing.auth.pool.fetchval(kept, email) == 5
+    assert await code_of(mailing.auth.log_in(email, "passphrase number 0")) == "invalid_credentials"
+    assert await code_of(mailing.auth.log_in(email, "passphrase number 5")) == "email_unverified"
 
 
 async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> None:
@@ -88,9 +142,12 @@ async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> N
     first = await mailing.token(twin)
     await mailing.register(email)
     second = await mailing.token(email)
-    assert await code_of(mailing.verify(first)) == "token_invalid"
-    await mailing.verify(second)
-    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "invalid_credentials"
+    # A twin's mailbox shows nothing for this one, whichever password is known there.
+    assert await code_of(mailing.verify(first, PASSWORD)) == "password_needed"
+    assert await code_of(mailing.verify(second, OTHER_PASSWORD)) == "password_needed"
+    await mailing.verify(second, PASSWORD)
+    assert await code_of(mailing.verify(first, OTHER_PASSWORD)) == "token_invalid"
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"
     assert (await mailing.auth.log_in(twin)).user.email == email
 
 
@@ -122,12 +179,12 @@ async def test_a_lost_mail_is_sent_anew_to_who_waits_for_it_and_to_nobody_else(m
     ],
 )
 async def test_a_bad_registration_changes_nothing(mailing: Mailing, changes: dict[str, str], code: str) -> None:
-    before = await mailing.auth.pool.fetchval("SELECT count(*) FROM users")
+    before = await mailing.auth.pool.fetchval("SELECT count(*) FROM pending_registrations")
     with pytest.raises(AppError) as caught:
         await mailing.register(**{"email": unique_email(), **changes})
     assert (caught.value.kind, caught.value.code) == (Kind.INVALID, code)
     assert caught.value.fields
-    assert await mailing.auth.pool.fetchval("SELECT count(*) FROM users") == before
+    assert await mailing.auth.pool.fetchval("SELECT count(*) FROM pending_registrations") == before
 
 
 async def test_a_breached_password_is_refused_wherever_one_is_set(auth: Auth) -> None:
@@ -163,7 +220,8 @@ async def test_asking_too_often_is_slowed_down(mailing: Mailing, auth_dsn: str, 
         for _ in range(4):
             await slow.ask_reset(email, **client)
         asked = "SELECT failures FROM login_throttles WHERE kind = 'mail_account' AND subject = $1"
-        assert await strict.pool.fetchval(asked, account_subject(email)) == 2
+        assert await strict.pool.fetchval(asked, mail_subject("reset", email)) == 2
+        assert await strict.pool.fetchval(asked, mail_subject("register", email)) is None  # each for itself
         for call in (slow.ask_reset(unique_email(), **client), slow.resend(unique_email(), **client)):
             with pytest.raises(AppError) as caught:
                 await call
@@ -177,14 +235,15 @@ async def test_a_registration_that_nobody_confirms_goes(mailing: Mailing) -> Non
     await mailing.register(email)
     token = await mailing.token(email)
     await mailing.member(member)
-    pool, settings = mailing.auth.pool, mailing.auth.settings
-    await pool.execute(
-        "UPDATE users SET updated_at = updated_at - '8d'::interval WHERE email IN ($1, $2)", email, member
-    )
-    await purge_expired(pool, settings.login_rules(), settings.registration_rules())
-    left = [row["email"] for row in await pool.fetch("SELECT email FROM users WHERE email IN ($1, $2)", email, member)]
-    assert left == [member]
+    pool, kept = mailing.auth.pool, "SELECT count(*) FROM pending_registrations WHERE email = $1"
+    await purge_registrations(pool)
+    assert await pool.fetchval(kept, email) == 1
+    await pool.execute("UPDATE pending_registrations SET expires_at = now() - '1s'::interval WHERE email = $1", email)
     assert await code_of(mailing.verify(token)) == "token_invalid"
+    assert await code_of(mailing.auth.log_in(email)) == "invalid_credentials"
+    await purge_registrations(pool)
+    assert await pool.fetchval(kept, email) == 0
+    await mailing.auth.log_in(member)
 
 
 async def _is(found: Awaitable[object], wanted: object) -> bool:

@@ -30,6 +30,7 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.config: dict[str, Any] = dict(CONFIG)
         self.seen: list[tuple[str, Any, str | None]] = []
+        self.contested = False
 
     @property
     def option(self) -> tuple[str, str]:
@@ -52,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"user": {}, "csrf_token": f"of {self.path}", "expires_at": "2027-01-31T12:00:00Z"})
         elif self.path in ("/v1/auth/register", "/v1/auth/password-reset", "/v1/auth/verify-email/resend"):
             self._answer(202, {"accepted": True})
+        elif self.server.contested:
+            self._answer(400, {"code": "password_needed", "detail": "say which"})
         else:
             self._answer(204, None)
 
@@ -112,6 +115,7 @@ def test_terms_are_not_accepted_where_nobody_can_be_asked(server: Gateway) -> No
     ("arguments", "stdin", "path", "body"),
     [
         (("verify", "T"), "", "verify-email", {"token": "T"}),
+        (("verify", "T", "--password-stdin"), "mine\n", "verify-email", {"token": "T", "password": "mine"}),
         (("verify", "--resend", EMAIL), "", "verify-email/resend", {"email": EMAIL}),
         (("password", "reset", EMAIL), "", "password-reset", {"email": EMAIL}),
         (
@@ -144,3 +148,11 @@ def test_verify_wants_a_token_or_an_address(server: Gateway) -> None:
     for arguments in ((), ("T", "--resend", EMAIL)):
         assert run(*server.option, "verify", *arguments)[0] == ExitCode.USAGE
     assert server.seen == []
+
+
+def test_a_password_that_is_needed_is_asked_for_where_somebody_sits(server: Gateway) -> None:
+    server.contested = True
+    status, said = run(*server.option, "verify", "T")
+    assert (status, "[no_terminal]" in said, len(server.seen)) == (ExitCode.USAGE, True, 1), said
+    status, said = run(*server.option, "verify", "T", "--password-stdin", stdin="a wrong one\n")
+    assert (status, "[password_needed]" in said, len(server.seen)) == (ExitCode.FAILED, True, 2)

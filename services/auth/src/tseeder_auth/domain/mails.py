@@ -54,6 +54,7 @@ class Mail:
     user_id: UUID | None
     address: str
     attempts: int
+    pending_id: UUID | None = None  # the registration that it is about
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,6 @@ async def delete_me(pool: Pool, caller: Caller) -> None:
 async def _delete(tx: Tx, user: User, email_key: str) -> None:
     """Without a security event: those of the account go with it."""
     await feed.append(tx, "user.deleted", user.user_id, {})
-    await throttles.delete_tallies(tx, [throttle.account_subject(email_key), throttle.factor_subject(user.user_id)])
+    await throttles.delete_tallies(tx, [*throttle.subjects_of(email_key), throttle.factor_subject(user.user_id)])
     await users.delete_user(tx, user.user_id)
     await mails.enqueue(tx, MailKind.ACCOUNT_DELETED, None, user.email)
