@@ -28,3 +28,8 @@ CREATE INDEX mails_by_pending ON mails (pending_id) WHERE pending_id IS NOT NULL
 
 -- Who is new at the end of a sign-in through a provider has accepted these terms at its beginning; '': none.
 ALTER TABLE oidc_flows ADD COLUMN accepted_terms_version text NOT NULL DEFAULT '';
+
+-- What is linked once the challenge is answered: before, the account's owner has shown one factor only. NULL: nothing.
+ALTER TABLE sign_in_challenges ADD COLUMN provider text;
+ALTER TABLE sign_in_challenges ADD COLUMN subject text;
+ALTER TABLE sign_in_challenges ADD COLUMN email text;

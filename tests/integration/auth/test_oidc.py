@@ -394,16 +394,24 @@ async def test_an_account_with_a_second_factor_gets_a_challenge_and_no_session(w
     assert (finished.WhichOneof("outcome"), finished.return_to) == ("challenge", "/jobs?x=1")
     assert len(finished.challenge) >= 43
     assert await world.count("sessions") == before
+    linked = "SELECT count(*) FROM oidc_identities WHERE subject = 'careful'"
+    told = "SELECT count(*) FROM mails WHERE kind = 'identity_linked' AND user_id = $1"
+    spare = (await world.sign_in(**person)).challenge
+    assert (await world.auth.pool.fetchval(linked), await world.auth.pool.fetchval(told, user_id)) == (0, 0)
     right = code_at(careful.secret)
     wrong = f"{(int(right) + 1) % 10**6:06}"
     assert await answered(world, finished.challenge, wrong) == "second_factor_invalid"
     assert await answered(world, finished.challenge + "x", right) == "challenge_invalid"
+    assert await world.auth.pool.fetchval(linked) == 0  # by a code, and not before
     assert await answered(world, finished.challenge, right) == str(user_id)
+    assert (await world.auth.pool.fetchval(linked), await world.auth.pool.fetchval(told, user_id)) == (1, 1)
     assert await answered(world, finished.challenge, right) == "challenge_invalid"
     second_factor = "SELECT second_factor FROM sessions WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1"
     assert await world.auth.pool.fetchval(second_factor, user_id) is True
 
     codes = iter(careful.recovery_codes)
+    assert await answered(world, spare, next(codes)) == str(user_id)  # linked to him by now
+    assert await world.auth.pool.fetchval(told, user_id) == 1
     assert await answered(world, (await world.sign_in(**person)).challenge, next(codes)) == str(user_id)
     worn = (await world.sign_in(**person)).challenge
     await world.auth.pool.execute("UPDATE sign_in_challenges SET attempts = 5 WHERE user_id = $1", user_id)

@@ -61,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: Any) -> None:
         content = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -153,6 +154,6 @@ def test_verify_wants_a_token_or_an_address(server: Gateway) -> None:
 def test_a_password_that_is_needed_is_asked_for_where_somebody_sits(server: Gateway) -> None:
     server.contested = True
     status, said = run(*server.option, "verify", "T")
-    assert (status, "[no_terminal]" in said, len(server.seen)) == (ExitCode.USAGE, True, 1), said
+    assert (status, "[no_terminal]" in said, len(server.seen)) == (ExitCode.USAGE, True, 1)
     status, said = run(*server.option, "verify", "T", "--password-stdin", stdin="a wrong one\n")
-    assert (status, "[password_needed]" in said, len(server.seen)) == (ExitCode.FAILED, True, 2)
+    assert (status, "[password_needed]" in said, len(server.seen)) == (ExitCode.REFUSED, True, 2)

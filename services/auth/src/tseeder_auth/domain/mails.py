@@ -25,6 +25,7 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 (no password)
     FACTOR_ON = "factor_on"
     FACTOR_OFF = "factor_off"
+    IDENTITY_LINKED = "identity_linked"
     ACCOUNT_DELETED = "account_deleted"
 
 

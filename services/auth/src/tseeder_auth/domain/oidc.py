@@ -73,6 +73,15 @@ class Claims:
     email_verified: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """A provider's subject that no account is linked to yet, and the address that the provider vouches for."""
+
+    provider: str
+    subject: str
+    email: str
+
+
 class ProviderError(Exception):
     """A provider says something that it must not; the text is one line for the log, without what it said."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tseeder_auth.domain.accounts import Client, LoginRules, User
-from tseeder_auth.domain.oidc import Claims, TakenFlow
+from tseeder_auth.domain.oidc import Claims, NewIdentity, TakenFlow
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import oidc_flows, oidc_identities, security_events, users
@@ -84,15 +84,16 @@ async def _signed_in(
 ) -> NewSession | str:
     try:
         async with transaction(pool) as tx:
-            user = await _known(tx, answer.provider, claims)
+            user, to_link = await _known(tx, answer.provider, claims), None
             if user is None:
+                to_link = NewIdentity(answer.provider, claims.subject, claims.email)
                 user = await link_account(
                     tx, answer.provider, claims, answer.client, registration, accepted_terms_version
                 )
             if user.suspended:
                 raise forbidden("account_suspended", "This account is suspended.")
             if user.second_factor:
-                return await challenge_sign_in(tx, user, "oidc")
+                return await challenge_sign_in(tx, user, "oidc", to_link)
             details = {"method": "oidc", "provider": answer.provider}
             await security_events.record(tx, EventKind.LOGIN_DONE, user.user_id, answer.client, details=details)
             return await open_session(tx, rules, user, answer.client, method="oidc", second_factor=False)

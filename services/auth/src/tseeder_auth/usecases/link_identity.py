@@ -2,11 +2,12 @@
 
 from tseeder_auth.domain.accounts import Client, User
 from tseeder_auth.domain.emails import Email, parse_email
-from tseeder_auth.domain.oidc import Claims, is_same_address
+from tseeder_auth.domain.mails import MailKind
+from tseeder_auth.domain.oidc import Claims, NewIdentity, is_same_address
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.domain.roles import Role
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import oidc_identities, security_events, users
+from tseeder_auth.store import mails, oidc_identities, security_events, users
 from tseeder_auth.usecases.create_user import announce_user
 from tseeder_kit.errors import AppError, forbidden
 from tseeder_kit.ids import uuid7
@@ -16,21 +17,38 @@ from tseeder_pg import Tx
 async def link_account(
     tx: Tx, provider: str, claims: Claims, client: Client, registration: RegistrationRules, accepted_terms_version: str
 ) -> User:
-    """The account with the subject's address, or a new one; linked, and locked.
+    """The account with the subject's address, or a new one; locked, and linked. An account with a second factor
+    is linked when that was shown.
 
     An address links only if both sides have shown it to be the user's own: else whoever registered a stranger's address
     first would share his account. Errors: FORBIDDEN `oidc_email_unverified`, `oidc_link_refused`,
     `registration_closed`; INVALID `terms_not_accepted`.
     """
-    email = _vouched_for(claims)
+    email, identity = _vouched_for(claims), NewIdentity(provider, claims.subject, claims.email)
     user = await _existing(tx, email)
     if user is None:
         user = await _new(tx, email, client, registration, accepted_terms_version)
-    if not await oidc_identities.link_identity(tx, provider, claims.subject, user.user_id, claims.email):
-        raise _refused()  # linked at this very moment: the next try finds it
-    details = {"provider": provider}
-    await security_events.record(tx, EventKind.IDENTITY_LINKED, user.user_id, client, details=details)
+        await _link(tx, user, identity, client)
+    elif not user.second_factor:
+        await link_known(tx, user, identity, client)
     return user
+
+
+async def link_known(tx: Tx, user: User, identity: NewIdentity, client: Client) -> None:
+    """Links a subject to an account that was there before, whose row is held, and tells its owner.
+
+    Errors: FORBIDDEN `oidc_link_refused`.
+    """
+    if await oidc_identities.find_identity(tx, identity.provider, identity.subject) != user.user_id:
+        await _link(tx, user, identity, client)
+        await mails.enqueue(tx, MailKind.IDENTITY_LINKED, user.user_id, user.email)
+
+
+async def _link(tx: Tx, user: User, identity: NewIdentity, client: Client) -> None:
+    if not await oidc_identities.link_identity(tx, identity.provider, identity.subject, user.user_id, identity.email):
+        raise _refused()  # linked at this very moment: the next try finds it
+    details = {"provider": identity.provider}
+    await security_events.record(tx, EventKind.IDENTITY_LINKED, user.user_id, client, details=details)
 
 
 def _vouched_for(claims: Claims) -> Email:

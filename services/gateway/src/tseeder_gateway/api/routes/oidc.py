@@ -115,7 +115,9 @@ async def finish_oidc(request: Request, provider: ProviderName, query: Annotated
     dependencies=[Depends(Anonymous())],
     responses={
         200: {"headers": headers("Set-Cookie")},
-        **problems("challenge_invalid", "second_factor_invalid", "account_suspended", "login_throttled"),
+        **problems(
+            "challenge_invalid", "second_factor_invalid", "account_suspended", "oidc_link_refused", "login_throttled"
+        ),
     },
 )
 async def answer_challenge(
