@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from tests.integration.auth.mailing import APP, CLIENT, TERMS, Mailing, code_of, token_in
+from tests.integration.auth.mailing import APP, CLIENT, SETTINGS, TERMS, Mailing, code_of, token_in
 from tests.integration.auth.running import PASSWORD, Auth, eventually, running_auth, unique_email
 from tseeder.auth.v1 import auth_pb2
 from tseeder.auth.v1 import registration_pb2 as pb
@@ -212,7 +212,8 @@ async def test_closed_unless_opened_and_said_so(auth: Auth, mailing: Mailing) ->
 
 async def test_asking_too_often_is_slowed_down(mailing: Mailing, auth_dsn: str, nats_url: str) -> None:
     """By network address with an error; by recipient without a word, since that would tell of him."""
-    folder, limits = mailing.auth.settings.identity_private_key.parent, {"mail_account_free": 2, "mail_address_free": 4}
+    folder = mailing.auth.settings.identity_private_key.parent
+    limits = {**SETTINGS, "smtp_port": mailing.mail.port, "mail_account_free": 2, "mail_address_free": 4}
     async with running_auth(auth_dsn, nats_url, folder, **limits) as strict:
         slow = Mailing(strict, mailing.mail)
         email = unique_email()
@@ -228,6 +229,14 @@ async def test_asking_too_often_is_slowed_down(mailing: Mailing, auth_dsn: str, 
             assert (caught.value.kind, caught.value.code) == (Kind.EXHAUSTED, "mail_throttled")
             assert 1 <= int(caught.value.details["retry_after_seconds"]) <= 60
         await slow.ask_reset(unique_email(), client={"remote_address": "203.0.113.201"})
+
+        # A stranger who had all of an address's mails sent does not get his password confirmed for another's.
+        for number, password in enumerate((OTHER_PASSWORD, OTHER_PASSWORD, PASSWORD)):
+            await slow.register(email, password, client={"remote_address": f"203.0.113.{202 + number}"})
+        strangers = await slow.token(email, 2)
+        assert await code_of(slow.verify(strangers)) == "password_needed"
+        await slow.verify(strangers, PASSWORD)
+        await strict.log_in(email)
 
 
 async def test_a_registration_that_nobody_confirms_goes(mailing: Mailing) -> None:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
 from tseeder_auth.adapters.sealing import Sealer
-from tseeder_auth.domain.accounts import Client
+from tseeder_auth.domain.accounts import Client, User
 from tseeder_auth.domain.emails import Email, parse_email
 from tseeder_auth.domain.human_check import HumanCheck
 from tseeder_auth.domain.mails import MailKind
@@ -61,21 +62,29 @@ async def register(
         password_hash = await hasher.hash(prepared)
     fingerprint = sealer.fingerprints(prepared, address.key)[0]
     async with transaction(pool) as tx:
-        if await may_mail(tx, rules, "register", address.key):
-            await _write(tx, rules, address, (password_hash, fingerprint), wanted.client)
+        mailed = await may_mail(tx, rules, "register", address.key)
+        await pending_registrations.lock_address(tx, address.key)
+        owner = await _owner(tx, address.key)
+        new = NewPending(uuid7(), address, password_hash, fingerprint, rules.terms_version, taken=owner is not None)
+        # Without a mail, too: or a stranger who had all of them sent would be the only one that a token confirms.
+        pending_id = await pending_registrations.insert_pending(tx, new, WAITS_FOR, MOST_WAITING)
+        if mailed:
+            await _mail(tx, address, owner, pending_id, wanted.client)
 
 
-async def _write(tx: Tx, rules: RegistrationRules, address: Email, password: tuple[str, bytes], client: Client) -> None:
-    await pending_registrations.lock_address(tx, address.key)
-    found = await users.find_credentials(tx, address.key)
-    owner = found.user if found and (found.user.verified or found.user.suspended) else None
-    owned = owner is not None and await users.hold(tx, owner.user_id)  # he may be gone at this very moment
-    new = NewPending(uuid7(), address, *password, rules.terms_version, taken=owned)
-    pending_id = await pending_registrations.insert_pending(tx, new, WAITS_FOR, MOST_WAITING)
-    if owner is not None and owned:
-        if await may_tell_owner(tx, address.key):
-            await mails.enqueue(tx, MailKind.ALREADY_REGISTERED, owner.user_id, owner.email)
-        await security_events.record(tx, EventKind.REGISTERED_AGAIN, owner.user_id, client)
+async def _owner(tx: Tx, email_key: str) -> User | None:
+    """Whose address it is, not deleted until the transaction ends."""
+    found = await users.find_credentials(tx, email_key)
+    if found is None or not (found.user.verified or found.user.suspended):
+        return None
+    return found.user if await users.hold(tx, found.user.user_id) else None
+
+
+async def _mail(tx: Tx, address: Email, owner: User | None, pending_id: UUID, client: Client) -> None:
+    if owner is None:
+        await mails.enqueue(tx, MailKind.VERIFY, None, address.shown, pending_id=pending_id)
+        await security_events.record(tx, EventKind.REGISTERED, None, client)
         return
-    await mails.enqueue(tx, MailKind.VERIFY, None, address.shown, pending_id=pending_id)
-    await security_events.record(tx, EventKind.REGISTERED, None, client)
+    if await may_tell_owner(tx, address.key):
+        await mails.enqueue(tx, MailKind.ALREADY_REGISTERED, owner.user_id, owner.email)
+    await security_events.record(tx, EventKind.REGISTERED_AGAIN, owner.user_id, client)
