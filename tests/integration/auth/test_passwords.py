@@ -45,7 +45,9 @@ async def test_a_reset_sets_the_password_once(mailing: Mailing) -> None:
     assert await code_of(mailing.auth.log_in(email)) == "invalid_credentials"
     pool = mailing.auth.pool
     assert await pool.fetchval("SELECT count(*) FROM totp_factors WHERE user_id = $1", user_id) == 1
-    assert (await mailing.mail.wait_for(email, 4)).message["Subject"] == "Your password was changed"
+    told = await mailing.mail.wait_for(email, 4)
+    assert told.message["Subject"] == "Your password was changed"
+    assert "were ended.\n\nIf it was not you" in told.text
     ended = await pool.fetchval(
         "SELECT payload FROM feed WHERE type = 'user.sessions_ended' AND entity_id = $1", user_id
     )
@@ -127,7 +129,9 @@ async def test_a_changed_password_ends_sessions(mailing: Mailing) -> None:
     assert await code_of(auth.log_in(email)) == "invalid_credentials"
     # Its session is over, though its identity token lives for some seconds more.
     assert await code_of(change(auth, identity, NEW, PASSWORD)) == "session_invalid"
-    assert (await mailing.mail.wait_for(email, 2)).message["Subject"] == "Your password was changed"
+    told = await mailing.mail.wait_for(email, 2)
+    assert told.message["Subject"] == "Your password was changed"
+    assert "were ended. Your API key goes on working.\n\nIf it was not you" in told.text
     assert "password.changed" in await mailing.events(email)
 
 

@@ -10,7 +10,7 @@ from tseeder_auth.adapters.smtp import MailRefusedError, Post
 from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.mails import TOKENS, Letter, Mail, MailKind, Retries
 from tseeder_auth.domain.tokens import token_hash
-from tseeder_auth.store import mail_tokens, mails, pending_registrations, users
+from tseeder_auth.store import api_keys, mail_tokens, mails, pending_registrations, users
 from tseeder_kit.ids import random_token
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
@@ -90,7 +90,9 @@ async def _write(tx: Tx, letters: Letters, mail: Mail) -> Letter | None:
     if rule is not None and mail.user_id is not None:
         token = random_token()
         await mail_tokens.insert_token(tx, token_hash(token), rule, mail.user_id)
-    return letters.write(mail, parse_email(address), token)
+    told = mail.user_id if mail.kind is MailKind.PASSWORD_CHANGED else None
+    keys = 0 if told is None else await api_keys.count_keys(tx, told)
+    return letters.write(mail, parse_email(address), token, keys)
 
 
 async def _write_verification(tx: Tx, letters: Letters, mail: Mail) -> Letter | None:
