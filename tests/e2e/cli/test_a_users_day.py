@@ -27,7 +27,7 @@ from tests.unit.cli.terminals import at_a_terminal
 from tseeder_cli import config
 from tseeder_cli.client import Client
 from tseeder_cli.target import Target
-from tseeder_cli.verbs import security
+from tseeder_cli.verbs import own_session, security
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@example.org"
@@ -369,7 +369,7 @@ def test_a_second_factor_and_where_one_is_signed_in(computer: Computer, capsys: 
     """The steps of `totp on` and `off`, whose questions need a terminal; commands' keys go on."""
     url = computer.json("whoami")["server"]
     target = Target(url, url)
-    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    held = asyncio.run(own_session.sign_in(target, ADMIN, PASSWORD, ""))
     (session,) = [each for each in computer.json("sessions") if each["user_agent"].startswith("tseeder-cli/")]
     assert session["session_id"][:13] in computer.run("sessions").out
     asyncio.run(security.start_totp(held, PASSWORD))
@@ -381,13 +381,13 @@ def test_a_second_factor_and_where_one_is_signed_in(computer: Computer, capsys: 
     assert computer.json("whoami")["second_factor"] is True
     asked = computer.run("login", url, "--email", ADMIN, "--password-stdin", stdin=PASSWORD)
     assert (asked.status, "has a second factor" in asked.errors) == (2, True)
-    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    held = asyncio.run(own_session.sign_in(target, ADMIN, PASSWORD, codes[0]))
     asyncio.run(security.replace_recovery_codes(held, PASSWORD, codes[1]))
     codes = capsys.readouterr().out.split()
-    held = asyncio.run(security.sign_in(target, ADMIN, PASSWORD, codes[0]))
+    held = asyncio.run(own_session.sign_in(target, ADMIN, PASSWORD, codes[0]))
     asyncio.run(security.disable_totp(held, PASSWORD, codes[1]))
     assert computer.json("whoami")["second_factor"] is False
-    asyncio.run(security.sign_in(target, ADMIN, PASSWORD, ""))
+    asyncio.run(own_session.sign_in(target, ADMIN, PASSWORD, ""))
     ended = computer.run("sessions", "end", "--all")
     assert (ended.status, "1 session ended" in ended.errors) == (0, True), ended.errors
     assert computer.json("sessions") == []

@@ -44,9 +44,10 @@ class Mailing:
         fields = {"accepted_terms_version": TERMS, "client": CLIENT, **more}
         return await self.auth.registration.Register(pb.RegisterRequest(email=email, password=password, **fields))
 
-    async def verify(self, token: str) -> None:
+    async def verify(self, token: str, password: str = "") -> None:
         """As the mail says."""
-        await self.auth.registration.VerifyEmail(pb.VerifyEmailRequest(token=token, client=CLIENT))
+        request = pb.VerifyEmailRequest(token=token, password=password, client=CLIENT)
+        await self.auth.registration.VerifyEmail(request)
 
     async def ask_reset(self, email: str, **more: Any) -> pb.RequestPasswordResetResponse:
         """A mail for who has forgotten his password."""
@@ -77,9 +78,10 @@ class Mailing:
         sql = "SELECT e.kind FROM security_events e JOIN users USING (user_id) WHERE email = $1 ORDER BY at, event_id"
         return [row["kind"] for row in await self.auth.pool.fetch(sql, email)]
 
-    async def outbox(self, email: str) -> int:
+    async def outbox(self, email: str, kind: str = "%") -> int:
         """How many mails to an address wait."""
-        count: int = await self.auth.pool.fetchval("SELECT count(*) FROM mails WHERE address = $1", email)
+        sql = "SELECT count(*) FROM mails WHERE address = $1 AND kind LIKE $2"
+        count: int = await self.auth.pool.fetchval(sql, email, kind)
         return count
 
 

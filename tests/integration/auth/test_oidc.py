@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from tests.integration.auth.factors import CLIENT, code_at, enrolled
-from tests.integration.auth.running import Auth, running_auth, unique_email
-from tseeder.auth.v1 import auth_pb2, oidc_pb2
+from tests.integration.auth.running import PASSWORD, Auth, running_auth, unique_email
+from tseeder.auth.v1 import auth_pb2, oidc_pb2, registration_pb2
 from tseeder_auth.domain.oidc import code_challenge
 from tseeder_auth.domain.tokens import token_hash
 from tseeder_auth.usecases.purge_expired import purge_expired
@@ -36,9 +36,11 @@ class World:
     closed: Auth
     provider: HostileOidc
 
-    async def start(self, return_to: str = "/jobs?x=1", provider: str = "hostile") -> Flow:
+    async def start(self, return_to: str = "/jobs?x=1", provider: str = "hostile", terms: str = "1") -> Flow:
         """A browser on its way."""
-        request = oidc_pb2.StartOidcRequest(provider=provider, redirect_uri=CALLBACK, return_to=return_to)
+        request = oidc_pb2.StartOidcRequest(
+            provider=provider, redirect_uri=CALLBACK, return_to=return_to, accepted_terms_version=terms
+        )
         started = await self.auth.oidc.StartOidc(request)
         query = self.provider.asked(started.authorization_url)
         return Flow(self, started.authorization_url, query, started.browser_secret, provider)
@@ -293,12 +295,39 @@ async def test_an_address_links_only_if_both_sides_have_shown_it(world: World) -
         assert await world.refusal(sub="l1", email=shout, **unverified) == "oidc_email_unverified"
     assert await world.refusal(sub="l1", email_verified=True) == "oidc_email_unverified"
     assert await world.refusal(sub="l1", email="no address", email_verified=True) == "oidc_email_unverified"
-    await world.auth.pool.execute("UPDATE users SET verified_at = NULL WHERE email = $1", user.email)
+    unverified_operator = "UPDATE users SET verified_at = NULL, role = 'support' WHERE email = $1"
+    await world.auth.pool.execute(unverified_operator, user.email)
     assert await world.refusal(sub="l1", email=shout, email_verified=True) == "oidc_link_refused"
-    await world.auth.pool.execute("UPDATE users SET verified_at = now() WHERE email = $1", user.email)
+    await world.auth.pool.execute("UPDATE users SET verified_at = now(), role = 'user' WHERE email = $1", user.email)
     linked = await world.sign_in(world.closed, sub="l1", email=shout, email_verified=True)
     assert linked.session.user.user_id == user.user_id
     assert [kind for kind, _ in await world.events(user.user_id)][-2:] == ["identity.linked", "login.done"]
+
+
+async def test_a_registration_that_nobody_confirms_is_in_nobodys_way(world: World) -> None:
+    """Not to who shows the address by a provider, and not to the one of an earlier release, which was an account."""
+    squatted = (await world.auth.new_user()).email
+    await world.auth.pool.execute("UPDATE users SET verified_at = NULL WHERE email = $1", squatted)
+    waiting = unique_email()
+    request = registration_pb2.RegisterRequest(email=waiting, password=PASSWORD, accepted_terms_version="1")
+    await world.auth.registration.Register(request)
+    for email in (squatted, waiting):
+        user = (await world.sign_in(sub=email, email=email, email_verified=True)).session.user
+        assert (user.email, user.verified) == (email, True)
+    with pytest.raises(AppError) as caught:
+        await world.auth.log_in(squatted)
+    assert caught.value.code == "invalid_credentials"
+
+
+async def test_who_is_new_has_accepted_the_terms_on_the_way_there(world: World) -> None:
+    email = unique_email()
+    world.provider.person = {"sub": email, "email": email, "email_verified": True}
+    for terms in ("", "0"):
+        assert await (await world.start(terms=terms)).refused() == "terms_not_accepted"
+    user_id = (await (await world.start()).finish()).session.user.user_id
+    kept = "SELECT terms_version FROM users WHERE user_id = $1 AND terms_accepted_at IS NOT NULL"
+    assert await world.auth.pool.fetchval(kept, uuid.UUID(user_id)) == "1"
+    assert (await (await world.start(terms="")).finish()).session.user.user_id == user_id  # known by now
 
 
 async def test_a_twin_of_an_address_is_somebody_else(world: World) -> None:
@@ -365,16 +394,24 @@ async def test_an_account_with_a_second_factor_gets_a_challenge_and_no_session(w
     assert (finished.WhichOneof("outcome"), finished.return_to) == ("challenge", "/jobs?x=1")
     assert len(finished.challenge) >= 43
     assert await world.count("sessions") == before
+    linked = "SELECT count(*) FROM oidc_identities WHERE subject = 'careful'"
+    told = "SELECT count(*) FROM mails WHERE kind = 'identity_linked' AND user_id = $1"
+    spare = (await world.sign_in(**person)).challenge
+    assert (await world.auth.pool.fetchval(linked), await world.auth.pool.fetchval(told, user_id)) == (0, 0)
     right = code_at(careful.secret)
     wrong = f"{(int(right) + 1) % 10**6:06}"
     assert await answered(world, finished.challenge, wrong) == "second_factor_invalid"
     assert await answered(world, finished.challenge + "x", right) == "challenge_invalid"
+    assert await world.auth.pool.fetchval(linked) == 0  # by a code, and not before
     assert await answered(world, finished.challenge, right) == str(user_id)
+    assert (await world.auth.pool.fetchval(linked), await world.auth.pool.fetchval(told, user_id)) == (1, 1)
     assert await answered(world, finished.challenge, right) == "challenge_invalid"
     second_factor = "SELECT second_factor FROM sessions WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1"
     assert await world.auth.pool.fetchval(second_factor, user_id) is True
 
     codes = iter(careful.recovery_codes)
+    assert await answered(world, spare, next(codes)) == str(user_id)  # linked to him by now
+    assert await world.auth.pool.fetchval(told, user_id) == 1
     assert await answered(world, (await world.sign_in(**person)).challenge, next(codes)) == str(user_id)
     worn = (await world.sign_in(**person)).challenge
     await world.auth.pool.execute("UPDATE sign_in_challenges SET attempts = 5 WHERE user_id = $1", user_id)

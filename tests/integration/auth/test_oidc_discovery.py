@@ -17,8 +17,8 @@ from tseeder_auth.settings import OidcProvider
 from tseeder_kit.errors import AppError, Kind
 from tseeder_testkit.hostile_oidc import HostileOidc, hostile_oidc
 
-FLOW = new_flow("https://tseeder.example/callback", "/")
-TAKEN = TakenFlow(FLOW.nonce, FLOW.code_verifier, FLOW.redirect_uri, FLOW.return_to)
+FLOW = new_flow("https://tseeder.example/callback", "/", "")
+TAKEN = TakenFlow(FLOW.nonce, FLOW.code_verifier, FLOW.redirect_uri, FLOW.return_to, "")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from tests.integration.gateway.browser import Browser, browser, terminating
 from tests.integration.gateway.running import Caller, Door, Upstream, browsing, running
 from tseeder_testkit.oidc_provider import Running, providing
 
-START = "/v1/auth/oidc/testkit/start"
+START = "/v1/auth/oidc/testkit/start?accepted_terms_version=1"
 OVER_TLS = "X-Forwarded-Proto: https\r\n"
 
 
@@ -79,7 +79,7 @@ async def test_behind_tls_from_the_button_to_the_session(house: House, tmp_path:
         front = await stack.enter_async_context(terminating(door.http_port, tmp_path, adding=OVER_TLS))
         who, thief = [await stack.enter_async_context(browser(front.tls)) for _ in range(2)]
         person = {"sub": "tls", "email": email, "email_verified": "on"}
-        back = await at_provider(who, f"{front.url}{START}?return_to=/jobs%3Fpage%3D2", **person)
+        back = await at_provider(who, f"{front.url}{START}&return_to=/jobs%3Fpage%3D2", **person)
         assert back.startswith(f"{front.url}/v1/auth/oidc/testkit/callback?")
         cookie = who.cookies["__Host-tseeder-oidc"]
         assert (cookie.secure, cookie.path, cookie.domain_specified) == (True, "/", False)
@@ -132,7 +132,7 @@ async def test_a_second_factor_is_asked_for_in_the_fragment(house: House) -> Non
     email = careful.user.email
     async with browser() as who:
         person = {"sub": "careful", "email": email, "email_verified": "on"}
-        back = await at_provider(who, f"{house.door.url}{START}?return_to=/in", **person)
+        back = await at_provider(who, f"{house.door.url}{START}&return_to=/in", **person)
         done = await who.http.get(back)
         path, _, challenge = done.headers["Location"].partition("#challenge=")
         assert (done.status_code, path) == (303, "/in")
@@ -173,11 +173,11 @@ async def test_what_is_refused_before_anybody_is_sent_anywhere(house: House) -> 
         ("/v1/auth/oidc/No%20Name/start", 404, "oidc_provider_unknown"),
         ("/v1/auth/oidc/nobody/callback?state=a&code=b", 404, "oidc_provider_unknown"),
         ("/v1/auth/oidc/gone/start", 503, "oidc_unavailable"),
-        (f"{START}?return_to=//evil.example", 400, "bad_return_to"),
-        (f"{START}?return_to=/%5Cevil.example", 400, "bad_return_to"),
-        (f"{START}?return_to=https://evil.example", 400, "bad_return_to"),
-        (f"{START}?return_to=/%09/evil.example", 400, "bad_return_to"),
-        (f"{START}?next=/", 400, "invalid_request"),
+        (f"{START}&return_to=//evil.example", 400, "bad_return_to"),
+        (f"{START}&return_to=/%5Cevil.example", 400, "bad_return_to"),
+        (f"{START}&return_to=https://evil.example", 400, "bad_return_to"),
+        (f"{START}&return_to=/%09/evil.example", 400, "bad_return_to"),
+        (f"{START}&next=/", 400, "invalid_request"),
         ("/v1/auth/oidc/testkit/callback", 401, "oidc_state_invalid"),
         ("/v1/auth/oidc/testkit/callback?state=a&code=b&session_state=c", 401, "oidc_state_invalid"),
     ):

@@ -38,6 +38,7 @@ class Gateway(ThreadingHTTPServer):
         self.refused: dict[str, str] = {}  # path -> code
         self.second_factor = False
         self.seen: list[tuple[str, Any, str | None]] = []
+        self.contested = False
 
     @property
     def option(self) -> tuple[str, str]:
@@ -54,10 +55,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        said = json.loads(body) if body else None
+        said: Any = json.loads(body) if body else None
         self.server.seen.append((self.path, said, self.headers.get("X-CSRF-Token")))
         code = self.server.refused.get(self.path, "")
-        if self.path == "/v1/auth/login" and self.server.second_factor and "code" not in said:
+        if self.path == "/v1/auth/login" and self.server.second_factor and "code" not in (said or {}):
             code = "second_factor_required"
         if code:
             self._answer(401, {"code": code, "detail": "No."})
@@ -65,6 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"user": {}, "csrf_token": f"of {self.path}", "expires_at": "2027-01-31T12:00:00Z"})
         elif self.path in ("/v1/auth/register", "/v1/auth/password-reset", "/v1/auth/verify-email/resend"):
             self._answer(202, {"accepted": True})
+        elif self.server.contested:
+            self._answer(400, {"code": "password_needed", "detail": "say which"})
         else:
             self._answer(204, None)
 
@@ -137,6 +140,7 @@ def test_terms_are_not_accepted_where_nobody_can_be_asked(server: Gateway) -> No
     ("arguments", "stdin", "path", "body"),
     [
         (("verify", "T"), "", "verify-email", {"token": "T"}),
+        (("verify", "T", "--password-stdin"), "mine\n", "verify-email", {"token": "T", "password": "mine"}),
         (("verify", "--resend", EMAIL), "", "verify-email/resend", {"email": EMAIL}),
         (("password", "reset", EMAIL), "", "password-reset", {"email": EMAIL}),
         (
@@ -230,3 +234,11 @@ def test_verify_wants_a_token_or_an_address(server: Gateway) -> None:
     for arguments in ((), ("T", "--resend", EMAIL)):
         assert run(*server.option, "verify", *arguments)[0] == ExitCode.USAGE
     assert server.seen == []
+
+
+def test_a_password_that_is_needed_is_asked_for_where_somebody_sits(server: Gateway) -> None:
+    server.contested = True
+    status, said = run(*server.option, "verify", "T")
+    assert (status, "[no_terminal]" in said, len(server.seen)) == (ExitCode.USAGE, True, 1)
+    status, said = run(*server.option, "verify", "T", "--password-stdin", stdin="a wrong one\n")
+    assert (status, "[password_needed]" in said, len(server.seen)) == (ExitCode.REFUSED, True, 2)

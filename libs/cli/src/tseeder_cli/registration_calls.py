@@ -19,9 +19,10 @@ async def register(client: Client, email: str, password: str, terms_version: str
     await client.call("POST", "/v1/auth/register", json=body)
 
 
-async def verify_email(client: Client, token: str) -> None:
-    """Confirm an address."""
-    await client.call("POST", "/v1/auth/verify-email", json={"token": token})
+async def verify_email(client: Client, token: str, password: str) -> None:
+    """Confirm an address; the password is for one that was registered with several, else ""."""
+    body = {"token": token, "password": password} if password else {"token": token}
+    await client.call("POST", "/v1/auth/verify-email", json=body)
 
 
 async def resend_verification(client: Client, email: str) -> None:

@@ -88,11 +88,11 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         sealer = await open_sealer(pool, settings.crypto_keys, generate=settings.crypto_generate)
         http = await stack.enter_async_context(open_http(settings.oidc_seconds))
         providers = {each.name: Provider(each, http) for each in settings.oidc_providers}
-        oidc = OidcServicer(pool, providers, sealer, rules, registration_open=settings.registration_open)
+        oidc = OidcServicer(pool, providers, sealer, rules, registration_rules)
         sessions = SessionsServicer(pool, hasher, signer, sealer, rules)
         me = MeServicer(pool, hasher, sealer, rules, totp_issuer=settings.totp_issuer)
         check = await _human_check(stack, settings)
-        registration = RegistrationServicer(pool, hasher, registration_rules, check, public_config(settings))
+        registration = RegistrationServicer(pool, hasher, sealer, registration_rules, check, public_config(settings))
         servicers = (
             partial(registration_pb2_grpc.add_RegistrationServicer_to_server, registration),
             partial(auth_pb2_grpc.add_SessionsServicer_to_server, sessions),

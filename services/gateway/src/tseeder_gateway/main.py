@@ -100,12 +100,7 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             auth=auth,
             registration=Registration(callers["auth"], seconds=settings.call_seconds),
             oidc=Oidc(callers["auth"], seconds=settings.call_seconds, provider_seconds=settings.provider_seconds),
-            jobs=Jobs(
-                callers["jobs"],
-                seconds=settings.call_seconds,
-                submit_seconds=settings.submit_seconds,
-                archive_seconds=settings.archive_seconds,
-            ),
+            jobs=_jobs(callers["jobs"], settings),
             links=Links(callers["jobs"], seconds=settings.call_seconds),
             grants=Grants(callers["jobs"], seconds=settings.call_seconds),
             billing=Billing(callers["billing"], seconds=settings.call_seconds),
@@ -144,6 +139,15 @@ async def build(settings: Settings) -> AsyncIterator[Gateway]:
             finally:
                 ops.drain()
                 parts.topics.close()
+
+
+def _jobs(caller: Caller, settings: Settings) -> Jobs:
+    return Jobs(
+        caller,
+        seconds=settings.call_seconds,
+        submit_seconds=settings.submit_seconds,
+        archive_seconds=settings.archive_seconds,
+    )
 
 
 async def _open_readers(stack: AsyncExitStack, settings: Settings) -> Readers:

@@ -15,7 +15,7 @@ from tseeder_cli.commands.options import (
     run,
 )
 from tseeder_cli.commands.signing_in import code_for, email_of, signed_in
-from tseeder_cli.errors import CliError
+from tseeder_cli.errors import ApiError, CliError
 
 PANEL = "Account"
 
@@ -77,8 +77,11 @@ def verify(
     resend: Annotated[
         str, typer.Option("--resend", metavar="EMAIL", show_default=False, help="Have another mail sent instead.")
     ] = "",
+    password_stdin: _PasswordStdin = False,
 ) -> None:
     """Confirm the mail address of a new account with the token that was mailed to it.
+
+    The password that you chose is asked for where the address was registered with several.
 
     **Examples**
 
@@ -91,7 +94,15 @@ def verify(
     if bool(token) == bool(resend):
         raise typer.BadParameter("a token, or --resend with an address")
     url = chosen_url(ctx)
-    run(registration.verify(url, token) if token else registration.resend(url, read_email(resend)))
+    if resend:
+        run(registration.resend(url, read_email(resend)))
+        return
+    try:
+        run(registration.verify(url, token, read_password(from_stdin=True) if password_stdin else ""))
+    except ApiError as exc:
+        if password_stdin or exc.code != "password_needed":
+            raise
+        run(registration.verify(url, token, read_password(from_stdin=False)))
 
 
 @password.command()

@@ -30,10 +30,10 @@ async def register(url: str, email: str, password: str, terms_version: str) -> N
     say(f"a mail to {email} says how to go on: {command_name()} verify TOKEN")
 
 
-async def verify(url: str, token: str) -> None:
-    """Confirm the address that the token was mailed to."""
+async def verify(url: str, token: str, password: str = "") -> None:
+    """Confirm the address that the token was mailed to. ApiError `password_needed` where others registered it, too."""
     async with Client(find_target(url).url) as client:
-        await registration_calls.verify_email(client, token)
+        await registration_calls.verify_email(client, token, password)
     say(f"the address is confirmed; sign in with: {command_name()} login")
 
 

@@ -25,8 +25,8 @@ class Letters:
         self._text = _environment(loader, autoescape=False)
         self._html = _environment(loader, autoescape=True)
 
-    def write(self, mail: Mail, to: Email, token: str) -> Letter:
-        """The letter for a claimed mail; `token` is "" for kinds without one."""
+    def write(self, mail: Mail, to: Email, token: str, api_keys: int = 0) -> Letter:
+        """The letter for a claimed mail; `token` is "" for kinds without one, `api_keys` how many its reader has."""
         rule = TOKENS.get(mail.kind)
         link = f"{self._app}/{_PAGES[mail.kind]}#token={token}" if self._app and mail.kind in _PAGES else ""
         said = self._text.get_template(f"{mail.kind}.txt").render(
@@ -34,6 +34,7 @@ class Letters:
             server=self._server,
             link=link,
             token=token,
+            api_keys=api_keys,
             lifetime="" if rule is None else _in_words(rule.lifetime),
         )
         subject, _, text = said.strip().partition("\n")

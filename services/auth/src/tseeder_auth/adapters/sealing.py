@@ -6,6 +6,8 @@ used.
 """
 
 import base64
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -25,6 +27,7 @@ KEY_BYTES: Final = 32
 _FORMAT: Final = b"\x01"
 _NONCE_BYTES: Final = 12  # random ones: NIST SP 800-38D allows 2**32 messages under one key
 _KIND: Final = "data"
+_FINGERPRINT: Final = b"tseeder registration 1"
 
 
 class KeyringError(SettingsError):
@@ -46,6 +49,8 @@ class Sealer:
         """`keys`: version and secret by id; not empty."""
         self._writes: Final = max(keys, key=lambda key_id: keys[key_id][0])
         self._ciphers: Final = {key_id: AESGCM(secret) for key_id, (_, secret) in keys.items()}
+        newest_first = sorted(keys.values(), reverse=True)
+        self._prints: Final = [hmac.digest(secret, _FINGERPRINT, hashlib.sha256) for _, secret in newest_first]
 
     def seal(self, plaintext: bytes, user_id: UUID) -> Sealed:
         """Under the newest key, for this user's row only."""
@@ -66,6 +71,12 @@ class Sealer:
             return cipher.decrypt(nonce, rest, _bound_to(sealed.key_id, user_id))
         except (InvalidTag, ValueError) as exc:
             raise internal("ciphertext_unreadable") from exc
+
+    def fingerprints(self, password: str, email_key: str) -> tuple[bytes, ...]:
+        """What a password is known again by where an argon2 of its own would show in the time: HMAC-SHA256, bound to an
+        address, under each key, the newest first. Without the key file none can be guessed at."""
+        text = f"{email_key}\0{password}".encode()
+        return tuple(hmac.digest(key, text, hashlib.sha256) for key in self._prints)
 
 
 def _bound_to(key_id: str, user_id: UUID) -> bytes:

@@ -6,6 +6,7 @@
 from tseeder.auth.v1 import registration_pb2 as pb
 from tseeder.auth.v1 import registration_pb2_grpc
 from tseeder_auth.adapters.argon2_pool import Argon2Pool
+from tseeder_auth.adapters.sealing import Sealer
 from tseeder_auth.api.wire import Context, client_of
 from tseeder_auth.domain.human_check import HumanCheck
 from tseeder_auth.domain.registration import RegistrationRules
@@ -25,12 +26,14 @@ class RegistrationServicer(registration_pb2_grpc.RegistrationServicer):
         self,
         pool: Pool,
         hasher: Argon2Pool,
+        sealer: Sealer,
         rules: RegistrationRules,
         check: HumanCheck,
         config: pb.GetConfigResponse,
     ) -> None:
         self._pool = pool
         self._hasher = hasher
+        self._sealer = sealer
         self._rules = rules
         self._check = check
         self._config = config
@@ -48,12 +51,12 @@ class RegistrationServicer(registration_pb2_grpc.RegistrationServicer):
             request.human_check_token,
             client_of(request.client),
         )
-        await register(self._pool, self._hasher, self._rules, self._check, wanted)
+        await register(self._pool, self._hasher, self._sealer, self._rules, self._check, wanted)
         return pb.RegisterResponse()
 
     async def VerifyEmail(self, request: pb.VerifyEmailRequest, context: Context) -> pb.VerifyEmailResponse:
-        """The address is his own."""
-        await verify_email(self._pool, request.token, client_of(request.client))
+        """The address is his own, and what he registered is an account."""
+        await verify_email(self._pool, self._sealer, request.token, request.password, client_of(request.client))
         return pb.VerifyEmailResponse()
 
     async def ResendVerification(

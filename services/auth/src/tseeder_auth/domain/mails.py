@@ -25,6 +25,7 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 (no password)
     FACTOR_ON = "factor_on"
     FACTOR_OFF = "factor_off"
+    IDENTITY_LINKED = "identity_linked"
     ACCOUNT_DELETED = "account_deleted"
 
 
@@ -54,6 +55,7 @@ class Mail:
     user_id: UUID | None
     address: str
     attempts: int
+    pending_id: UUID | None = None  # the registration that it is about
 
 
 @dataclass(frozen=True, slots=True)

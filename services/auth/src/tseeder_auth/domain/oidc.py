@@ -38,6 +38,7 @@ class Flow:
     code_verifier: str
     redirect_uri: str
     return_to: str
+    accepted_terms_version: str  # "": whoever signs in has an account, or gets none
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class TakenFlow:
     code_verifier: str
     redirect_uri: str
     return_to: str
+    accepted_terms_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,20 @@ class Claims:
     email_verified: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """A provider's subject that no account is linked to yet, and the address that the provider vouches for."""
+
+    provider: str
+    subject: str
+    email: str
+
+
 class ProviderError(Exception):
     """A provider says something that it must not; the text is one line for the log, without what it said."""
 
 
-def new_flow(redirect_uri: str, return_to: str) -> Flow:
+def new_flow(redirect_uri: str, return_to: str, accepted_terms_version: str) -> Flow:
     """256 random bits for each secret. Raises INVALID `bad_return_to`, `bad_redirect_uri`."""
     _check_redirect_uri(redirect_uri)
     return Flow(
@@ -85,6 +96,7 @@ def new_flow(redirect_uri: str, return_to: str) -> Flow:
         code_verifier=random_token(),
         redirect_uri=redirect_uri,
         return_to=own_path(return_to),
+        accepted_terms_version=accepted_terms_version,
     )
 
 

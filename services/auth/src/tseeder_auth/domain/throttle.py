@@ -3,9 +3,10 @@
 import hashlib
 import ipaddress
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
+from tseeder_auth.domain.human_check import Action
 from tseeder_kit.errors import exhausted
 from tseeder_kit.throttle import Policy, Tally, seconds_left, tried
 
@@ -34,6 +35,16 @@ def admit_mail(policy: Policy, tally: Tally, now: datetime) -> Tally:
 def account_subject(email_key: str) -> bytes:
     """The row's key for an account, whether it exists or not."""
     return hashlib.sha256(email_key.encode()).digest()
+
+
+def mail_subject(action: Action, email_key: str) -> bytes:
+    """The row's key for mails of one purpose to an address, whether it has an account or not."""
+    return hashlib.sha256(f"{action}: {email_key}".encode()).digest()
+
+
+def subjects_of(email_key: str) -> list[bytes]:
+    """All that is counted for an address."""
+    return [account_subject(email_key), *(mail_subject(action, email_key) for action in get_args(Action))]
 
 
 def factor_subject(user_id: UUID) -> bytes:

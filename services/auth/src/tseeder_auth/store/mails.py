@@ -10,15 +10,18 @@ from tseeder_kit.ids import uuid7
 from tseeder_pg import Tx
 
 INSERT_MAIL: Final[str] = """
-INSERT INTO mails (mail_id, kind, user_id, address, give_up_at)
-VALUES ($1, $2, $3, $4, clock_timestamp() + $5::interval)
+INSERT INTO mails (mail_id, kind, user_id, pending_id, address, give_up_at)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval)
 """
 GIVE_UP_AFTER: Final = timedelta(days=3)
 
 
-async def enqueue(tx: Tx, kind: MailKind, user_id: UUID | None, address: str) -> None:
-    """To be sent once this transaction is committed; tried for three days. None: to whoever has no account any more."""
-    await tx.execute(INSERT_MAIL, uuid7(), str(kind), user_id, address, GIVE_UP_AFTER)
+async def enqueue(
+    tx: Tx, kind: MailKind, user_id: UUID | None, address: str, *, pending_id: UUID | None = None
+) -> None:
+    """To be sent once this transaction is committed; tried for three days. None: to whoever has no account (any more);
+    `pending_id`: the registration that it is about."""
+    await tx.execute(INSERT_MAIL, uuid7(), str(kind), user_id, pending_id, address, GIVE_UP_AFTER)
 
 
 DELETE_UNSENT: Final[str] = "DELETE FROM mails WHERE user_id = $1 AND kind = $2"
@@ -35,7 +38,7 @@ WHERE mail_id IN (
     SELECT mail_id FROM mails WHERE next_try_at <= clock_timestamp() AND kind = ANY ($3::text[])
     ORDER BY next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING mail_id, kind, user_id, address, attempts
+RETURNING mail_id, kind, user_id, pending_id, address, attempts
 """
 
 
@@ -46,7 +49,15 @@ async def claim_due(tx: Tx, lease: timedelta, limit: int) -> Sequence[Mail]:
     """
     rows = await tx.fetch(CLAIM_MAILS, lease, limit, [str(kind) for kind in MailKind])
     return [
-        Mail(row["mail_id"], MailKind(row["kind"]), row["user_id"], row["address"], row["attempts"]) for row in rows
+        Mail(
+            row["mail_id"],
+            MailKind(row["kind"]),
+            row["user_id"],
+            row["address"],
+            row["attempts"],
+            pending_id=row["pending_id"],
+        )
+        for row in rows
     ]
 
 

@@ -10,8 +10,9 @@ from tseeder_pg import Tx
 
 INSERT_FLOW: Final[str] = """
 INSERT INTO oidc_flows
-    (state_hash, browser_hash, provider, nonce, code_verifier, redirect_uri, return_to, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::interval)
+    (state_hash, browser_hash, provider, nonce, code_verifier, redirect_uri, return_to, accepted_terms_version,
+     expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9::interval)
 """
 
 
@@ -26,6 +27,7 @@ async def insert_flow(tx: Tx, provider: str, flow: Flow, lifetime: timedelta) ->
         flow.code_verifier,
         flow.redirect_uri,
         flow.return_to,
+        flow.accepted_terms_version,
         lifetime,
     )
 
@@ -33,7 +35,7 @@ async def insert_flow(tx: Tx, provider: str, flow: Flow, lifetime: timedelta) ->
 TAKE_FLOW: Final[str] = """
 DELETE FROM oidc_flows
 WHERE state_hash = $1 AND browser_hash = $2 AND provider = $3 AND expires_at > clock_timestamp()
-RETURNING nonce, code_verifier, redirect_uri, return_to
+RETURNING nonce, code_verifier, redirect_uri, return_to, accepted_terms_version
 """
 
 
@@ -42,7 +44,7 @@ async def take_flow(tx: Tx, provider: str, state: str, browser_secret: str) -> T
     row = await tx.fetchrow(TAKE_FLOW, token_hash(state), token_hash(browser_secret), provider)
     if row is None:
         return None
-    return TakenFlow(row["nonce"], row["code_verifier"], row["redirect_uri"], row["return_to"])
+    return TakenFlow(**row)
 
 
 PURGE_FLOWS: Final[str] = """

@@ -114,17 +114,6 @@ async def lock_credentials(tx: Tx, user_id: UUID) -> Credentials | None:
     return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
-LOCK_BY_EMAIL: Final = f"""
-SELECT {shown()}, u.password_hash FROM users AS u WHERE u.email_key = $1 FOR NO KEY UPDATE OF u
-"""
-
-
-async def lock_by_email(tx: Tx, email_key: str) -> Credentials | None:
-    """The same by address."""
-    row = await tx.fetchrow(LOCK_BY_EMAIL, email_key)
-    return None if row is None else Credentials(user_of(row), row["password_hash"])
-
-
 ID_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1"
 
 
@@ -156,16 +145,6 @@ async def set_name(tx: Tx, user_id: UUID, name: str | None) -> User | None:
     return None if row is None else user_of(row)
 
 
-REGISTER_ANEW: Final[str] = """
-UPDATE users SET email = $2, password_hash = $3, updated_at = clock_timestamp() WHERE user_id = $1
-"""
-
-
-async def register_anew(tx: Tx, user_id: UUID, email: Email, password_hash: str) -> None:
-    """Another password, and the same address as it was typed now: its mailbox is the one that has to be shown."""
-    await tx.execute(REGISTER_ANEW, user_id, email.shown, password_hash)
-
-
 ACCEPT_TERMS: Final[str] = """
 UPDATE users SET terms_version = $2, terms_accepted_at = clock_timestamp() WHERE user_id = $1
 """
@@ -185,6 +164,16 @@ WHERE user_id = $1 AND verified_at IS NULL
 async def set_verified(tx: Tx, user_id: UUID) -> None:
     """The address was shown to be the user's own."""
     await tx.execute(SET_VERIFIED, user_id)
+
+
+DELETE_UNVERIFIED: Final[str] = """
+DELETE FROM users WHERE email_key = $1 AND verified_at IS NULL AND suspended_at IS NULL AND role = 'user'
+"""
+
+
+async def delete_unverified(tx: Tx, email_key: str) -> None:
+    """Takes an account out of the way that nobody has ever confirmed: nothing hangs on it, and it is nobody's."""
+    await tx.execute(DELETE_UNVERIFIED, email_key)
 
 
 PURGE_UNVERIFIED: Final[str] = """

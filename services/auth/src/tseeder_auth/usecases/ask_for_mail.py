@@ -1,16 +1,18 @@
 """What asking for a mail with a token has in common, whatever the token is for."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client
-from tseeder_auth.domain.emails import parse_email
+from tseeder_auth.domain.emails import Email, parse_email
 from tseeder_auth.domain.human_check import Action, HumanCheck
 from tseeder_auth.domain.mails import MailKind
+from tseeder_auth.domain.oidc import is_same_address
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import mails, security_events, users
+from tseeder_auth.store import mails, pending_registrations, security_events, users
 from tseeder_auth.usecases.mail_limits import admit_address, may_mail
-from tseeder_pg import Pool, transaction
+from tseeder_pg import Pool, Tx, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,15 @@ async def ask_for_mail(
     await admit_address(pool, rules, wanted.client.remote_address)
     await check.check(wanted.human_check_token, action, wanted.client.remote_address)
     async with transaction(pool) as tx:
-        if await may_mail(tx, rules, address.key):
+        if await may_mail(tx, rules, action, address.key):
             user_id = await users.find_id(tx, address.key)
-            await mails.enqueue(tx, kind, user_id, address.shown)
+            pending_id = await _newest_pending(tx, address) if kind is MailKind.VERIFY else None
+            await mails.enqueue(tx, kind, user_id, address.shown, pending_id=pending_id)
             if event is not None:
                 await security_events.record(tx, event, user_id, wanted.client)
+
+
+async def _newest_pending(tx: Tx, address: Email) -> UUID | None:
+    """Of this mailbox: a twin of the address is another's."""
+    waiting = await pending_registrations.list_pending(tx, address.key)
+    return next((each.pending_id for each in waiting if is_same_address(each.email, address)), None)

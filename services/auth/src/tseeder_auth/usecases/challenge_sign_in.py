@@ -7,9 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client, LoginRules, Method, User
+from tseeder_auth.domain.oidc import NewIdentity
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.domain.tokens import token_hash
 from tseeder_auth.store import challenges, security_events, users
+from tseeder_auth.usecases.link_identity import link_known
 from tseeder_auth.usecases.open_session import NewSession, open_session
 from tseeder_kit.errors import AppError, forbidden, unauthenticated
 from tseeder_kit.ids import random_token
@@ -29,10 +31,11 @@ class SecondFactor:
     """Uses up a code of the user's; raises UNAUTHENTICATED `second_factor_invalid`. The caller holds his lock."""
 
 
-async def challenge_sign_in(tx: Tx, user: User, method: Method) -> str:
-    """A secret of 256 bits in place of a session; good for five minutes and as many tries."""
+async def challenge_sign_in(tx: Tx, user: User, method: Method, to_link: NewIdentity | None) -> str:
+    """A secret of 256 bits in place of a session; good for five minutes and as many tries. `to_link` is linked when it
+    is answered, and not before."""
     challenge = random_token()
-    await challenges.insert_challenge(tx, token_hash(challenge), user.user_id, method, LIFETIME)
+    await challenges.insert_challenge(tx, token_hash(challenge), user.user_id, method, LIFETIME, to_link)
     return challenge
 
 
@@ -42,7 +45,7 @@ async def answer_challenge(
     """The session that a challenge and a good code are worth. A try counts before the code is looked at.
 
     Errors: UNAUTHENTICATED `challenge_invalid` (unknown, used, too late, tried too often), `second_factor_invalid`;
-    FORBIDDEN `account_suspended`; EXHAUSTED `login_throttled` with `retry_after_seconds`.
+    FORBIDDEN `account_suspended`, `oidc_link_refused`; EXHAUSTED `login_throttled` with `retry_after_seconds`.
     """
     hashed = token_hash(challenge)
     async with transaction(pool) as tx:
@@ -71,9 +74,12 @@ async def _answered(
     if found.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
     await factor.take(tx, user_id, code, client)
-    method = await challenges.take_challenge(tx, hashed)
-    if method is None:
+    taken = await challenges.take_challenge(tx, hashed)
+    if taken is None:
         raise _over()
+    method, to_link = taken
+    if to_link is not None:
+        await link_known(tx, found.user, to_link, client)
     await security_events.record(tx, EventKind.LOGIN_DONE, user_id, client, details={"method": method})
     return await open_session(tx, rules, found.user, client, method=method, second_factor=True)
 

@@ -40,6 +40,7 @@ async def change_password(
         session = await _replace_sessions(tx, rules, user, method, client)
         await users.set_password_hash(tx, caller.user_id, password_hash)
         await mail_tokens.use_up(tx, caller.user_id, ("reset",))
+        await mails.delete_unsent(tx, caller.user_id, MailKind.RESET)  # or its token would be a fresh one
         await security_events.record(tx, EventKind.PASSWORD_CHANGED, caller.user_id, client)
         await mails.enqueue(tx, MailKind.PASSWORD_CHANGED, caller.user_id, user.email)
     return session

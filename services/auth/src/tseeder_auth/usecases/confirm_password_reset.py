@@ -35,7 +35,7 @@ async def confirm_password_reset(pool: Pool, hasher: Argon2Pool, token: str, new
 async def _reset(tx: Tx, owner: Credentials, password_hash: str, client: Client) -> None:
     user = owner.user
     await users.set_password_hash(tx, user.user_id, password_hash)
-    await mail_tokens.use_up(tx, user.user_id, ("verify",))
+    await mails.delete_unsent(tx, user.user_id, MailKind.RESET)  # or its token would be a fresh one
     await mark_verified(tx, owner, client)
     ended = await end_sessions_of(tx, user.user_id)
     await feed.append(tx, "user.sessions_ended", user.user_id, {"reason": "password_reset"})

@@ -32,7 +32,7 @@ async def delete_me(pool: Pool, proven: Proven) -> None:
         await _delete(tx, current.user)
     async with transaction(pool) as tx:
         # Apart: a registration locks its tally first and the user then. A crash before this leaves it to the sweep.
-        subjects = [throttle.account_subject(email_key), throttle.factor_subject(proven.user_id)]
+        subjects = [*throttle.subjects_of(email_key), throttle.factor_subject(proven.user_id)]
         await throttles.delete_tallies(tx, subjects)
     _deleted.inc()
     _log.info("account_deleted", user_id=str(proven.user_id))

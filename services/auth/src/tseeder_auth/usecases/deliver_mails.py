@@ -10,7 +10,7 @@ from tseeder_auth.adapters.smtp import MailRefusedError, Post
 from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.mails import TOKENS, Letter, Mail, MailKind, Retries
 from tseeder_auth.domain.tokens import token_hash
-from tseeder_auth.store import mail_tokens, mails, users
+from tseeder_auth.store import api_keys, mail_tokens, mails, pending_registrations, users
 from tseeder_kit.ids import random_token
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import counter
@@ -76,12 +76,12 @@ async def _deliver(pool: Pool, office: Office, post: Post, mail: Mail) -> None:
 
 async def _write(tx: Tx, letters: Letters, mail: Mail) -> Letter | None:
     """The letter, with a token of its own whose hash is kept; None if nobody waits for it (any more)."""
+    if mail.kind is MailKind.VERIFY:
+        return await _write_verification(tx, letters, mail)
     rule, token, address = TOKENS.get(mail.kind), "", mail.address
     if mail.user_id is not None:
         owner = await users.lock_credentials(tx, mail.user_id)
         if owner is None or not await mails.still_wanted(tx, mail.mail_id):
-            return None
-        if mail.kind is MailKind.VERIFY and owner.user.verified:
             return None
         # Never what was typed: there are many ways to write the same address, and some are another's mailbox.
         address = owner.user.email
@@ -90,7 +90,21 @@ async def _write(tx: Tx, letters: Letters, mail: Mail) -> Letter | None:
     if rule is not None and mail.user_id is not None:
         token = random_token()
         await mail_tokens.insert_token(tx, token_hash(token), rule, mail.user_id)
-    return letters.write(mail, parse_email(address), token)
+    told = mail.user_id if mail.kind is MailKind.PASSWORD_CHANGED else None
+    keys = 0 if told is None else await api_keys.count_keys(tx, told)
+    return letters.write(mail, parse_email(address), token, keys)
+
+
+async def _write_verification(tx: Tx, letters: Letters, mail: Mail) -> Letter | None:
+    """To the mailbox that was registered: None if there is no such registration, or an account by now."""
+    pending = None if mail.pending_id is None else await pending_registrations.hold_to_mail(tx, mail.pending_id)
+    if pending is None or not await mails.still_wanted(tx, mail.mail_id):
+        return None
+    token = random_token()
+    await pending_registrations.insert_token(
+        tx, token_hash(token), pending.pending_id, TOKENS[MailKind.VERIFY].lifetime
+    )
+    return letters.write(mail, parse_email(pending.email), token)
 
 
 async def _failed(pool: Pool, retries: Retries, mail: Mail, error: MailRefusedError) -> None:

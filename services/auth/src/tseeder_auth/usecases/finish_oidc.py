@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tseeder_auth.domain.accounts import Client, LoginRules, User
-from tseeder_auth.domain.oidc import Claims, TakenFlow
+from tseeder_auth.domain.oidc import Claims, NewIdentity, TakenFlow
+from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import oidc_flows, oidc_identities, security_events, users
 from tseeder_auth.usecases.challenge_sign_in import challenge_sign_in
@@ -41,13 +42,14 @@ class Finished:
 
 
 async def finish_oidc(
-    pool: Pool, providers: Providers, rules: LoginRules, answer: OidcAnswer, *, registration_open: bool
+    pool: Pool, providers: Providers, rules: LoginRules, answer: OidcAnswer, registration: RegistrationRules
 ) -> Finished:
     """Ends a flow, once.
 
     Errors: NOT_FOUND `oidc_provider_unknown`; UNAUTHENTICATED `oidc_state_invalid` (unknown, used, too late, another
     browser's), `oidc_denied`, `oidc_response_invalid`; FORBIDDEN `oidc_email_unverified`, `oidc_link_refused`,
-    `registration_closed`, `account_suspended`; UNAVAILABLE `oidc_unavailable`.
+    `registration_closed`, `account_suspended`; INVALID `terms_not_accepted` (of who is new); UNAVAILABLE
+    `oidc_unavailable`.
     """
     provider = provider_named(providers, answer.provider)
     try:
@@ -55,7 +57,7 @@ async def finish_oidc(
             taken = await oidc_flows.take_flow(tx, provider.name, answer.state, answer.browser_secret)
         flow = _accepted(taken, answer)
         claims = await provider.claims(flow, answer.code, answer.issuer)
-        outcome = await _signed_in(pool, rules, answer, claims, registration_open=registration_open)
+        outcome = await _signed_in(pool, rules, answer, claims, registration, flow.accepted_terms_version)
     except AppError as exc:
         _sign_ins.labels(provider.name, exc.code).inc()
         _log.info("oidc_refused", provider=provider.name, code=exc.code)
@@ -73,19 +75,25 @@ def _accepted(flow: TakenFlow | None, answer: OidcAnswer) -> TakenFlow:
 
 
 async def _signed_in(
-    pool: Pool, rules: LoginRules, answer: OidcAnswer, claims: Claims, *, registration_open: bool
+    pool: Pool,
+    rules: LoginRules,
+    answer: OidcAnswer,
+    claims: Claims,
+    registration: RegistrationRules,
+    accepted_terms_version: str,
 ) -> NewSession | str:
     try:
         async with transaction(pool) as tx:
-            user = await _known(tx, answer.provider, claims)
+            user, to_link = await _known(tx, answer.provider, claims), None
             if user is None:
+                to_link = NewIdentity(answer.provider, claims.subject, claims.email)
                 user = await link_account(
-                    tx, answer.provider, claims, answer.client, registration_open=registration_open
+                    tx, answer.provider, claims, answer.client, registration, accepted_terms_version
                 )
             if user.suspended:
                 raise forbidden("account_suspended", "This account is suspended.")
             if user.second_factor:
-                return await challenge_sign_in(tx, user, "oidc")
+                return await challenge_sign_in(tx, user, "oidc", to_link)
             details = {"method": "oidc", "provider": answer.provider}
             await security_events.record(tx, EventKind.LOGIN_DONE, user.user_id, answer.client, details=details)
             return await open_session(tx, rules, user, answer.client, method="oidc", second_factor=False)

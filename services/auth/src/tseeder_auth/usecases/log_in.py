@@ -11,7 +11,7 @@ from tseeder_auth.domain.accounts import Client, LoginRules, User
 from tseeder_auth.domain.emails import parse_email
 from tseeder_auth.domain.passwords import prepare_password
 from tseeder_auth.domain.security_events import EventKind
-from tseeder_auth.store import security_events, throttles, users
+from tseeder_auth.store import pending_registrations, security_events, throttles, users
 from tseeder_auth.store.users import Credentials
 from tseeder_auth.usecases.check_factor import admit_code, code_required, take_code
 from tseeder_auth.usecases.open_session import NewSession, open_session
@@ -48,14 +48,17 @@ async def log_in(
     """
     password = prepare_password(request.password)
     email_key = _email_key(request.email)
+    fingerprints = sealer.fingerprints(password, email_key)
     try:
         with hasher.place():
             async with transaction(pool) as tx:
                 await _admit(tx, rules, email_key, request.client.remote_address)
                 claimed = await users.find_credentials(tx, email_key)
+                waits = await pending_registrations.waits(tx, email_key, fingerprints)
             known_hash = claimed.password_hash if claimed else None
             if not await hasher.verify(known_hash, password) or claimed is None or known_hash is None:
-                raise _invalid_credentials()
+                # A registration waits just so where the address has an account: neither answer tells of one.
+                raise _unverified() if waits else _invalid_credentials()
             fresh_hash = await hasher.hash(password) if hasher.is_dated(known_hash) else None
         await _admit_code(pool, rules, request, claimed.user)
         async with transaction(pool) as tx:
@@ -126,7 +129,7 @@ async def _open_session(
     if current.user.suspended:
         raise forbidden("account_suspended", "This account is suspended.")
     if not current.user.verified:
-        raise forbidden("email_unverified", "The e-mail address was not confirmed yet; a mail to it says how.")
+        raise _unverified()
     with_factor = current.user.second_factor
     if with_factor:
         if not claimed.user.second_factor:
@@ -147,3 +150,7 @@ async def _tell(pool: Pool, email_key: str, code: str, client: Client) -> None:
 
 def _invalid_credentials() -> AppError:
     return unauthenticated("invalid_credentials", "The e-mail address or the password is wrong.")
+
+
+def _unverified() -> AppError:
+    return forbidden("email_unverified", "The e-mail address was not confirmed yet; a mail to it says how.")

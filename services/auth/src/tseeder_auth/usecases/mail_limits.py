@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from tseeder_auth.domain import throttle
+from tseeder_auth.domain.human_check import Action
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.store import throttles
 from tseeder_kit.throttle import Policy, seconds_left, tried
@@ -26,9 +27,12 @@ async def admit_address(pool: Pool, rules: RegistrationRules, remote_address: st
         await throttles.save_tally(tx, "mail_address", subject, throttle.admit_mail(rules.mail_address, tally, now))
 
 
-async def may_mail(tx: Tx, rules: RegistrationRules, email_key: str) -> bool:
-    """Counts one more mail to an address, whether it has an account or not; False: one too many, and nobody is told."""
-    return await _may(tx, rules.mail_account, throttle.account_subject(email_key))
+async def may_mail(tx: Tx, rules: RegistrationRules, action: Action, email_key: str) -> bool:
+    """Counts one more mail to an address, whether it has an account or not; False: one too many, and nobody is told.
+
+    Each for its own purpose: who has registered a stranger's address too often must not keep his reset from him.
+    """
+    return await _may(tx, rules.mail_account, throttle.mail_subject(action, email_key))
 
 
 async def may_tell_owner(tx: Tx, email_key: str) -> bool:

@@ -8,7 +8,8 @@ from tseeder_pg import Pool
 
 
 async def resend_verification(pool: Pool, rules: RegistrationRules, check: HumanCheck, wanted: MailRequest) -> None:
-    """Mails a token that confirms the address, if there is an account that waits for it.
+    """Mails a token that confirms the address, if a registration of this very mailbox waits for it: the newest. Whoever
+    confirms says his password where there were several.
 
     Errors: those of `ask_for_mail`.
     """

@@ -22,14 +22,17 @@ class StartedFlow:
     browser_secret: str
 
 
-async def start_oidc(pool: Pool, providers: Providers, name: str, redirect_uri: str, return_to: str) -> StartedFlow:
-    """Begins a sign-in, good for ten minutes in the browser that keeps the secret.
+async def start_oidc(
+    pool: Pool, providers: Providers, name: str, redirect_uri: str, return_to: str, accepted_terms_version: str
+) -> StartedFlow:
+    """Begins a sign-in, good for ten minutes in the browser that keeps the secret. Who turns out to be new has to have
+    accepted the terms at this point.
 
     Errors: NOT_FOUND `oidc_provider_unknown`; INVALID `bad_return_to`, `bad_redirect_uri`; UNAVAILABLE
     `oidc_unavailable`.
     """
     provider = provider_named(providers, name)
-    flow = new_flow(redirect_uri, return_to)
+    flow = new_flow(redirect_uri, return_to, accepted_terms_version)
     url = await provider.authorization_url(flow)
     async with transaction(pool) as tx:
         await oidc_flows.insert_flow(tx, provider.name, flow, FLOW_LIFETIME)

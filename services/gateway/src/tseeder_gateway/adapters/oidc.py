@@ -32,11 +32,15 @@ class Oidc:
         self._provider_seconds = provider_seconds
 
     async def start(
-        self, provider: str, *, redirect_uri: str, return_to: str, client: pb.Client
+        self, provider: str, *, redirect_uri: str, return_to: str, accepted_terms_version: str, client: pb.Client
     ) -> oidc_pb2.StartOidcResponse:
         """The way to a provider."""
         request = oidc_pb2.StartOidcRequest(
-            provider=provider, redirect_uri=redirect_uri, return_to=return_to, client=client
+            provider=provider,
+            redirect_uri=redirect_uri,
+            return_to=return_to,
+            accepted_terms_version=accepted_terms_version,
+            client=client,
         )
         return await self._oidc.StartOidc(request, timeout=self._provider_seconds)
 

@@ -32,9 +32,10 @@ class Registration:
         )
         await self._stub.Register(request, timeout=self._seconds)
 
-    async def verify_email(self, token: str, client: Client) -> None:
-        """The address is his own."""
-        await self._stub.VerifyEmail(pb.VerifyEmailRequest(token=token, client=client), timeout=self._seconds)
+    async def verify_email(self, token: str, password: str, client: Client) -> None:
+        """The address is his own; `password` is "" where one was registered only."""
+        request = pb.VerifyEmailRequest(token=token, password=password, client=client)
+        await self._stub.VerifyEmail(request, timeout=self._seconds)
 
     async def resend_verification(self, email: str, human_check_token: str, client: Client) -> None:
         """Another mail for who waits for one."""

@@ -162,7 +162,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "human_check_token": "",
     },
     "MailRequestBody": {"email": "ann@example.org", "human_check_token": ""},
-    "MailTokenBody": {"token": _LINKED},
+    "VerifyEmailBody": {"token": _LINKED},
     "NewPasswordBody": {"token": _LINKED, "new_password": "correct horse battery"},
     "PasswordChangeBody": {"password": "correct horse battery", "code": "", "new_password": "another long phrase"},
     "AcceptedView": {"accepted": True},

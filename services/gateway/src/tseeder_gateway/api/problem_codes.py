@@ -40,7 +40,7 @@ _BY_KIND: Final[Mapping[Kind, str]] = {
         "bad_email bad_action bad_state bad_size_range password_too_short password_too_long password_breached "
         "unknown_scope expires_at_past not_a_session source_missing selection_empty bad_selection "
         "selection_out_of_range reason_required ticket_required bad_info_hashes expires_at_too_late bad_download_limit "
-        "bad_file_ranges terms_not_accepted human_check_failed token_invalid bad_return_to "
+        "bad_file_ranges terms_not_accepted human_check_failed token_invalid password_needed bad_return_to "
         + " ".join((*TORRENT_CODES, *MAGNET_CODES, *INFO_HASH_CODES))
     ),
     Kind.UNAUTHENTICATED: (

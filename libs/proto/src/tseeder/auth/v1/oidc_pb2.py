@@ -25,23 +25,23 @@ _sym_db = _symbol_database.Default()
 from tseeder.auth.v1 import auth_pb2 as tseeder_dot_auth_dot_v1_dot_auth__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/auth/v1/oidc.proto\x12\x0ftseeder.auth.v1\x1a\x1atseeder/auth/v1/auth.proto\"v\n\x10StartOidcRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x14\n\x0credirect_uri\x18\x02 \x01(\t\x12\x11\n\treturn_to\x18\x03 \x01(\t\x12\'\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"F\n\x11StartOidcResponse\x12\x19\n\x11\x61uthorization_url\x18\x01 \x01(\t\x12\x16\n\x0e\x62rowser_secret\x18\x02 \x01(\t\"\xa2\x01\n\x11\x46inishOidcRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x16\n\x0e\x62rowser_secret\x18\x06 \x01(\t\x12\'\n\x06\x63lient\x18\x07 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"z\n\x12\x46inishOidcResponse\x12\x31\n\x07session\x18\x01 \x01(\x0b\x32\x1e.tseeder.auth.v1.LogInResponseH\x00\x12\x13\n\tchallenge\x18\x02 \x01(\tH\x00\x12\x11\n\treturn_to\x18\x03 \x01(\tB\t\n\x07outcome\"b\n\x16\x41nswerChallengeRequest\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client2\x8d\x02\n\x04Oidc\x12R\n\tStartOidc\x12!.tseeder.auth.v1.StartOidcRequest\x1a\".tseeder.auth.v1.StartOidcResponse\x12U\n\nFinishOidc\x12\".tseeder.auth.v1.FinishOidcRequest\x1a#.tseeder.auth.v1.FinishOidcResponse\x12Z\n\x0f\x41nswerChallenge\x12\'.tseeder.auth.v1.AnswerChallengeRequest\x1a\x1e.tseeder.auth.v1.LogInResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atseeder/auth/v1/oidc.proto\x12\x0ftseeder.auth.v1\x1a\x1atseeder/auth/v1/auth.proto\"\x96\x01\n\x10StartOidcRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x14\n\x0credirect_uri\x18\x02 \x01(\t\x12\x11\n\treturn_to\x18\x03 \x01(\t\x12\'\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\x12\x1e\n\x16\x61\x63\x63\x65pted_terms_version\x18\x05 \x01(\t\"F\n\x11StartOidcResponse\x12\x19\n\x11\x61uthorization_url\x18\x01 \x01(\t\x12\x16\n\x0e\x62rowser_secret\x18\x02 \x01(\t\"\xa2\x01\n\x11\x46inishOidcRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x16\n\x0e\x62rowser_secret\x18\x06 \x01(\t\x12\'\n\x06\x63lient\x18\x07 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"z\n\x12\x46inishOidcResponse\x12\x31\n\x07session\x18\x01 \x01(\x0b\x32\x1e.tseeder.auth.v1.LogInResponseH\x00\x12\x13\n\tchallenge\x18\x02 \x01(\tH\x00\x12\x11\n\treturn_to\x18\x03 \x01(\tB\t\n\x07outcome\"b\n\x16\x41nswerChallengeRequest\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client2\x8d\x02\n\x04Oidc\x12R\n\tStartOidc\x12!.tseeder.auth.v1.StartOidcRequest\x1a\".tseeder.auth.v1.StartOidcResponse\x12U\n\nFinishOidc\x12\".tseeder.auth.v1.FinishOidcRequest\x1a#.tseeder.auth.v1.FinishOidcResponse\x12Z\n\x0f\x41nswerChallenge\x12\'.tseeder.auth.v1.AnswerChallengeRequest\x1a\x1e.tseeder.auth.v1.LogInResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tseeder.auth.v1.oidc_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STARTOIDCREQUEST']._serialized_start=75
-  _globals['_STARTOIDCREQUEST']._serialized_end=193
-  _globals['_STARTOIDCRESPONSE']._serialized_start=195
-  _globals['_STARTOIDCRESPONSE']._serialized_end=265
-  _globals['_FINISHOIDCREQUEST']._serialized_start=268
-  _globals['_FINISHOIDCREQUEST']._serialized_end=430
-  _globals['_FINISHOIDCRESPONSE']._serialized_start=432
-  _globals['_FINISHOIDCRESPONSE']._serialized_end=554
-  _globals['_ANSWERCHALLENGEREQUEST']._serialized_start=556
-  _globals['_ANSWERCHALLENGEREQUEST']._serialized_end=654
-  _globals['_OIDC']._serialized_start=657
-  _globals['_OIDC']._serialized_end=926
+  _globals['_STARTOIDCREQUEST']._serialized_start=76
+  _globals['_STARTOIDCREQUEST']._serialized_end=226
+  _globals['_STARTOIDCRESPONSE']._serialized_start=228
+  _globals['_STARTOIDCRESPONSE']._serialized_end=298
+  _globals['_FINISHOIDCREQUEST']._serialized_start=301
+  _globals['_FINISHOIDCREQUEST']._serialized_end=463
+  _globals['_FINISHOIDCRESPONSE']._serialized_start=465
+  _globals['_FINISHOIDCRESPONSE']._serialized_end=587
+  _globals['_ANSWERCHALLENGEREQUEST']._serialized_start=589
+  _globals['_ANSWERCHALLENGEREQUEST']._serialized_end=687
+  _globals['_OIDC']._serialized_start=690
+  _globals['_OIDC']._serialized_end=959
 # @@protoc_insertion_point(module_scope)

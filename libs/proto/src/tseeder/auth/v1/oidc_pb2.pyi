@@ -25,11 +25,14 @@ class StartOidcRequest(_message.Message):
     REDIRECT_URI_FIELD_NUMBER: _builtins.int
     RETURN_TO_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    ACCEPTED_TERMS_VERSION_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     redirect_uri: _builtins.str
     """the callback's, on the gateway's own origin"""
     return_to: _builtins.str
     """a path of ours, for afterwards"""
+    accepted_terms_version: _builtins.str
+    """for who turns out to be new"""
     @_builtins.property
     def client(self) -> _auth_pb2.Client: ...
     def __init__(
@@ -39,10 +42,11 @@ class StartOidcRequest(_message.Message):
         redirect_uri: _builtins.str = ...,
         return_to: _builtins.str = ...,
         client: _auth_pb2.Client | None = ...,
+        accepted_terms_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "provider", b"provider", "redirect_uri", b"redirect_uri", "return_to", b"return_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_terms_version", b"accepted_terms_version", "client", b"client", "provider", b"provider", "redirect_uri", b"redirect_uri", "return_to", b"return_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

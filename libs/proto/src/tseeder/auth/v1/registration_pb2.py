@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tseeder.auth.v1 import auth_pb2 as tseeder_dot_auth_dot_v1_dot_auth__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tseeder/auth/v1/registration.proto\x12\x0ftseeder.auth.v1\x1a\x1atseeder/auth/v1/auth.proto\"\x12\n\x10GetConfigRequest\"\xfa\x01\n\x11GetConfigResponse\x12\x19\n\x11registration_open\x18\x01 \x01(\x08\x12\x13\n\x0bhuman_check\x18\x02 \x01(\t\x12\x1c\n\x14human_check_site_key\x18\x03 \x01(\t\x12\x15\n\rterms_version\x18\x04 \x01(\t\x12\x11\n\tterms_url\x18\x05 \x01(\t\x12\x35\n\x0eoidc_providers\x18\x06 \x03(\x0b\x32\x1d.tseeder.auth.v1.OidcProvider\x12\x1a\n\x12password_min_chars\x18\x07 \x01(\x05\x12\x1a\n\x12password_max_chars\x18\x08 \x01(\x05\"+\n\x0cOidcProvider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x96\x01\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x1e\n\x16\x61\x63\x63\x65pted_terms_version\x18\x03 \x01(\t\x12\x19\n\x11human_check_token\x18\x04 \x01(\t\x12\'\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x12\n\x10RegisterResponse\"L\n\x12VerifyEmailRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\'\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x15\n\x13VerifyEmailResponse\"n\n\x19ResendVerificationRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11human_check_token\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1c\n\x1aResendVerificationResponse\"p\n\x1bRequestPasswordResetRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11human_check_token\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1e\n\x1cRequestPasswordResetResponse\"k\n\x1b\x43onfirmPasswordResetRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1e\n\x1c\x43onfirmPasswordResetResponse2\xe6\x04\n\x0cRegistration\x12R\n\tGetConfig\x12!.tseeder.auth.v1.GetConfigRequest\x1a\".tseeder.auth.v1.GetConfigResponse\x12O\n\x08Register\x12 .tseeder.auth.v1.RegisterRequest\x1a!.tseeder.auth.v1.RegisterResponse\x12X\n\x0bVerifyEmail\x12#.tseeder.auth.v1.VerifyEmailRequest\x1a$.tseeder.auth.v1.VerifyEmailResponse\x12m\n\x12ResendVerification\x12*.tseeder.auth.v1.ResendVerificationRequest\x1a+.tseeder.auth.v1.ResendVerificationResponse\x12s\n\x14RequestPasswordReset\x12,.tseeder.auth.v1.RequestPasswordResetRequest\x1a-.tseeder.auth.v1.RequestPasswordResetResponse\x12s\n\x14\x43onfirmPasswordReset\x12,.tseeder.auth.v1.ConfirmPasswordResetRequest\x1a-.tseeder.auth.v1.ConfirmPasswordResetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tseeder/auth/v1/registration.proto\x12\x0ftseeder.auth.v1\x1a\x1atseeder/auth/v1/auth.proto\"\x12\n\x10GetConfigRequest\"\xfa\x01\n\x11GetConfigResponse\x12\x19\n\x11registration_open\x18\x01 \x01(\x08\x12\x13\n\x0bhuman_check\x18\x02 \x01(\t\x12\x1c\n\x14human_check_site_key\x18\x03 \x01(\t\x12\x15\n\rterms_version\x18\x04 \x01(\t\x12\x11\n\tterms_url\x18\x05 \x01(\t\x12\x35\n\x0eoidc_providers\x18\x06 \x03(\x0b\x32\x1d.tseeder.auth.v1.OidcProvider\x12\x1a\n\x12password_min_chars\x18\x07 \x01(\x05\x12\x1a\n\x12password_max_chars\x18\x08 \x01(\x05\"+\n\x0cOidcProvider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x96\x01\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x1e\n\x16\x61\x63\x63\x65pted_terms_version\x18\x03 \x01(\t\x12\x19\n\x11human_check_token\x18\x04 \x01(\t\x12\'\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x12\n\x10RegisterResponse\"^\n\x12VerifyEmailRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\'\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\x12\x10\n\x08password\x18\x03 \x01(\t\"\x15\n\x13VerifyEmailResponse\"n\n\x19ResendVerificationRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11human_check_token\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1c\n\x1aResendVerificationResponse\"p\n\x1bRequestPasswordResetRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11human_check_token\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1e\n\x1cRequestPasswordResetResponse\"k\n\x1b\x43onfirmPasswordResetRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\x12\'\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x17.tseeder.auth.v1.Client\"\x1e\n\x1c\x43onfirmPasswordResetResponse2\xe6\x04\n\x0cRegistration\x12R\n\tGetConfig\x12!.tseeder.auth.v1.GetConfigRequest\x1a\".tseeder.auth.v1.GetConfigResponse\x12O\n\x08Register\x12 .tseeder.auth.v1.RegisterRequest\x1a!.tseeder.auth.v1.RegisterResponse\x12X\n\x0bVerifyEmail\x12#.tseeder.auth.v1.VerifyEmailRequest\x1a$.tseeder.auth.v1.VerifyEmailResponse\x12m\n\x12ResendVerification\x12*.tseeder.auth.v1.ResendVerificationRequest\x1a+.tseeder.auth.v1.ResendVerificationResponse\x12s\n\x14RequestPasswordReset\x12,.tseeder.auth.v1.RequestPasswordResetRequest\x1a-.tseeder.auth.v1.RequestPasswordResetResponse\x12s\n\x14\x43onfirmPasswordReset\x12,.tseeder.auth.v1.ConfirmPasswordResetRequest\x1a-.tseeder.auth.v1.ConfirmPasswordResetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,21 +43,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERRESPONSE']._serialized_start=554
   _globals['_REGISTERRESPONSE']._serialized_end=572
   _globals['_VERIFYEMAILREQUEST']._serialized_start=574
-  _globals['_VERIFYEMAILREQUEST']._serialized_end=650
-  _globals['_VERIFYEMAILRESPONSE']._serialized_start=652
-  _globals['_VERIFYEMAILRESPONSE']._serialized_end=673
-  _globals['_RESENDVERIFICATIONREQUEST']._serialized_start=675
-  _globals['_RESENDVERIFICATIONREQUEST']._serialized_end=785
-  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_start=787
-  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_end=815
-  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_start=817
-  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_end=929
-  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_start=931
-  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_end=961
-  _globals['_CONFIRMPASSWORDRESETREQUEST']._serialized_start=963
-  _globals['_CONFIRMPASSWORDRESETREQUEST']._serialized_end=1070
-  _globals['_CONFIRMPASSWORDRESETRESPONSE']._serialized_start=1072
-  _globals['_CONFIRMPASSWORDRESETRESPONSE']._serialized_end=1102
-  _globals['_REGISTRATION']._serialized_start=1105
-  _globals['_REGISTRATION']._serialized_end=1719
+  _globals['_VERIFYEMAILREQUEST']._serialized_end=668
+  _globals['_VERIFYEMAILRESPONSE']._serialized_start=670
+  _globals['_VERIFYEMAILRESPONSE']._serialized_end=691
+  _globals['_RESENDVERIFICATIONREQUEST']._serialized_start=693
+  _globals['_RESENDVERIFICATIONREQUEST']._serialized_end=803
+  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_start=805
+  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_end=833
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_start=835
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_end=947
+  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_start=949
+  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_end=979
+  _globals['_CONFIRMPASSWORDRESETREQUEST']._serialized_start=981
+  _globals['_CONFIRMPASSWORDRESETREQUEST']._serialized_end=1088
+  _globals['_CONFIRMPASSWORDRESETRESPONSE']._serialized_start=1090
+  _globals['_CONFIRMPASSWORDRESETRESPONSE']._serialized_end=1120
+  _globals['_REGISTRATION']._serialized_start=1123
+  _globals['_REGISTRATION']._serialized_end=1737
 # @@protoc_insertion_point(module_scope)

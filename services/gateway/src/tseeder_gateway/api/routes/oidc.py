@@ -49,6 +49,7 @@ _RETURNED: Final[dict[int | str, dict[str, Any]]] = {
         "oidc_email_unverified",
         "oidc_link_refused",
         "registration_closed",
+        "terms_not_accepted",
         "account_suspended",
         "oidc_unavailable",
     ),
@@ -67,7 +68,11 @@ async def start_oidc(request: Request, provider: ProviderName, query: Annotated[
     """Sends the browser to a sign-in provider. It has ten minutes to come back, with the cookie that is set."""
     callback = f"{_origin(request)}/v1/auth/oidc/{provider}/callback"
     started = await parts_of(request).oidc.start(
-        provider, redirect_uri=callback, return_to=query.return_to or "", client=client_of(request)
+        provider,
+        redirect_uri=callback,
+        return_to=query.return_to or "",
+        accepted_terms_version=query.accepted_terms_version or "",
+        client=client_of(request),
     )
     answer = OnwardAnswer(status_code=302, headers={"Location": started.authorization_url, **_SECRET})
     _set_flow_cookie(request, answer, started.browser_secret)
@@ -110,7 +115,9 @@ async def finish_oidc(request: Request, provider: ProviderName, query: Annotated
     dependencies=[Depends(Anonymous())],
     responses={
         200: {"headers": headers("Set-Cookie")},
-        **problems("challenge_invalid", "second_factor_invalid", "account_suspended", "login_throttled"),
+        **problems(
+            "challenge_invalid", "second_factor_invalid", "account_suspended", "oidc_link_refused", "login_throttled"
+        ),
     },
 )
 async def answer_challenge(

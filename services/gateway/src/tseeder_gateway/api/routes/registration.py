@@ -18,9 +18,9 @@ from tseeder_gateway.api.schemas.registration import (
     AcceptedView,
     AuthConfigView,
     MailRequestBody,
-    MailTokenBody,
     NewPasswordBody,
     RegisterBody,
+    VerifyEmailBody,
 )
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
@@ -54,10 +54,16 @@ async def register(request: Request, body: Annotated[RegisterBody, Depends(JsonB
     return AcceptedView()
 
 
-@router.post("/verify-email", status_code=204, dependencies=[Depends(Anonymous())], responses=problems("token_invalid"))
-async def verify_email(request: Request, body: Annotated[MailTokenBody, Depends(JsonBody(MailTokenBody))]) -> None:
-    """Confirms an address with the token that was mailed to it, once and within 24 hours; nobody is signed in by it."""
-    await parts_of(request).registration.verify_email(body.token, client_of(request))
+@router.post(
+    "/verify-email",
+    status_code=204,
+    dependencies=[Depends(Anonymous())],
+    responses=problems("token_invalid", "password_needed", "password_too_long"),
+)
+async def verify_email(request: Request, body: Annotated[VerifyEmailBody, Depends(JsonBody(VerifyEmailBody))]) -> None:
+    """Confirms an address with the token that was mailed to it, once and within 24 hours, and makes the account; nobody
+    is signed in by it. If the address was registered with several passwords, one's own goes with the token."""
+    await parts_of(request).registration.verify_email(body.token, body.password, client_of(request))
 
 
 @router.post(

@@ -103,6 +103,11 @@ class OidcStartQuery(Query):
         description="a path of this very origin, without a fragment; `/` if not given",
         max_length=1024,
     )
+    accepted_terms_version: OptionalText = Field(
+        default=None,
+        description="of the terms that `GET /v1/auth/config` names; without it nobody new gets an account",
+        max_length=64,
+    )
 
 
 class OidcReturnQuery(BaseModel):

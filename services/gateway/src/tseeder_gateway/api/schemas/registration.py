@@ -29,10 +29,13 @@ class MailRequestBody(RequestBody):
     human_check_token: str = Field(default="", description=_CHECKED)
 
 
-class MailTokenBody(RequestBody):
+class VerifyEmailBody(RequestBody):
     """The token that stands in a mail."""
 
     token: str
+    password: str = Field(
+        default="", description="the one that was registered; needed where the address was registered with several"
+    )
 
 
 class NewPasswordBody(RequestBody):

@@ -1,0 +1,190 @@
+"""Registrations that wait for their address to be confirmed. No account is made before, so several can wait for one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from tseeder_auth.domain.emails import Email
+from tseeder_pg import Record, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One of them. `contested`: its address had an account, or another password that waited, in its life."""
+
+    pending_id: UUID
+    email: str
+    contested: bool
+
+
+LOCK_ADDRESS: Final[str] = "SELECT pg_advisory_xact_lock(hashtextextended('tseeder.auth.pending:' || $1, 0))"
+
+
+async def lock_address(tx: Tx, email_key: str) -> None:
+    """Until the transaction ends nobody else registers or confirms this address."""
+    await tx.execute(LOCK_ADDRESS, email_key)
+
+
+INSERT_PENDING: Final[str] = """
+INSERT INTO pending_registrations
+    (pending_id, email_key, email, password_hash, fingerprint, contested, terms_version, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6 OR EXISTS (
+        SELECT FROM pending_registrations
+        WHERE email_key = $2 AND fingerprint <> $5 AND expires_at > clock_timestamp()
+    ), $7, clock_timestamp() + $8::interval)
+ON CONFLICT (email_key, email, fingerprint) DO UPDATE
+SET contested = pending_registrations.contested OR EXCLUDED.contested, terms_version = EXCLUDED.terms_version,
+    terms_accepted_at = EXCLUDED.terms_accepted_at, expires_at = EXCLUDED.expires_at
+RETURNING pending_id
+"""
+CONTEST_OTHERS: Final[str] = """
+UPDATE pending_registrations SET contested = true WHERE email_key = $1 AND fingerprint <> $2
+"""
+DROP_OLDEST: Final[str] = """
+DELETE FROM pending_registrations WHERE pending_id IN (
+    SELECT pending_id FROM pending_registrations WHERE email_key = $1 ORDER BY expires_at DESC, pending_id OFFSET $2
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPending:
+    """What is kept of a registration. `taken`: there is an account with its address."""
+
+    pending_id: UUID
+    email: Email
+    password_hash: str
+    fingerprint: bytes
+    terms_version: str
+    taken: bool
+
+
+async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta, most: int) -> UUID:
+    """One more that waits, or the same one as before for longer; of more than `most` for its address the oldest go."""
+    pending_id: UUID = await tx.fetchval(
+        INSERT_PENDING,
+        new.pending_id,
+        new.email.key,
+        new.email.shown,
+        new.password_hash,
+        new.fingerprint,
+        new.taken,
+        new.terms_version,
+        lifetime,
+    )
+    await tx.execute(CONTEST_OTHERS, new.email.key, new.fingerprint)
+    await tx.execute(DROP_OLDEST, new.email.key, most)
+    return pending_id
+
+
+HAS_PENDING: Final[str] = """
+SELECT EXISTS (
+    SELECT FROM pending_registrations
+    WHERE email_key = $1 AND fingerprint = ANY ($2::bytea[]) AND expires_at > clock_timestamp()
+)
+"""
+
+
+async def waits(tx: Tx, email_key: str, fingerprints: Sequence[bytes]) -> bool:
+    """Whether the address was registered with this password, and that registration waits still."""
+    found: bool = await tx.fetchval(HAS_PENDING, email_key, list(fingerprints))
+    return found
+
+
+LIST_PENDING: Final[str] = """
+SELECT pending_id, email, contested FROM pending_registrations
+WHERE email_key = $1 AND expires_at > clock_timestamp() AND ($2::bytea[] IS NULL OR fingerprint = ANY ($2::bytea[]))
+ORDER BY expires_at DESC, pending_id DESC
+"""
+
+
+async def list_pending(tx: Tx, email_key: str, fingerprints: Sequence[bytes] | None = None) -> Sequence[Pending]:
+    """Those of an address that wait, the newest first; with this password, if it is given."""
+    given = None if fingerprints is None else list(fingerprints)
+    return [_pending(row) for row in await tx.fetch(LIST_PENDING, email_key, given)]
+
+
+HOLD_PENDING: Final[str] = """
+SELECT p.pending_id, p.email, p.contested FROM pending_registrations AS p
+WHERE p.pending_id = $1 AND p.expires_at > clock_timestamp()
+  AND NOT EXISTS (SELECT FROM users AS u WHERE u.email_key = p.email_key AND u.verified_at IS NOT NULL)
+FOR KEY SHARE OF p
+"""
+
+
+async def hold_to_mail(tx: Tx, pending_id: UUID) -> Pending | None:
+    """The registration, not deleted until the transaction ends; None if there is nothing to confirm (any more)."""
+    row = await tx.fetchrow(HOLD_PENDING, pending_id)
+    return None if row is None else _pending(row)
+
+
+INSERT_MAILED: Final[str] = """
+INSERT INTO registration_tokens (token_hash, pending_id, expires_at)
+VALUES ($1, $2, clock_timestamp() + $3::interval)
+"""
+
+
+async def insert_token(tx: Tx, token_hash: bytes, pending_id: UUID, lifetime: timedelta) -> None:
+    """A token for the mailbox of a registration."""
+    await tx.execute(INSERT_MAILED, token_hash, pending_id, lifetime)
+
+
+PENDING_OF_MAILED: Final[str] = """
+SELECT p.pending_id, p.email, p.contested
+FROM registration_tokens AS t JOIN pending_registrations AS p USING (pending_id)
+WHERE t.token_hash = $1 AND t.expires_at > clock_timestamp() AND p.expires_at > clock_timestamp()
+"""
+
+
+async def pending_of(tx: Tx, token_hash: bytes) -> Pending | None:
+    """What a token was mailed for; None for one that is unknown, used or expired."""
+    row = await tx.fetchrow(PENDING_OF_MAILED, token_hash)
+    return None if row is None else _pending(row)
+
+
+MAKE_USER: Final[str] = """
+INSERT INTO users (user_id, email, email_key, role, password_hash, verified_at, terms_version, terms_accepted_at)
+SELECT $2, email, email_key, 'user', password_hash, clock_timestamp(), terms_version, terms_accepted_at
+FROM pending_registrations WHERE pending_id = $1
+ON CONFLICT DO NOTHING
+RETURNING true
+"""
+
+
+async def make_user(tx: Tx, pending_id: UUID, user_id: UUID) -> bool:
+    """The account that was registered; False if the address has one."""
+    return await tx.fetchval(MAKE_USER, pending_id, user_id) is True
+
+
+DELETE_PENDING: Final[str] = "DELETE FROM pending_registrations WHERE pending_id = $1"
+END_TOKENS: Final[str] = """
+DELETE FROM registration_tokens WHERE pending_id IN (
+    SELECT pending_id FROM pending_registrations WHERE email_key = $1
+)
+"""
+CONTEST_ALL: Final[str] = "UPDATE pending_registrations SET contested = true WHERE email_key = $1"
+
+
+async def close_address(tx: Tx, email_key: str, pending_id: UUID) -> None:
+    """One was confirmed. The others stay until they expire, or who made them would see it; no token opens them."""
+    await tx.execute(DELETE_PENDING, pending_id)
+    await tx.execute(END_TOKENS, email_key)
+    await tx.execute(CONTEST_ALL, email_key)
+
+
+PURGE_PENDING: Final[str] = """
+DELETE FROM pending_registrations WHERE pending_id IN (
+    SELECT pending_id FROM pending_registrations WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_pending(tx: Tx, batch: int) -> int:
+    """Deletes at most `batch` that nobody has confirmed in time; how many."""
+    return int((await tx.execute(PURGE_PENDING, batch)).rpartition(" ")[2])
+
+
+def _pending(row: Record) -> Pending:
+    return Pending(row["pending_id"], row["email"], row["contested"])
