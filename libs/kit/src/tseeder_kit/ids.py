@@ -47,8 +47,11 @@ def uuid7() -> UUID:
 
 
 def random_token(nbytes: int = 32) -> str:
-    """A secret of `nbytes` random bytes, in URL-safe base64 without padding."""
-    return secrets.token_urlsafe(nbytes)
+    """A secret of `nbytes` random bytes, in URL-safe base64 without padding; it never begins with `-`, which a command
+    line would take for an option."""
+    while (text := secrets.token_urlsafe(nbytes)).startswith("-"):
+        pass
+    return text
 
 
 def object_key() -> str:

