@@ -109,7 +109,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "storage_quota_exceeded": "Select less, delete files, or change the plan.",
     "storage_refused": "An operator corrects the S3 settings.",
     "subtitles_unreadable": "Download the file itself, and look what it is.",
-    "password_needed": "Send the password that you chose when you registered, beside the token.",
+    "password_needed": "Send the password that the account is to have, beside the token.",
     "terms_not_accepted": "Read the terms of `GET /v1/auth/config`, and send their version.",
     "token_invalid": "Ask for another mail.",
     "too_many_api_keys": "Revoke a key first.",

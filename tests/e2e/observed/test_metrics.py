@@ -42,6 +42,8 @@ DIMENSIONLESS = {
     "tseeder_auth_identity_key",
     "tseeder_auth_password_hash_places",
     "tseeder_bus_connected",
+    "tseeder_identity_keys",
+    "tseeder_jobs_ffprobe_works",
     "tseeder_gateway_requests_running",
     "tseeder_jobs_leases",
     "tseeder_jobs_storage_up",

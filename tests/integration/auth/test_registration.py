@@ -111,7 +111,7 @@ async def test_whoever_confirms_gets_his_own_password_and_no_strangers(mailing: 
     await mailing.resend(email)
     for token in (own, strangers, await mailing.token(email, 3)):
         assert await code_of(mailing.verify(token)) == "password_needed"
-        assert await code_of(mailing.verify(token, "a third passphrase")) == "password_needed"
+        assert await code_of(mailing.verify(token, "iloveyou1")) == "password_breached"
     # Though the other one is over, it has been there.
     pool = mailing.auth.pool
     first = await pool.fetchval("SELECT min(pending_id::text)::uuid FROM pending_registrations WHERE email = $1", email)
@@ -121,7 +121,17 @@ async def test_whoever_confirms_gets_his_own_password_and_no_strangers(mailing: 
     await pool.execute(mine, first, "8d")
     await mailing.verify(strangers, PASSWORD)
     assert (await mailing.auth.log_in(email)).user.email == email
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"
     assert await code_of(mailing.verify(own, PASSWORD)) == "token_invalid"
+
+
+async def test_a_password_beside_the_token_is_the_accounts_whatever_was_registered(mailing: Mailing) -> None:
+    """So nobody who gives his own gets a stranger's, and nothing is told about what was registered."""
+    email = unique_email()
+    await mailing.register(email, OTHER_PASSWORD)
+    await mailing.verify(await mailing.token(email), PASSWORD)
+    await mailing.auth.log_in(email)
+    assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"  # it waits, for nothing
 
 
 async def test_few_registrations_of_an_address_wait_and_the_same_one_waits_once(mailing: Mailing) -> None:
@@ -133,8 +143,21 @@ async def test_few_registrations_of_an_address_wait_and_the_same_one_waits_once(
     for index in range(6):
         await mailing.register(email, f"passphrase number {index}")
     assert await mailing.auth.pool.fetchval(kept, email) == 5
-    assert await code_of(mailing.auth.log_in(email, "passphrase number 0")) == "invalid_credentials"
-    assert await code_of(mailing.auth.log_in(email, "passphrase number 5")) == "email_unverified"
+    # Those that were first stay: nobody pushes another's out.
+    assert await code_of(mailing.auth.log_in(email, "passphrase number 0")) == "email_unverified"
+    assert await code_of(mailing.auth.log_in(email, "passphrase number 5")) == "invalid_credentials"
+
+
+async def test_who_finds_all_places_taken_is_mailed_and_gives_his_password(mailing: Mailing) -> None:
+    email = unique_email()
+    for index in range(5):
+        await mailing.register(email, f"passphrase number {index}", client={"remote_address": f"203.0.113.{index}"})
+    await mailing.register(email)
+    await mailing.resend(email)
+    token = await mailing.token(email, 4)  # three on request, and the one that was asked for again
+    assert await code_of(mailing.verify(token)) == "password_needed"
+    await mailing.verify(token, PASSWORD)
+    await mailing.auth.log_in(email)
 
 
 async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> None:
@@ -145,9 +168,8 @@ async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> N
     first = await mailing.token(twin)
     await mailing.register(email)
     second = await mailing.token(email)
-    # A twin's mailbox shows nothing for this one, whichever password is known there.
-    assert await code_of(mailing.verify(first, PASSWORD)) == "password_needed"
-    assert await code_of(mailing.verify(second, OTHER_PASSWORD)) == "password_needed"
+    for token in (first, second):
+        assert await code_of(mailing.verify(token)) == "password_needed"
     await mailing.verify(second, PASSWORD)
     assert await code_of(mailing.verify(first, OTHER_PASSWORD)) == "token_invalid"
     assert await code_of(mailing.auth.log_in(email, OTHER_PASSWORD)) == "email_unverified"

@@ -56,7 +56,7 @@ class RegistrationServicer(registration_pb2_grpc.RegistrationServicer):
 
     async def VerifyEmail(self, request: pb.VerifyEmailRequest, context: Context) -> pb.VerifyEmailResponse:
         """The address is his own, and what he registered is an account."""
-        await verify_email(self._pool, self._sealer, request.token, request.password, client_of(request.client))
+        await verify_email(self._pool, self._hasher, request.token, request.password, client_of(request.client))
         return pb.VerifyEmailResponse()
 
     async def ResendVerification(

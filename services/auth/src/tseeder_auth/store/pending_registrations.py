@@ -32,7 +32,7 @@ INSERT INTO pending_registrations
     (pending_id, email_key, email, password_hash, fingerprint, contested, terms_version, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6 OR EXISTS (
         SELECT FROM pending_registrations
-        WHERE email_key = $2 AND fingerprint <> $5 AND expires_at > clock_timestamp()
+        WHERE email_key = $2 AND fingerprint <> $5  -- also one whose time is over: its owner may come back yet
     ), $7, clock_timestamp() + $8::interval)
 ON CONFLICT (email_key, email, fingerprint) DO UPDATE
 SET contested = pending_registrations.contested OR EXCLUDED.contested, terms_version = EXCLUDED.terms_version,
@@ -42,10 +42,9 @@ RETURNING pending_id
 CONTEST_OTHERS: Final[str] = """
 UPDATE pending_registrations SET contested = true WHERE email_key = $1 AND fingerprint <> $2
 """
-DROP_OLDEST: Final[str] = """
-DELETE FROM pending_registrations WHERE pending_id IN (
-    SELECT pending_id FROM pending_registrations WHERE email_key = $1 ORDER BY expires_at DESC, pending_id OFFSET $2
-)
+IS_FULL: Final[str] = """
+SELECT count(*) >= $3 AND NOT bool_or(email = $2 AND fingerprint = $4)
+FROM pending_registrations WHERE email_key = $1 AND expires_at > clock_timestamp()
 """
 
 
@@ -61,8 +60,12 @@ class NewPending:
     taken: bool
 
 
-async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta, most: int) -> UUID:
-    """One more that waits, or the same one as before for longer; of more than `most` for its address the oldest go."""
+async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta, most: int) -> UUID | None:
+    """One more that waits, or the same one as before for longer. None: `most` wait for its address, and this one is not
+    kept: those that were there first stay, so that no stranger pushes an owner's out."""
+    await tx.execute(CONTEST_OTHERS, new.email.key, new.fingerprint)
+    if await tx.fetchval(IS_FULL, new.email.key, new.email.shown, most, new.fingerprint):
+        return None
     pending_id: UUID = await tx.fetchval(
         INSERT_PENDING,
         new.pending_id,
@@ -74,8 +77,6 @@ async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta, most: int
         new.terms_version,
         lifetime,
     )
-    await tx.execute(CONTEST_OTHERS, new.email.key, new.fingerprint)
-    await tx.execute(DROP_OLDEST, new.email.key, most)
     return pending_id
 
 
@@ -95,15 +96,14 @@ async def waits(tx: Tx, email_key: str, fingerprints: Sequence[bytes]) -> bool:
 
 LIST_PENDING: Final[str] = """
 SELECT pending_id, email, contested FROM pending_registrations
-WHERE email_key = $1 AND expires_at > clock_timestamp() AND ($2::bytea[] IS NULL OR fingerprint = ANY ($2::bytea[]))
+WHERE email_key = $1 AND expires_at > clock_timestamp()
 ORDER BY expires_at DESC, pending_id DESC
 """
 
 
-async def list_pending(tx: Tx, email_key: str, fingerprints: Sequence[bytes] | None = None) -> Sequence[Pending]:
-    """Those of an address that wait, the newest first; with this password, if it is given."""
-    given = None if fingerprints is None else list(fingerprints)
-    return [_pending(row) for row in await tx.fetch(LIST_PENDING, email_key, given)]
+async def list_pending(tx: Tx, email_key: str) -> Sequence[Pending]:
+    """Those of an address that wait, the newest first."""
+    return [_pending(row) for row in await tx.fetch(LIST_PENDING, email_key)]
 
 
 HOLD_PENDING: Final[str] = """
@@ -120,6 +120,10 @@ async def hold_to_mail(tx: Tx, pending_id: UUID) -> Pending | None:
     return None if row is None else _pending(row)
 
 
+KEEP_PENDING: Final[str] = """
+UPDATE pending_registrations SET expires_at = GREATEST(expires_at, clock_timestamp() + $2::interval)
+WHERE pending_id = $1
+"""
 INSERT_MAILED: Final[str] = """
 INSERT INTO registration_tokens (token_hash, pending_id, expires_at)
 VALUES ($1, $2, clock_timestamp() + $3::interval)
@@ -127,7 +131,8 @@ VALUES ($1, $2, clock_timestamp() + $3::interval)
 
 
 async def insert_token(tx: Tx, token_hash: bytes, pending_id: UUID, lifetime: timedelta) -> None:
-    """A token for the mailbox of a registration."""
+    """A token for the mailbox of a registration, which waits for as long as the token is good."""
+    await tx.execute(KEEP_PENDING, pending_id, lifetime)
     await tx.execute(INSERT_MAILED, token_hash, pending_id, lifetime)
 
 
@@ -158,6 +163,14 @@ async def make_user(tx: Tx, pending_id: UUID, user_id: UUID) -> bool:
     return await tx.fetchval(MAKE_USER, pending_id, user_id) is True
 
 
+SET_CHOSEN: Final[str] = "UPDATE users SET password_hash = $2 WHERE email_key = $1"
+
+
+async def choose_password(tx: Tx, email_key: str, password_hash: str) -> None:
+    """The account that was just made has this one instead."""
+    await tx.execute(SET_CHOSEN, email_key, password_hash)
+
+
 DELETE_PENDING: Final[str] = "DELETE FROM pending_registrations WHERE pending_id = $1"
 END_TOKENS: Final[str] = """
 DELETE FROM registration_tokens WHERE pending_id IN (
@@ -167,11 +180,11 @@ DELETE FROM registration_tokens WHERE pending_id IN (
 CONTEST_ALL: Final[str] = "UPDATE pending_registrations SET contested = true WHERE email_key = $1"
 
 
-async def close_address(tx: Tx, email_key: str, pending_id: UUID) -> None:
-    """One was confirmed. The others stay until they expire, or who made them would see it; no token opens them."""
+async def close_address(tx: Tx, email_key: str, pending_id: UUID | None) -> None:
+    """One was confirmed, and goes, if it is named. The others stay until they expire, or who made them would see it; no token opens them."""
     await tx.execute(DELETE_PENDING, pending_id)
+    await tx.execute(CONTEST_ALL, email_key)  # the rows before their tokens, as everywhere
     await tx.execute(END_TOKENS, email_key)
-    await tx.execute(CONTEST_ALL, email_key)
 
 
 PURGE_PENDING: Final[str] = """

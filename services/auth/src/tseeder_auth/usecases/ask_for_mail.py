@@ -46,13 +46,13 @@ async def ask_for_mail(
     async with transaction(pool) as tx:
         if await may_mail(tx, rules, action, address.key):
             user_id = await users.find_id(tx, address.key)
-            pending_id = await _newest_pending(tx, address) if kind is MailKind.VERIFY else None
+            pending_id = await newest_pending(tx, address) if kind is MailKind.VERIFY else None
             await mails.enqueue(tx, kind, user_id, address.shown, pending_id=pending_id)
             if event is not None:
                 await security_events.record(tx, event, user_id, wanted.client)
 
 
-async def _newest_pending(tx: Tx, address: Email) -> UUID | None:
+async def newest_pending(tx: Tx, address: Email) -> UUID | None:
     """Of this mailbox: a twin of the address is another's."""
     waiting = await pending_registrations.list_pending(tx, address.key)
     return next((each.pending_id for each in waiting if is_same_address(each.email, address)), None)

@@ -16,6 +16,7 @@ from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import mails, pending_registrations, security_events, users
 from tseeder_auth.store.pending_registrations import NewPending
 from tseeder_auth.usecases.accept_password import accept_password
+from tseeder_auth.usecases.ask_for_mail import newest_pending
 from tseeder_auth.usecases.mail_limits import admit_address, may_mail, may_tell_owner
 from tseeder_kit.ids import uuid7
 from tseeder_pg import Pool, Tx, transaction
@@ -49,7 +50,7 @@ async def register(
     that waits, a mail and an event to write.
 
     Each registration of an address waits for itself, so that nobody replaces another's password. Where there are
-    several, who confirms has to say his.
+    several, who confirms has to give the one that he wants.
 
     Errors: FORBIDDEN `registration_closed`; INVALID `terms_not_accepted`, `human_check_failed`, or for the address or
     the password; EXHAUSTED `mail_throttled`; UNAVAILABLE `human_check_unavailable`, `auth_busy`.
@@ -68,7 +69,9 @@ async def register(
         new = NewPending(uuid7(), address, password_hash, fingerprint, rules.terms_version, taken=owner is not None)
         # Without a mail, too: or a stranger who had all of them sent would be the only one that a token confirms.
         pending_id = await pending_registrations.insert_pending(tx, new, WAITS_FOR, MOST_WAITING)
-        if mailed:
+        if pending_id is None:
+            pending_id = await newest_pending(tx, address)
+        if mailed and (pending_id is not None or owner is not None):
             await _mail(tx, address, owner, pending_id, wanted.client)
 
 
@@ -80,7 +83,7 @@ async def _owner(tx: Tx, email_key: str) -> User | None:
     return found.user if await users.hold(tx, found.user.user_id) else None
 
 
-async def _mail(tx: Tx, address: Email, owner: User | None, pending_id: UUID, client: Client) -> None:
+async def _mail(tx: Tx, address: Email, owner: User | None, pending_id: UUID | None, client: Client) -> None:
     if owner is None:
         await mails.enqueue(tx, MailKind.VERIFY, None, address.shown, pending_id=pending_id)
         await security_events.record(tx, EventKind.REGISTERED, None, client)

@@ -110,12 +110,22 @@ async def to_erase(tx: Tx, limit: int) -> list[UUID]:
     return [row["user_id"] for row in await tx.fetch(TO_ERASE, limit)]
 
 
-TRIED: Final = "UPDATE closed_accounts SET tried_at = clock_timestamp() WHERE user_id = $1"
+TRIED: Final = """
+UPDATE closed_accounts SET tried_at = clock_timestamp() WHERE user_id = $1 AND reason = 'deleted' RETURNING true
+"""
 
 
-async def tried(tx: Tx, user_id: UUID) -> None:
-    """Others come first now."""
-    await tx.execute(TRIED, user_id)
+async def tried(tx: Tx, user_id: UUID) -> bool:
+    """Others come first now. False: this account is not deleted (any more)."""
+    return bool(await tx.fetchval(TRIED, user_id))
+
+
+STILL_DELETED: Final = "SELECT true FROM closed_accounts WHERE user_id = $1 AND reason = 'deleted' FOR SHARE"
+
+
+async def still_deleted(tx: Tx, user_id: UUID) -> bool:
+    """Whether it is, until the transaction ends."""
+    return bool(await tx.fetchval(STILL_DELETED, user_id))
 
 
 ERASED: Final = """

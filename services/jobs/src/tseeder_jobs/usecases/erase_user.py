@@ -50,7 +50,8 @@ async def erase_user(ctx: Context, user_id: UUID) -> bool:
     """Goes on with one; whether nothing is left of him now, which torrents of his alone delay until their objects are
     deleted at S3."""
     async with connection(ctx.pool) as tx:
-        await accounts.tried(tx, user_id)
+        if not await accounts.tried(tx, user_id):
+            return False
     deadline = time.monotonic() + SECONDS
     while await _delete_jobs(ctx, user_id):
         if time.monotonic() > deadline:
@@ -61,6 +62,8 @@ async def erase_user(ctx: Context, user_id: UUID) -> bool:
     async def finish() -> bool:
         async with transaction(ctx.pool) as tx:
             await usage.lock(tx, [user_id])
+            if not await accounts.still_deleted(tx, user_id):
+                return False
             return await erasing.delete_last(tx, user_id) and await accounts.erased(tx, user_id)
 
     if not await retrying(finish):
@@ -71,6 +74,8 @@ async def erase_user(ctx: Context, user_id: UUID) -> bool:
 
 async def _delete_jobs(ctx: Context, user_id: UUID) -> int:
     async with connection(ctx.pool) as tx:
+        if not await accounts.still_deleted(tx, user_id):
+            return 0  # auth says that it is there after all
         found = await erasing.jobs_of(tx, user_id, JOBS)
     for job_id in found:
         try:
@@ -84,6 +89,8 @@ async def _delete_jobs(ctx: Context, user_id: UUID) -> int:
 async def _delete_rows(ctx: Context, user_id: UUID) -> int:
     async def delete() -> int:
         async with transaction(ctx.pool) as tx:
+            if not await accounts.still_deleted(tx, user_id):
+                return 0
             return await erasing.delete_some(tx, user_id, ROWS)
 
     return await retrying(delete)

@@ -157,7 +157,7 @@ class VerifyEmailRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     password: _builtins.str
-    """the registered one; needed where the address was registered with several"""
+    """the account's, whatever was registered; needed where there were several"""
     @_builtins.property
     def client(self) -> _auth_pb2.Client: ...
     def __init__(

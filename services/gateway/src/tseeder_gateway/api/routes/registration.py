@@ -58,7 +58,9 @@ async def register(request: Request, body: Annotated[RegisterBody, Depends(JsonB
     "/verify-email",
     status_code=204,
     dependencies=[Depends(Anonymous())],
-    responses=problems("token_invalid", "password_needed", "password_too_long"),
+    responses=problems(
+        "token_invalid", "password_needed", "password_too_short", "password_too_long", "password_breached", "auth_busy"
+    ),
 )
 async def verify_email(request: Request, body: Annotated[VerifyEmailBody, Depends(JsonBody(VerifyEmailBody))]) -> None:
     """Confirms an address with the token that was mailed to it, once and within 24 hours, and makes the account; nobody

@@ -34,7 +34,9 @@ class VerifyEmailBody(RequestBody):
 
     token: str
     password: str = Field(
-        default="", description="the one that was registered; needed where the address was registered with several"
+        default="",
+        description="the one that the account is to have, in place of what was registered; needed where the address "
+        "was registered with several",
     )
 
 
