@@ -59,7 +59,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "csrf_token_invalid": "Take the token from `GET /v1/me`.",
     "csrf_token_missing": "Send X-CSRF-Token; the answer to the sign-in and `GET /v1/me` have it.",
     "email_taken": "Choose another address.",
-    "email_unverified": "Use the token in the mail, or ask for another: `POST /v1/auth/verify-email/resend`.",
+    "email_unverified": "Use the token in the mail, or ask for another. Who has an account resets its password.",
     "etag_mismatch": "Read the file's ETag again.",
     "file_not_wanted": "Select the file first.",
     "not_subtitles": "Read the job's files: those of subtitles end in .srt, .ass, .ssa or .vtt.",

@@ -32,7 +32,7 @@ INSERT INTO pending_registrations
     (pending_id, email_key, email, password_hash, fingerprint, contested, terms_version, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6 OR EXISTS (
         SELECT FROM pending_registrations
-        WHERE email_key = $2 AND fingerprint <> $5  -- also one whose time is over: its owner may come back yet
+        WHERE email_key = $2 AND fingerprint <> $5  -- also one whose time is over: its owner may come yet
     ), $7, clock_timestamp() + $8::interval)
 ON CONFLICT (email_key, email, fingerprint) DO UPDATE
 SET contested = pending_registrations.contested OR EXCLUDED.contested, terms_version = EXCLUDED.terms_version,
@@ -181,10 +181,19 @@ CONTEST_ALL: Final[str] = "UPDATE pending_registrations SET contested = true WHE
 
 
 async def close_address(tx: Tx, email_key: str, pending_id: UUID | None) -> None:
-    """One was confirmed, and goes, if it is named. The others stay until they expire, or who made them would see it; no token opens them."""
+    """One was confirmed, and goes, if it is named. The others stay until they expire, or who made them would see it; no
+    token opens them."""
     await tx.execute(DELETE_PENDING, pending_id)
-    await tx.execute(CONTEST_ALL, email_key)  # the rows before their tokens, as everywhere
+    await tx.execute(CONTEST_ALL, email_key)  # rows before tokens, as everywhere
     await tx.execute(END_TOKENS, email_key)
+
+
+FORGET_ADDRESS: Final[str] = "DELETE FROM pending_registrations WHERE email_key = $1"
+
+
+async def forget_address(tx: Tx, email_key: str) -> None:
+    """Nothing waits for it any more, and no mail of before opens anything."""
+    await tx.execute(FORGET_ADDRESS, email_key)
 
 
 PURGE_PENDING: Final[str] = """

@@ -114,15 +114,6 @@ async def lock_credentials(tx: Tx, user_id: UUID) -> Credentials | None:
     return None if row is None else Credentials(user_of(row), row["password_hash"])
 
 
-ID_BY_EMAIL: Final[str] = "SELECT user_id FROM users WHERE email_key = $1"
-
-
-async def find_id(tx: Tx, email_key: str) -> UUID | None:
-    """Whose address it is."""
-    user_id: UUID | None = await tx.fetchval(ID_BY_EMAIL, email_key)
-    return user_id
-
-
 SET_HASH: Final[str] = """
 UPDATE users SET password_hash = $2, updated_at = clock_timestamp() WHERE user_id = $1
 """

@@ -45,7 +45,9 @@ async def ask_for_mail(
     await check.check(wanted.human_check_token, action, wanted.client.remote_address)
     async with transaction(pool) as tx:
         if await may_mail(tx, rules, action, address.key):
-            user_id = await users.find_id(tx, address.key)
+            if kind is MailKind.VERIFY:
+                await pending_registrations.lock_address(tx, address.key)
+            user_id = await users.hold_by_email(tx, address.key)
             pending_id = await newest_pending(tx, address) if kind is MailKind.VERIFY else None
             await mails.enqueue(tx, kind, user_id, address.shown, pending_id=pending_id)
             if event is not None:

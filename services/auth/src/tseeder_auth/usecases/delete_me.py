@@ -3,7 +3,7 @@
 from tseeder_auth.domain import throttle
 from tseeder_auth.domain.accounts import User
 from tseeder_auth.domain.mails import MailKind
-from tseeder_auth.store import mails, throttles, users
+from tseeder_auth.store import mails, pending_registrations, throttles, users
 from tseeder_auth.usecases.lock_account import keep_a_superadmin, user_not_found
 from tseeder_auth.usecases.prove import Proven, check_proven
 from tseeder_kit.logging import get_logger
@@ -34,6 +34,8 @@ async def delete_me(pool: Pool, proven: Proven) -> None:
         # Apart: a registration locks its tally first and the user then. A crash before this leaves it to the sweep.
         subjects = [*throttle.subjects_of(email_key), throttle.factor_subject(proven.user_id)]
         await throttles.delete_tallies(tx, subjects)
+        await pending_registrations.lock_address(tx, email_key)
+        await pending_registrations.forget_address(tx, email_key)
     _deleted.inc()
     _log.info("account_deleted", user_id=str(proven.user_id))
 
