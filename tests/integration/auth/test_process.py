@@ -27,6 +27,7 @@ from tseeder_kit.settings import SettingsError
 from tseeder_pg import migrations_dir
 from tseeder_rpc import Caller, open_channel
 from tseeder_stack.provision import Database
+from tseeder_stack.run_once import prelude
 
 
 def environment(database: Database, nats_url: str, folder: Path, **more: str) -> dict[str, str]:
@@ -54,7 +55,9 @@ async def run(env: dict[str, str], *args: str, stdin: str = "") -> tuple[int, st
 
 @asynccontextmanager
 async def serving(env: dict[str, str], ops_port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tseeder_auth", env=env, stderr=-1)
+    process = await asyncio.create_subprocess_exec(
+        *prelude(None), sys.executable, "-m", "tseeder_auth", env=env, stderr=-1
+    )
     try:
         await eventually(lambda: is_ready(ops_port))
         yield process

@@ -24,6 +24,7 @@ from tseeder_jobs.main import build
 from tseeder_jobs.settings import Settings
 from tseeder_kit.settings import SecretStr, SettingsError, load
 from tseeder_stack.provision import Database
+from tseeder_stack.run_once import prelude
 
 NOWHERE = "127.0.0.1:9"
 
@@ -57,8 +58,9 @@ async def run(env: Mapping[str, str], *verb: str) -> tuple[int, str, str]:
 
 
 async def start(env: Mapping[str, str], *verb: str) -> asyncio.subprocess.Process:
-    """The process."""
+    """The process, which ends with the tests, however they end."""
     return await asyncio.create_subprocess_exec(
+        *prelude(None),
         sys.executable,
         "-m",
         "tseeder_jobs",
