@@ -135,16 +135,25 @@ class Still:
 
 @asynccontextmanager
 async def _streams_allowed(world: World, count: int) -> AsyncIterator[None]:
+    """jobs asks billing every few seconds; that it has shows in the storage, of which there is a byte more by then."""
     url = world.stack.parts.database_urls["billing"]
+    change = "UPDATE plans SET streams = $1, storage_bytes = $2 WHERE is_default"
     async with open_pool(url, min_size=0, max_size=1, application_name="faults") as pool:
         async with transaction(pool) as tx:
-            before = await tx.fetchval("SELECT streams FROM plans WHERE is_default")
-            await tx.execute("UPDATE plans SET streams = $1 WHERE is_default", count)
+            before = await tx.fetchrow("SELECT streams, storage_bytes FROM plans WHERE is_default")
+            assert before is not None
+            await tx.execute(change, count, before["storage_bytes"] + 1)
+
+        async def known() -> bool:
+            usage = await world.ann.client.usage()
+            return bool(usage["storage_limit_bytes"] == before["storage_bytes"] + 1)
+
         try:
+            await wait_for(known, "jobs knows the plan")
             yield
         finally:
             async with transaction(pool) as tx:
-                await tx.execute("UPDATE plans SET streams = $1 WHERE is_default", before)
+                await tx.execute(change, before["streams"], before["storage_bytes"])
 
 
 def _without_its_end(made: Sample, root: Path) -> Path:
