@@ -156,8 +156,21 @@ async def test_who_finds_all_places_taken_is_mailed_and_gives_his_password(maili
     await mailing.resend(email)
     token = await mailing.token(email, 4)  # three on request, and the one that was asked for again
     assert await code_of(mailing.verify(token)) == "password_needed"
+    assert await code_of(mailing.auth.log_in(email)) == "invalid_credentials"  # his own was not kept
     await mailing.verify(token, PASSWORD)
     await mailing.auth.log_in(email)
+
+
+async def test_a_twins_registrations_take_no_places_of_anothers(mailing: Mailing) -> None:
+    email = unique_email()
+    twin = email.replace("user", "ｕｓｅｒ")
+    for index in range(5):
+        await mailing.register(twin, f"passphrase number {index}", client={"remote_address": f"203.0.113.{index}"})
+    await mailing.register(email)
+    assert await code_of(mailing.auth.log_in(email)) == "email_unverified"  # it waits
+    await mailing.resend(email)  # the mails on request are used up
+    await mailing.verify(await mailing.token(email), PASSWORD)
+    assert (await mailing.auth.log_in(email)).user.email == email
 
 
 async def test_no_stranger_who_was_first_keeps_a_password(mailing: Mailing) -> None:

@@ -42,10 +42,6 @@ RETURNING pending_id
 CONTEST_OTHERS: Final[str] = """
 UPDATE pending_registrations SET contested = true WHERE email_key = $1 AND fingerprint <> $2
 """
-IS_FULL: Final[str] = """
-SELECT count(*) >= $3 AND NOT bool_or(email = $2 AND fingerprint = $4)
-FROM pending_registrations WHERE email_key = $1 AND expires_at > clock_timestamp()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +56,13 @@ class NewPending:
     taken: bool
 
 
-async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta, most: int) -> UUID | None:
-    """One more that waits, or the same one as before for longer. None: `most` wait for its address, and this one is not
-    kept: those that were there first stay, so that no stranger pushes an owner's out."""
-    await tx.execute(CONTEST_OTHERS, new.email.key, new.fingerprint)
-    if await tx.fetchval(IS_FULL, new.email.key, new.email.shown, most, new.fingerprint):
-        return None
+async def contest_others(tx: Tx, email_key: str, fingerprint: bytes) -> None:
+    """What waits for an address with other passwords may be somebody else's."""
+    await tx.execute(CONTEST_OTHERS, email_key, fingerprint)
+
+
+async def insert_pending(tx: Tx, new: NewPending, lifetime: timedelta) -> UUID:
+    """One more that waits, or the same one as before for longer."""
     pending_id: UUID = await tx.fetchval(
         INSERT_PENDING,
         new.pending_id,

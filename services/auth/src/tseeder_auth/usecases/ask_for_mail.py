@@ -1,7 +1,7 @@
 """What asking for a mail with a token has in common, whatever the token is for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from tseeder_auth.domain.accounts import Client
 from tseeder_auth.domain.emails import Email, parse_email
@@ -11,6 +11,7 @@ from tseeder_auth.domain.oidc import is_same_address
 from tseeder_auth.domain.registration import RegistrationRules
 from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import mails, pending_registrations, security_events, users
+from tseeder_auth.store.pending_registrations import Pending
 from tseeder_auth.usecases.mail_limits import admit_address, may_mail
 from tseeder_pg import Pool, Tx, transaction
 
@@ -48,13 +49,14 @@ async def ask_for_mail(
             if kind is MailKind.VERIFY:
                 await pending_registrations.lock_address(tx, address.key)
             user_id = await users.hold_by_email(tx, address.key)
-            pending_id = await newest_pending(tx, address) if kind is MailKind.VERIFY else None
+            waiting = await pending_of_mailbox(tx, address) if kind is MailKind.VERIFY else ()
+            pending_id = waiting[0].pending_id if waiting else None
             await mails.enqueue(tx, kind, user_id, address.shown, pending_id=pending_id)
             if event is not None:
                 await security_events.record(tx, event, user_id, wanted.client)
 
 
-async def newest_pending(tx: Tx, address: Email) -> UUID | None:
-    """Of this mailbox: a twin of the address is another's."""
+async def pending_of_mailbox(tx: Tx, address: Email) -> Sequence[Pending]:
+    """What waits for this mailbox, the newest first: a twin of the address is another's."""
     waiting = await pending_registrations.list_pending(tx, address.key)
-    return next((each.pending_id for each in waiting if is_same_address(each.email, address)), None)
+    return [each for each in waiting if is_same_address(each.email, address)]

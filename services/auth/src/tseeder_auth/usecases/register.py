@@ -16,13 +16,13 @@ from tseeder_auth.domain.security_events import EventKind
 from tseeder_auth.store import mails, pending_registrations, security_events, users
 from tseeder_auth.store.pending_registrations import NewPending
 from tseeder_auth.usecases.accept_password import accept_password
-from tseeder_auth.usecases.ask_for_mail import newest_pending
+from tseeder_auth.usecases.ask_for_mail import pending_of_mailbox
 from tseeder_auth.usecases.mail_limits import admit_address, may_mail, may_tell_owner
 from tseeder_kit.ids import uuid7
 from tseeder_pg import Pool, Tx, transaction
 
 WAITS_FOR: Final = timedelta(days=7)
-MOST_WAITING: Final = 5  # for one address
+MOST_WAITING: Final = 5  # for one mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,21 @@ async def register(
         mailed = await may_mail(tx, rules, "register", address.key)
         await pending_registrations.lock_address(tx, address.key)
         owner = await _owner(tx, address.key)
+        await pending_registrations.contest_others(tx, address.key, fingerprint)
         new = NewPending(uuid7(), address, password_hash, fingerprint, rules.terms_version, taken=owner is not None)
         # Without a mail, too: or a stranger who had all of them sent would be the only one that a token confirms.
-        pending_id = await pending_registrations.insert_pending(tx, new, WAITS_FOR, MOST_WAITING)
-        if pending_id is None:
-            pending_id = await newest_pending(tx, address)
-        if mailed and (pending_id is not None or owner is not None):
+        pending_id = await _keep(tx, new)
+        if mailed:
             await _mail(tx, address, owner, pending_id, wanted.client)
+
+
+async def _keep(tx: Tx, new: NewPending) -> UUID:
+    """What a mail is about: this registration, or, where its mailbox has as many as may wait, the newest of those. They
+    stay, so that no stranger pushes an owner's out; a mailbox of another spelling has places of its own."""
+    waiting = await pending_of_mailbox(tx, new.email)
+    if len(waiting) >= MOST_WAITING and not await pending_registrations.waits(tx, new.email.key, [new.fingerprint]):
+        return waiting[0].pending_id
+    return await pending_registrations.insert_pending(tx, new, WAITS_FOR)
 
 
 async def _owner(tx: Tx, email_key: str) -> User | None:
@@ -83,7 +91,7 @@ async def _owner(tx: Tx, email_key: str) -> User | None:
     return found.user if await users.hold(tx, found.user.user_id) else None
 
 
-async def _mail(tx: Tx, address: Email, owner: User | None, pending_id: UUID | None, client: Client) -> None:
+async def _mail(tx: Tx, address: Email, owner: User | None, pending_id: UUID, client: Client) -> None:
     if owner is None:
         await mails.enqueue(tx, MailKind.VERIFY, None, address.shown, pending_id=pending_id)
         await security_events.record(tx, EventKind.REGISTERED, None, client)
