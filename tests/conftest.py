@@ -42,6 +42,7 @@ from tseeder_stack.provision import (
 from tseeder_stack.s3 import S3Server
 from tseeder_stack.site import Site
 
+TESTS = Path(__file__).parent
 EMPTY, MIGRATED = "template_empty", "template_migrated"
 
 # Hundreds of clients are made in a process, and each reads anew megabytes of AWS's descriptions, or the world's
@@ -95,25 +96,52 @@ TOGETHER = (
 LONG = (
     "e2e/cli/",
     "e2e/observed/",
+    "e2e/test_accounts.py",
+    "e2e/test_control.py::test_a_selection_of_a_magnet_wider_while_it_runs",
+    "e2e/test_control.py::test_pause_and_resume",
+    "e2e/test_diagnosis.py",
     "e2e/test_players.py",
     "e2e/test_stream.py",
     "e2e/test_warmup.py",
     "faults/test_kill_each.py",
-    "integration/agent/safety/test_devices.py",
-    "integration/agent/safety/test_proxy.py",
+    "faults/test_short.py::test_an_agent_that_dies_is_restarted",
+    "integration/admin/test_key_rotation.py",
+    "integration/agent/safety/",
+    "integration/agent/test_checksums.py",
     "integration/agent/test_drain.py",
     "integration/agent/test_encryption.py",
     "integration/agent/test_evidence.py",
     "integration/agent/test_faults.py",
     "integration/agent/test_giving_up.py",
+    "integration/agent/test_heirs.py",
     "integration/agent/test_stuck.py",
     "integration/gateway/test_archives.py",
+    "integration/gateway/test_bandwidth.py",
+    "integration/gateway/test_dead_letters.py",
+    "integration/gateway/test_storage.py",
     "integration/gateway/test_streams.py",
+    "integration/gateway/test_subtitles.py",
+    "integration/jobs/test_accounts.py",
     "integration/jobs/test_archives.py",
+    "integration/jobs/test_cache.py",
+    "integration/jobs/test_claims.py",
+    "integration/jobs/test_crowds.py",
+    "integration/jobs/test_dead_letters.py",
+    "integration/jobs/test_diagnosis.py",
     "integration/jobs/test_failures.py",
+    "integration/jobs/test_ffprobe.py",
+    "integration/jobs/test_finding.py",
+    "integration/jobs/test_folders.py",
+    "integration/jobs/test_lanes.py",
+    "integration/jobs/test_leftovers.py",
+    "integration/jobs/test_links.py",
     "integration/jobs/test_measures.py",
+    "integration/jobs/test_media_facts.py",
     "integration/jobs/test_parser_pool.py",
+    "integration/jobs/test_primary.py",
     "integration/jobs/test_process.py",
+    "integration/jobs/test_retention.py",
+    "integration/jobs/test_unshared.py",
     "integration/jobs/test_walk.py",
     "integration/stack/test_launcher.py",
     "integration/stack/test_stack.py",
@@ -157,6 +185,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherS
     """How `-n` shares the tests out."""
     config.option.loadscopereorder = False  # they are in order: the slowest first
     return TogetherScheduling(config, log)
+
+
+@pytest.hookimpl
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that are left out whole are not even read: each of the workers would spend seconds on it."""
+    if "not long" not in config.option.markexpr:
+        return None
+    return collection_path.relative_to(TESTS).as_posix() in LONG or None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks

@@ -70,6 +70,7 @@ async def upstream(
                 rpc_port=free_port(),
                 lease_seconds=600,
                 self_stop_seconds=400,
+                sweep_seconds=5,  # it stands there for minutes, and would spend much of them on nothing
                 parse_seconds=60,  # a torrent of 70,000 files, on a busy machine
                 s3_public_endpoint=rclone_server.endpoint,
             )
