@@ -21,8 +21,9 @@ from tseeder.jobs.v1 import agents_pb2, agents_pb2_grpc, jobs_pb2, jobs_pb2_grpc
 from tseeder_jobs import main as jobs_main
 from tseeder_kit.errors import AppError, Kind
 from tseeder_rpc import Caller, Channel, open_channel, use_identity
+from tseeder_stack.backing import make_bucket
 from tseeder_stack.provision import create_database
-from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_stack.s3 import S3Server
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ async def platform(
     """All of it, for this module."""
     name, folder = f"platform_{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("platform")
     await create_database(postgres.admin_url, name, template=migrated_template)
-    await ensure_bucket(rclone_server)
+    await make_bucket(rclone_server)
     database = postgres.database(name)
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(world(database, nats_url, rclone_server, folder))

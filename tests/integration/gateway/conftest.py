@@ -24,8 +24,9 @@ from tests.integration.jobs.running import running as running_jobs
 from tests.integration.jobs.running import world
 from tseeder.auth.v1 import auth_pb2
 from tseeder.jobs.v1.agents_pb2 import LeaseRef
+from tseeder_stack.backing import make_bucket
 from tseeder_stack.provision import create_database
-from tseeder_stack.s3 import S3Server, ensure_bucket
+from tseeder_stack.s3 import S3Server
 from tseeder_testkit.torrents import FileSpec, Sample, TorrentSpec, write_torrent
 
 KIB = 1 << 10
@@ -57,7 +58,7 @@ async def upstream(
     database = postgres.database(name.replace("-", "_"))
     folder = tmp_path_factory.mktemp("gateway")
     own_bucket = replace(rclone_server, bucket=name)
-    await ensure_bucket(own_bucket)
+    await make_bucket(own_bucket)
     async with AsyncExitStack() as stack:
         flaky = await stack.enter_async_context(flaky_s3(rclone_server.endpoint))
         s3 = replace(own_bucket, endpoint=flaky.url)

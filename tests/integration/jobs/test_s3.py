@@ -20,6 +20,7 @@ from tests.integration.jobs.running import eventually
 from tseeder_jobs.adapters.s3 import Endpoint, Storage, StoredObject, open_storage
 from tseeder_jobs.domain.lifecycle import ABORT_RULE_ID
 from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
+from tseeder_kit.ids import object_key
 from tseeder_stack.s3 import S3Server, signed
 
 PART = 5 << 20
@@ -116,6 +117,24 @@ class StorageTests:
         assert [each async for each in storage.list_uploads()] == []
         _, body, _ = await fetch(await storage.presign_get("folder/key", seconds=60))
         assert body == FIRST + LAST
+
+    async def test_a_neighbour_that_is_deleted_takes_no_open_upload_with_it(
+        self, server: S3Server, storage: Storage
+    ) -> None:
+        neighbour = object_key()
+        key = f"{neighbour[:2]}/{object_key()[3:]}"
+
+        async def completed(key: str, upload_id: str) -> int:
+            await put_part(server, key, upload_id, 1, LAST)
+            etag = (await storage.list_parts(key, upload_id))[0].etag
+            return (await storage.complete_upload(key, upload_id, [(1, etag)])).size_bytes
+
+        await completed(neighbour, await storage.create_upload(neighbour))
+        upload_id = await storage.create_upload(key)
+
+        await storage.delete(neighbour)
+
+        assert await completed(key, upload_id) == len(LAST)
 
     async def test_a_repeated_completion_finds_the_upload_gone_and_the_object_there(
         self, server: S3Server, storage: Storage

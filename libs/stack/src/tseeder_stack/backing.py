@@ -61,7 +61,8 @@ def plan_s3(site: Site, kind: S3Kind) -> S3Server:
     jobs = S3Keys("tseederjobs", site.secrets.text("s3-jobs"))
     agent = S3Keys("tseederagent", site.secrets.text("s3-agent"))
     endpoint = f"http://127.0.0.1:{site.ports.pick(kind)}"
-    return S3Server(endpoint, REGION, BUCKET, jobs, agent, kind)
+    folder = site.state / "rclone" if kind == "rclone" else None
+    return S3Server(endpoint, REGION, BUCKET, jobs, agent, kind, folder)
 
 
 async def start_s3(site: Site, server: S3Server) -> None:
@@ -69,9 +70,9 @@ async def start_s3(site: Site, server: S3Server) -> None:
     site.urls["s3"] = server.endpoint
     if server.kind == "radosgw":
         await radosgw.start(site, server, wave=WAVE)
-    elif server.kind == "rclone":
+    elif server.folder is not None:
         port, log = site.ports.given["rclone"], site.log("rclone")
-        program = rclone.program(site.state / "rclone", port, server.bucket, (server.jobs, server.agent), log)
+        program = rclone.program(server.folder, port, server.bucket, (server.jobs, server.agent), log)
         await site.start(program, wave=WAVE)
     await make_bucket(server)
 
@@ -95,6 +96,8 @@ async def make_bucket(server: S3Server) -> None:
     await ensure_bucket(server)
     if server.kind == "radosgw":
         await asyncio.to_thread(radosgw.share_with_agents, server)
+    elif server.folder is not None:
+        await asyncio.to_thread(rclone.keep_folders, server.folder / server.bucket)
 
 
 def _public(url: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 
 from tseeder_stack.errors import StackError
 
@@ -37,6 +38,8 @@ class S3Server:
     jobs: S3Keys
     agent: S3Keys
     kind: str  # "rclone", "radosgw" or "external"
+    folder: Path | None = None
+    """Where rclone has its buckets."""
 
 
 async def ensure_bucket(server: S3Server) -> None:
