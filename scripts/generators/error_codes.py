@@ -381,7 +381,6 @@ def bare_codes() -> dict[str, Code]:
 
 
 @cache
-@cache
 def all_codes() -> dict[str, Code]:
     """Every problem code that a service can answer, by name."""
     return dict(sorted((bare_codes() | read_codes(sources())[0]).items()))

@@ -70,7 +70,7 @@ async def start_s3(site: Site, server: S3Server) -> None:
     site.urls["s3"] = server.endpoint
     if server.kind == "radosgw":
         await radosgw.start(site, server, wave=WAVE)
-    elif server.folder is not None:
+    elif server.kind == "rclone" and server.folder is not None:
         port, log = site.ports.given["rclone"], site.log("rclone")
         program = rclone.program(server.folder, port, server.bucket, (server.jobs, server.agent), log)
         await site.start(program, wave=WAVE)
@@ -96,7 +96,7 @@ async def make_bucket(server: S3Server) -> None:
     await ensure_bucket(server)
     if server.kind == "radosgw":
         await asyncio.to_thread(radosgw.share_with_agents, server)
-    elif server.folder is not None:
+    elif server.kind == "rclone" and server.folder is not None:
         await asyncio.to_thread(rclone.keep_folders, server.folder / server.bucket)
 
 

@@ -83,8 +83,8 @@ class Door:
         head = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {first}-{last}/{self.size}"}
         response = web.StreamResponse(status=206, headers={**head, "Content-Length": str(last - first + 1)})
         response.content_type = "application/octet-stream"  # what it is, its bytes alone say
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             while first <= last and not self.spent:
                 chunk = await self._fetched(first, min(first + min(STEP, self.left_bytes) - 1, last))
                 self.left_bytes -= len(chunk)
@@ -95,7 +95,7 @@ class Door:
         except FileGoneError:
             self.is_gone = True
         except ConnectionError:
-            raise  # it has seen enough
+            return response  # it has seen enough, and left; aiohttp would log what is raised as an error
         except Exception as exc:  # noqa: BLE001 - whatever it was, nothing may be concluded from what is missing
             _log.error("probe_fetch_crashed", exc_info=exc)
             self.failed = internal()
