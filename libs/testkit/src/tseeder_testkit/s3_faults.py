@@ -23,6 +23,7 @@ from yarl import URL
 from tseeder_testkit.s3_checksums import HEADER, Crc32Guard, crc32_of
 
 LARGEST_BODY: Final = 64 << 20
+GIVES_UP_SECONDS: Final = 0.1  # in which a client that gave up just as the answer came has closed its connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ class FaultyS3:
                 return _said(error(400, code))
             fault = self._next(operation)
             reply = await self._meet(fault, request, body, exchange)
-            answered = (exchange.passed and fault in (None, Held())) or isinstance(fault, Slow)
+            if isinstance(fault, Held | Slow):
+                await _write(request, reply)
+            answered = exchange.passed and (fault is None or isinstance(fault, Held | Slow))
             exchange.told = answered and _is_there(request)
             return reply
         finally:
@@ -245,8 +248,18 @@ def _end_to_end(reply: ClientResponse) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in reply.headers.items() if name.lower() not in dropped)
 
 
+async def _write(request: web.Request, reply: web.StreamResponse) -> None:
+    """Answer one that was held up. It may give up in the moment in which the answer is under way, and never read it:
+    then it closes the connection, which ends this."""
+    if not _is_there(request):
+        return
+    await reply.prepare(request)
+    await reply.write_eof()
+    await asyncio.sleep(GIVES_UP_SECONDS)
+
+
 def _is_there(request: web.Request) -> bool:
-    """Whether its client still waits: one that was held up may have given up just before it was passed on."""
+    """Whether its client has not closed the connection."""
     return request.transport is not None and not request.transport.is_closing()
 
 
