@@ -11,13 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, this is no package
 
-from scripts.generators.error_codes import sources
 from scripts.generators.errors import complaints
 
 
 def main() -> int:
     """0: nothing to complain of."""
-    found = complaints(sources())
+    found = complaints()
     for line in found:
         sys.stdout.write(line + "\n")
     return 1 if found else 0

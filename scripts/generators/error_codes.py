@@ -330,7 +330,6 @@ def _full_name(call: Call) -> str:
 
 
 @cache
-@cache
 def sources() -> list[Module]:
     """All modules of services and libs, read once."""
     paths = [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]
@@ -381,9 +380,15 @@ def bare_codes() -> dict[str, Code]:
 
 
 @cache
+def read_sources() -> tuple[dict[str, Code], list[str]]:
+    """`read_codes` of all services and libs, which takes seconds: once."""
+    return read_codes(sources())
+
+
+@cache
 def all_codes() -> dict[str, Code]:
     """Every problem code that a service can answer, by name."""
-    return dict(sorted((bare_codes() | read_codes(sources())[0]).items()))
+    return dict(sorted((bare_codes() | read_sources()[0]).items()))
 
 
 def http_phrase(status: int) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from scripts.generators import REFERENCE, Files
 from scripts.generators.error_advice import BY_KIND, advice, forgotten
-from scripts.generators.error_codes import Code, bare_codes, http_phrase, read_codes, sources
+from scripts.generators.error_codes import Code, all_codes, http_phrase, read_sources, sources
 from scripts.generators.literals import UNKNOWN, Module
 from tseeder_kit.errors import KINDS
 
@@ -57,18 +57,16 @@ _LIBRARIES: Final = {
 }
 
 
-def complaints(modules: list[Module]) -> list[str]:
+def complaints() -> list[str]:
     """What breaks the rules: see `error_codes`, and advice about codes that are gone."""
-    codes, found = read_codes(modules)
-    return found + forgotten(codes | bare_codes())
+    return read_sources()[1] + forgotten(all_codes())
 
 
 def generate() -> Files:
     """The page. Exits with the complaints if there are any."""
-    modules = sources()
-    if found := complaints(modules):
+    if found := complaints():
         raise SystemExit("\n".join(found))
-    codes = dict(sorted((bare_codes() | read_codes(modules)[0]).items()))
+    modules, codes = sources(), all_codes()
     clients = _reached(modules, lambda name: _is_door(name) and name not in (_AGENTS_DOOR, _READERS_DOOR))
     agents = _reached(modules, lambda name: name == _AGENTS_DOOR)
     public = [code for code in codes.values() if code.modules & clients]

@@ -33,11 +33,5 @@ def test_a_bad_torrent_is_refused_with_its_own_code(bad: BadTorrent) -> None:
         parse_torrent(bad.make())
     assert caught.value.code == bad.code
     assert caught.value.kind in {Kind.INVALID, Kind.TOO_LARGE}
-
-
-def test_errors_of_torrents_do_not_tell_names_or_urls() -> None:
-    for bad in BAD_TORRENTS.values():
-        with pytest.raises(AppError) as caught:
-            parse_torrent(bad.make())
-        told = f"{caught.value} {caught.value.details}"
-        assert not any(secret in told for secret in ("passwd", "example.com", "169.254", "Windows"))
+    told = f"{caught.value} {caught.value.details}"
+    assert not any(secret in told for secret in ("passwd", "example.com", "169.254", "Windows"))
