@@ -94,6 +94,7 @@ TOGETHER = (
 # What `make test` leaves to `make long`, which .ci/run runs too: servers of its own to start, real waits, the same
 # promise once more on another ground. Besides these: all that needs RadosGW.
 LONG = (
+    "contract/test_settings.py::test_a_process_says",
     "e2e/cli/",
     "e2e/observed/",
     "e2e/test_accounts.py",
@@ -129,6 +130,7 @@ LONG = (
     "integration/gateway/test_dead_letters.py",
     "integration/gateway/test_links.py",
     "integration/gateway/test_live_content.py",
+    "integration/gateway/test_matrix.py::test_everybody_may",
     "integration/gateway/test_storage.py",
     "integration/gateway/test_streams.py",
     "integration/gateway/test_subtitles.py",
@@ -146,6 +148,7 @@ LONG = (
     "integration/jobs/test_lanes.py",
     "integration/jobs/test_leftovers.py",
     "integration/jobs/test_links.py",
+    "integration/jobs/test_main_way.py::test_thousands_of_files",
     "integration/jobs/test_measures.py",
     "integration/jobs/test_media_facts.py",
     "integration/jobs/test_parser_pool.py",
@@ -155,15 +158,17 @@ LONG = (
     "integration/jobs/test_retention.py",
     "integration/jobs/test_unshared.py",
     "integration/jobs/test_walk.py",
+    "integration/kit/test_lifecycle.py",
     "integration/kit/test_tracing.py",
     "integration/stack/test_launcher.py",
     "integration/stack/test_stack.py",
+    "unit/gateway/domain/test_zip_layout.py::test_more_entries_than_16_bits_count[70000]",
 )
 
 
 use_memory()
 # How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("tseeder", deadline=None)
+hypothesis.settings.register_profile("tseeder", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("tseeder")
 
 

@@ -138,7 +138,7 @@ TREES = st.recursive(LEAVES, lambda t: st.lists(t, max_size=4) | st.dictionaries
 
 
 @given(st.fixed_dictionaries({b"info": st.dictionaries(KEYS, TREES, max_size=8)}, optional={b"piece layers": TREES}))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_structure_is_taken_or_refused_with_a_code(value: Any) -> None:
     assert _taken_or_code(bencode(value))
 
@@ -147,7 +147,7 @@ GOOD = [raw.torrent(raw.v1_info([(["a", "b"], 70_000), (["c"], 1)])), raw.v2_tor
 
 
 @given(st.sampled_from(GOOD), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_damage_is_taken_or_refused_with_a_code(good: bytes, damage: list[tuple[float, int]]) -> None:
     data = bytearray(good)
     for place, byte in damage:
