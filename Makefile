@@ -48,8 +48,8 @@ fuzz: setup ## 10,000 fresh requests to every operation of the API (SEED=n for t
 machine: setup ## Leases in 500 fresh runs of 60 steps: lost answers, crashes, outages, old epochs (SEED=n for those of an earlier run, N=runs)
 	@MACHINE_EXAMPLES=$(or $(N),500) MACHINE_STEPS=60 MACHINE_SEED=$(or $(SEED),new) $(BIN)/python -m pytest tests/integration/jobs/test_lease_machine.py -rP
 
-bench: setup ## Measure, alone on a quiet machine (B=ingest, firstbyte, loads, crowd, claims, logins, timing or rest for one; QUICK=1 to try; DOCS=1 writes docs/performance.md)
-	@$(BIN)/python -m tests.bench $(B) $(if $(QUICK),--quick) $(if $(DOCS),--docs)
+bench: setup ## Measure, alone on a quiet machine (B=ingest, firstbyte, loads, crowd, claims, logins, timing or rest for one; QUICK=1 to try; SIGN=never: no payload is signed, as over TLS; DOCS=1 writes docs/performance.md)
+	@BENCH_SIGN_PAYLOAD=$(SIGN) $(BIN)/python -m tests.bench $(B) $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
 bench-docs: setup ## Write the last results of the benches into docs/performance.md
 	@$(BIN)/python -m tests.bench $(B) --only-docs

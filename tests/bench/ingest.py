@@ -41,6 +41,8 @@ ROUNDS: Final = 3
 LONGEST_SECONDS: Final = 470.0
 OTHERS_UNTIL_SECONDS: Final = 320.0  # downloaders but the first are not begun later
 WARM_UP_MIB: Final = 16
+SIGNS: Final = os.environ.get("BENCH_SIGN_PAYLOAD", "")
+AGENT: Final = {"TSEEDER_AGENT_S3_SIGN_PAYLOAD": SIGNS} if SIGNS else {}
 
 
 @dataclass
@@ -81,7 +83,7 @@ async def _bench(folder: Path, s5cmd: str, sizes: Sequence[int], rounds: int) ->
     say("a link of 1 Gbit/s, a stack with RadosGW")
     async with AsyncExitStack() as opened:
         link = await opened.enter_async_context(shaped_link())
-        stack = await opened.enter_async_context(boxed_stack(folder / "state", link))
+        stack = await opened.enter_async_context(boxed_stack(folder / "state", link, AGENT))
         tracker = await opened.enter_async_context(tracking(host=ROOM))
         say("making the torrents")
         samples = {mib: await asyncio.to_thread(make_single, folder / f"{mib}", mib) for mib in {WARM_UP_MIB, *sizes}}

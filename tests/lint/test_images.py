@@ -31,7 +31,7 @@ OWNERS: Final[Mapping[str, set[str]]] = {
     "python-multipart": {"gateway"},
     "argon2-cffi": {"auth"},
     "asyncpg": {"auth", "billing", "jobs", "admin"},
-    "aioboto3": {"jobs", "agent"},
+    "aioboto3": {"jobs"},
     "botocore": {"jobs", "agent"},
     **{f"tseeder-{name}": {name} for name in NAMES},
 }

@@ -29,6 +29,47 @@ async def test_what_comes_in_during_a_call_goes_with_the_next_one() -> None:
     assert calls == [[1], [2, 3, 4], [5, 6]]
 
 
+async def test_it_waits_for_those_who_will_ask_soon() -> None:
+    calls: list[list[int]] = []
+    under_way = 3
+
+    async def same(items: Sequence[int]) -> Sequence[int]:
+        calls.append(list(items))
+        return items
+
+    batcher = Batcher(same, limit=10, linger=60, expects_more=lambda: under_way > 0)
+
+    async def one(item: int) -> int:
+        nonlocal under_way
+        under_way -= 1
+        return await batcher.ask(item)
+
+    async with Crew(batcher.work):
+        first, second = (asyncio.create_task(one(item)) for item in (1, 2))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert calls == []
+        under_way -= 1  # the third one fails, and never asks
+        batcher.look()
+        assert list(await asyncio.gather(first, second)) == [1, 2]
+    assert calls == [[1, 2]]
+
+
+async def test_it_waits_no_longer_than_it_should_nor_for_more_than_it_can_take() -> None:
+    calls: list[list[int]] = []
+
+    async def same(items: Sequence[int]) -> Sequence[int]:
+        calls.append(list(items))
+        return items
+
+    patient = Batcher(same, limit=2, linger=60, expects_more=lambda: True)
+    hurried = Batcher(same, limit=9, linger=0.001, expects_more=lambda: True)
+    async with Crew(patient.work, hurried.work):
+        assert list(await asyncio.gather(patient.ask(1), patient.ask(2))) == [1, 2]
+        assert await hurried.ask(3) == 3
+    assert calls == [[1, 2], [3]]
+
+
 async def test_an_error_of_a_call_ends_those_who_asked() -> None:
     async def fail(_items: Sequence[int]) -> Sequence[int]:
         raise ValueError("no")

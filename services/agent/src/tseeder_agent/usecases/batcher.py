@@ -1,9 +1,10 @@
-"""Many small questions, few calls: what comes in while a call is under way goes with the next one."""
+"""Many small questions, few calls: what comes in while a call is under way, or soon, goes with the next one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Generic, NoReturn, TypeVar
 
 Item = TypeVar("Item")
@@ -11,11 +12,24 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Item, Answer]):
-    """`call` answers up to `limit` items, in their order. `work` must run while anybody asks."""
+    """`call` answers up to `limit` items, in their order. `work` must run while anybody asks.
 
-    def __init__(self, call: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], limit: int) -> None:
+    While `expects_more` says so, a call waits up to `linger` seconds for those who will ask next; `look` tells that its
+    answer may be another one.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        limit: int,
+        *,
+        linger: float = 0.0,
+        expects_more: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._call = call
         self._limit = limit
+        self._linger = linger
+        self._expects_more = expects_more
         self._queue: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._asked = asyncio.Event()
 
@@ -26,14 +40,27 @@ class Batcher(Generic[Item, Answer]):
         self._asked.set()
         return await answer
 
+    def look(self) -> None:
+        """Ask `expects_more` again."""
+        self._asked.set()
+
     async def work(self) -> NoReturn:
         """Make the calls, one at a time. What a call raises goes up from here, and ends those who asked with it."""
         while True:
             await self._asked.wait()
             self._asked.clear()
             while self._queue:
+                await self._gather()
                 batch, self._queue = self._queue[: self._limit], self._queue[self._limit :]
                 await self._serve(batch)
+
+    async def _gather(self) -> None:
+        """Wait for those who will ask soon."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._linger):
+                while len(self._queue) < self._limit and self._expects_more():
+                    await self._asked.wait()
+                    self._asked.clear()
 
     async def _serve(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         wanted = [(item, answer) for item, answer in batch if not answer.done()]

@@ -26,6 +26,8 @@ from tseeder_kit.tracing import Role
 
 PARTS_AT_ONCE: Final = 256
 """Small files on their way at once; large ones are limited by the budget of bytes."""
+LINGER_SECONDS: Final = 0.3
+"""A part that S3 holds is told to jobs together with those that follow soon: its memory is free already."""
 _log = get_logger(__name__)
 
 
@@ -37,7 +39,10 @@ class Uploads:
         self._run = run
         self._ledger = ledger
         self._plans: Batcher[Intent, Plan] = Batcher(self._plan, BATCH)
-        self._confirms: Batcher[Result, bool] = Batcher(self._confirm, BATCH)
+        self._confirms: Batcher[Result, bool] = Batcher(
+            self._confirm, BATCH, linger=LINGER_SECONDS, expects_more=lambda: self._sending > 0
+        )
+        self._sending = 0
         self._at_once = asyncio.Semaphore(PARTS_AT_ONCE)
         self._pauses: dict[PartKey, Callable[[], float]] = {}
         self._taken: dict[PartKey, AsyncExitStack] = {}
@@ -69,7 +74,7 @@ class Uploads:
         pause = 0.0
         try:
             async with self._taken.pop(part.key):
-                result = self._run.unconfirmed.get(part.key) or await self._send(part, buffer)
+                result = self._run.unconfirmed.get(part.key) or await self._sent(part, buffer)
             if result is not None and await self._counts(result):
                 self._run.parts_stored += 1
                 self._ledger.hold(part.key)
@@ -108,6 +113,14 @@ class Uploads:
         if key not in self._pauses:
             self._pauses[key] = pauses(settings.retry_seconds, settings.retry_longest_seconds)
         return self._pauses[key]()
+
+    async def _sent(self, part: Part, buffer: memoryview) -> Result | None:
+        self._sending += 1
+        try:
+            return await self._send(part, buffer)
+        finally:
+            self._sending -= 1
+            self._confirms.look()
 
     async def _send(self, part: Part, buffer: memoryview) -> Result | None:
         """What S3 answered; None if nothing was sent: the ledger knows why, or it is READY again."""
