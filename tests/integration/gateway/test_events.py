@@ -121,6 +121,33 @@ async def test_last_event_id_saves_the_snapshot_that_is_known(door: Door, user: 
             assert (await stream.until("snapshot")).data["state"] == "paused"
 
 
+async def test_two_changes_in_a_row_are_told_without_a_pause(make_door: MakeDoor, user: Caller, job: str) -> None:
+    door = await make_door(events_gap_seconds=600)
+    async with watching(door, job, user) as stream:
+        await stream.until("snapshot")
+        for verb, state in (("pause", "paused"), ("resume", "queued")):
+            await door.call("POST", f"/v1/jobs/{job}/{verb}", user=user)
+            assert (await stream.until("job")).data["state"] == state
+
+
+async def test_a_job_that_changes_all_the_time_is_read_now_and_then(
+    make_door: MakeDoor, user: Caller, job: str, bus: Bus
+) -> None:
+    door = await make_door(events_gap_seconds=600)
+    async with watching(door, job, user) as stream:
+        await stream.until("snapshot")
+        for name in ("first", "second", "third", "fourth"):
+            await door.call("PATCH", f"/v1/jobs/{job}", user=user, json={"name": name})
+            assert (await stream.until("job")).data["name"] == name
+        await door.call("PATCH", f"/v1/jobs/{job}", user=user, json={"name": "fifth"})
+        for number in range(20):
+            await bus.ring(subjects.job_changed(job), b"")
+            await bus.ring(subjects.job_progress(job), progress(job, number))
+            told = await stream.next()
+            assert told is not None
+            assert told.kind == "progress"
+
+
 async def test_a_deleted_job_ends_the_stream(door: Door, user: Caller, job: str) -> None:
     async with watching(door, job, user) as stream:
         await stream.until("snapshot")

@@ -27,6 +27,8 @@ ENDED: Final = frozenset(
 )
 _IDENTITY_MARGIN_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 2.0  # after a look at the job that failed
+_AT_ONCE: Final = 5
+"""Reads that may follow each other without a gap: a short job has no more changes, and its client waits for the last."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ _GONE: Final[dict[Kind, Literal["deleted", "unauthenticated", "forbidden"]]] = {
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: between two looks at the job, between two at the caller's right, between pings, between two reads at
-    least, without authority at most."""
+    """Seconds: between two looks at the job, between two at the caller's right, between pings, between two reads where
+    many follow each other, without authority at most."""
 
     reread: float
     recheck: float
@@ -109,10 +111,11 @@ class WatchJob:
         self._access = access
         self._reads = Sparse()
         self._time = asyncio.get_running_loop().time
-        self._read_at = self._authorized_at = self._time()
-        self._next_reread = self._read_at + self._reread_pause()
-        self._next_check = self._read_at + timing.recheck
-        self._next_ping = self._read_at + timing.ping
+        self._authorized_at = began = self._time()
+        self._paid_until = began + timing.gap  # what was read so far takes so long, a gap each (GCRA)
+        self._next_reread = began + self._reread_pause()
+        self._next_check = began + timing.recheck
+        self._next_ping = began + timing.ping
 
     async def events(
         self, job: model.Job, progress: Progress | None, seen: int | None
@@ -148,7 +151,7 @@ class WatchJob:
         """Until there is something to tell, or to look at."""
         until = min(self._next_reread, self._next_check, self._next_ping)
         if self._watcher.changed:
-            until = min(until, self._read_at + self._timing.gap)
+            until = min(until, self._next_read)
         try:
             async with asyncio.timeout_at(until):
                 await self._watcher.wake.wait()
@@ -156,9 +159,14 @@ class WatchJob:
             return
         self._watcher.wake.clear()
 
+    @property
+    def _next_read(self) -> float:
+        """When the job may be read because it has changed."""
+        return self._paid_until - (_AT_ONCE - 1) * self._timing.gap
+
     def _is_read_due(self) -> bool:
         current = self._time()
-        return current >= self._next_reread or (self._watcher.changed and current >= self._read_at + self._timing.gap)
+        return current >= self._next_reread or (self._watcher.changed and current >= self._next_read)
 
     async def _look(self, known: model.Job) -> model.Job | Ended | None:
         """The job as far as it is known now; Ended if it is gone, or the caller's right to it; None to give up."""
@@ -172,8 +180,7 @@ class WatchJob:
             if self._time() - self._authorized_at > self._timing.blind:
                 return None
             self._watcher.changed = False
-            self._read_at = self._time()
-            self._next_reread = min(self._next_reread, self._read_at + _AGAIN_SECONDS)
+            self._next_reread = min(self._next_reread, self._time() + _AGAIN_SECONDS)
             return known
 
     async def _check(self) -> None:
@@ -195,7 +202,7 @@ class WatchJob:
         try:
             return await self._jobs.get_job(self._access.identity, known.job_id)
         finally:
-            self._read_at = self._time()
+            self._paid_until = max(self._paid_until, self._time()) + self._timing.gap
 
     def _reread_pause(self) -> float:
         """A little less or more, so that streams that began together do not ask together for ever."""
