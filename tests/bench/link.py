@@ -32,8 +32,8 @@ ROOM: Final = "10.99.0.1"
 BOX: Final = "10.99.0.2"
 NETWORK: Final = "10.99.0.0/30"
 BITS_PER_SECOND: Final = 1_000_000_000
-# The burst is what a network card's ring holds. With 256 KiB the link lost what it could have carried whenever both CPUs
-# were busy for 2 ms, as no card would.
+# The burst is what a network card's ring holds. With 256 KiB the link lost capacity whenever both CPUs were busy for
+# 2 ms, as no card would.
 RATE: Final = ("rate", "1gbit", "burst", "1m", "latency", "50ms")
 FRAME_BYTES: Final = 1514  # a full Ethernet frame, as tbf counts it
 PAYLOAD_BYTES: Final = 1448  # what TCP carries in it

@@ -1,7 +1,8 @@
+import asyncio
 import hashlib
 import os
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -135,6 +136,36 @@ async def test_what_no_s3_server_would_answer_says_nothing_of_the_write(
             await store.put(targets[way], body(b"x"))
 
 
+@pytest.mark.parametrize("way", ["part", "presigned"])
+async def test_an_error_that_comes_in_pieces_is_read_whole(way: str) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        pieces = web.StreamResponse(status=404)
+        await pieces.prepare(request)
+        for piece in (b"<?xml version='1.0'?><Error><Co", b"de>NoSuchUpl", b"oad</Code></Error>"):
+            await pieces.write(piece)
+            await asyncio.sleep(0)
+        return pieces
+
+    async with serving(answer) as url, open_part_store(Endpoint(url, "r", "a", "s")) as store:
+        presigned = f"{url}/b/k?X-Amz-Signature=0" if way == "presigned" else ""
+        with pytest.raises(UploadGone):
+            await store.put(WriteTarget("b", "k", "upload", 1, presigned_url=presigned), body(b"x"))
+
+
+async def test_nothing_is_put_into_a_bucket_or_under_a_key_without_a_name(server: S3Server, store: PartStore) -> None:
+    for bucket, key in (("", "k"), (server.bucket, "")):
+        with pytest.raises(StorageRefused):
+            await store.put(WriteTarget(bucket, key), body(b"x"))
+
+
+async def test_names_are_signed_as_they_are_sent(server: S3Server, store: PartStore) -> None:
+    key = "a b/ü+&=?#%~'()*!"
+    async with as_jobs(server) as jobs:
+        await store.put(WriteTarget(server.bucket, key), body(b"odd"))
+        assert await content(jobs, server.bucket, key) == b"odd"
+
+
 @asynccontextmanager
 async def answering(status: int, text: str) -> AsyncIterator[str]:
     """The URL of a server that answers everything so: a proxy that goes wrong, say."""
@@ -143,6 +174,12 @@ async def answering(status: int, text: str) -> AsyncIterator[str]:
         await request.read()
         return web.Response(status=status, text=text)
 
+    async with serving(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
     app = web.Application(client_max_size=PART)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)

@@ -37,7 +37,7 @@ async def test_it_waits_for_those_who_will_ask_soon() -> None:
         calls.append(list(items))
         return items
 
-    batcher = Batcher(same, limit=10, linger=60, expects_more=lambda: under_way > 0)
+    batcher = Batcher(same, limit=10, linger=60, enough=9, expects_more=lambda: under_way > 0)
 
     async def one(item: int) -> int:
         nonlocal under_way
@@ -62,8 +62,8 @@ async def test_it_waits_no_longer_than_it_should_nor_for_more_than_it_can_take()
         calls.append(list(items))
         return items
 
-    patient = Batcher(same, limit=2, linger=60, expects_more=lambda: True)
-    hurried = Batcher(same, limit=9, linger=0.001, expects_more=lambda: True)
+    patient = Batcher(same, limit=9, linger=60, enough=2, expects_more=lambda: True)
+    hurried = Batcher(same, limit=9, linger=0.001, enough=9, expects_more=lambda: True)
     async with Crew(patient.work, hurried.work):
         assert list(await asyncio.gather(patient.ask(1), patient.ask(2))) == [1, 2]
         assert await hurried.ask(3) == 3

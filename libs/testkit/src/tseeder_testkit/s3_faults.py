@@ -23,7 +23,7 @@ from yarl import URL
 from tseeder_testkit.s3_checksums import HEADER, Crc32Guard, crc32_of
 
 LARGEST_BODY: Final = 64 << 20
-GIVES_UP_SECONDS: Final = 0.1  # in which a client that gave up just as the answer came has closed its connection
+GIVES_UP_SECONDS: Final = 0.5  # in which a client that gave up just as the answer came has closed its connection
 
 
 @dataclass(frozen=True, slots=True)

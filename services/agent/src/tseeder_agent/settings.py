@@ -9,6 +9,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo, field_validator
 
@@ -112,6 +113,17 @@ class Settings(kit.Settings):
     stuck_seconds: float = Field(30, gt=0, description="peers that give nothing for so long are asked anew")
     hand_over_seconds: float = Field(20, gt=0, description="how long a stopping agent sends what it has")
     disk_full_pause_seconds: float = Field(30, ge=0, description="nobody claims for so long what filled a disk")
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        """A host and a port that can be connected to, and nothing that would be logged with them."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not parts.hostname or "@" in parts.netloc or parts.port == 0:  # reading the port checks it
+            raise ValueError("must be http(s)://host[:port], without a user")
+        return value
 
     @field_validator("s3_secret_key")
     @classmethod

@@ -95,7 +95,9 @@ class Settings(kit.Settings):
         2.0, gt=0, description="event streams ask this often whether their reader may still read"
     )
     events_ping_seconds: float = Field(15.0, gt=0, description="event streams send a comment this often")
-    events_gap_seconds: float = Field(0.2, ge=0, description="an event stream reads its job at most this often, but for a few reads at once")
+    events_gap_seconds: float = Field(
+        0.2, ge=0, description="an event stream reads its job at most this often, but for a few reads at once"
+    )
     events_blind_seconds: float = Field(60.0, gt=0, description="a stream ends if its right is unknown for so long")
     events_per_user: int = Field(64, ge=1, description="event streams of one user at once")
 

@@ -1,7 +1,8 @@
 """Putting parts and small files into object storage, signed with SigV4, or by URLs that jobs presigned.
 
-Every error is an AppError: UploadGone, StorageRefused or StorageUnavailable. Nothing is retried here: a write that
-failed gives its slot back, and whoever asked for it asks again later.
+Every error is an AppError: UploadGone, StorageRefused or StorageUnavailable. Nothing is retried here (but by aiohttp,
+once, what broke off on a connection that it had kept): a write that failed gives its slot back, and whoever asked for
+it asks again later.
 
 It is two requests of S3's, sent by aiohttp and signed by botocore; why not by its whole client: docs/decisions/0025.
 """
@@ -11,12 +12,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import Final, Literal
 from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -24,6 +29,7 @@ from aiohttp.payload import Payload
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.httpsession import get_cert_path
 from yarl import URL
 
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
@@ -31,6 +37,7 @@ from tseeder_kit.errors import AppError
 from tseeder_kit.telemetry import bounded, counter, histogram
 
 CHUNK: Final = 256 * 1024
+MOST_ERROR: Final = 4096
 CRC32_HEADER: Final = "x-amz-checksum-crc32"
 UNASKED: Final = 64 * 1024
 """Larger bodies go once the server wants them: one that refuses tells why, instead of breaking off."""
@@ -91,11 +98,15 @@ class PartStore:
         return etag.strip('"')
 
     async def _put(self, target: WriteTarget, body: _Body) -> str:
+        if not (target.presigned_url or (target.bucket and target.key)):
+            raise StorageRefused("no bucket, or no key")
         if target.presigned_url:
             return await self._put_presigned(target.presigned_url, body)
         if self._signer is None:
             raise StorageRefused("neither a key nor a presigned URL")
         url, headers = self._signer.signed(target, body)
+        if body.length > UNASKED:
+            headers["Expect"] = "100-continue"
         try:
             return await self._send(url, headers, body)
         except _RefusedError as exc:
@@ -120,21 +131,28 @@ class PartStore:
 
     async def _send(self, url: str, headers: Mapping[str, str], body: _Body) -> str:
         """PUT it; the ETag, or a _RefusedError."""
-        more = {"Content-Length": str(body.length)}
-        if body.length > UNASKED:
-            more["Expect"] = "100-continue"
+        where = URL(url, encoded=True)
         async with self._http.put(
-            URL(url, encoded=True),
+            where,
             data=body,
-            headers={**headers, **more},
+            headers={**headers, "Content-Length": str(body.length)},
+            proxy=_proxy(where.scheme, where.host or ""),
             skip_auto_headers=["Content-Type", "Accept", "Accept-Encoding"],
             allow_redirects=False,
         ) as answer:
             if answer.status < 300:
                 _compare(answer.headers.get(CRC32_HEADER), body)
                 return _etag(answer.headers.get("ETag"))
-            text = (await answer.content.read(4096)).decode("utf-8", "replace")
-        raise _RefusedError(answer.status, text.partition("<Code>")[2].partition("</Code>")[0])
+            raise _RefusedError(answer.status, await _code(answer))
+
+
+async def _code(answer: aiohttp.ClientResponse) -> str:
+    """S3's own code, or "" where there is none; servers send their errors in pieces, too."""
+    text = b""
+    while len(text) < MOST_ERROR and (more := await answer.content.read(MOST_ERROR - len(text))):
+        text += more
+    code, ended, _ = text.partition(b"<Code>")[2].partition(b"</Code>")
+    return code.decode("utf-8", "replace") if ended else ""
 
 
 class _RefusedError(Exception):
@@ -144,6 +162,18 @@ class _RefusedError(Exception):
         super().__init__(status, code)
         self.status = status
         self.code = code
+
+
+@cache
+def _proxy(scheme: str, host: str) -> str | None:
+    """The environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as jobs' client takes it."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
+
+
+def _trust() -> ssl.SSLContext:
+    """Whom botocore trusts, in jobs: AWS_CA_BUNDLE, or the world's certificates."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return ssl.create_default_context(cafile=bundle or get_cert_path(True))
 
 
 class _Signer:
@@ -193,7 +223,9 @@ async def open_part_store(
 
     Without an endpoint it has no key, and can write only where a URL was presigned.
     """
-    connections = aiohttp.TCPConnector(limit=slots)
+    # Where there is no TLS, the world's certificates are not read: 20 ms of the start.
+    plain = endpoint is not None and not endpoint.url.startswith("https:")
+    connections = aiohttp.TCPConnector(limit=slots, ssl=True if plain else _trust())
     waits = aiohttp.ClientTimeout(sock_connect=5)
     async with aiohttp.ClientSession(connector=connections, timeout=waits) as http:
         yield PartStore(endpoint, http, slots=slots, timeout=timeout)

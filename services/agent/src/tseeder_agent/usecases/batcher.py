@@ -14,8 +14,8 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Item, Answer]):
     """`call` answers up to `limit` items, in their order. `work` must run while anybody asks.
 
-    While `expects_more` says so, a call waits up to `linger` seconds for those who will ask next; `look` tells that its
-    answer may be another one.
+    While `expects_more` says so, a call waits up to `linger` seconds for those who will ask next, until `enough` have;
+    `look` tells that its answer may be another one.
     """
 
     def __init__(
@@ -24,11 +24,13 @@ class Batcher(Generic[Item, Answer]):
         limit: int,
         *,
         linger: float = 0.0,
+        enough: int = 1,
         expects_more: Callable[[], bool] = lambda: False,
     ) -> None:
         self._call = call
         self._limit = limit
         self._linger = linger
+        self._enough = min(enough, limit)
         self._expects_more = expects_more
         self._queue: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._asked = asyncio.Event()
@@ -58,7 +60,7 @@ class Batcher(Generic[Item, Answer]):
         """Wait for those who will ask soon."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._linger):
-                while len(self._queue) < self._limit and self._expects_more():
+                while len(self._queue) < self._enough and self._expects_more():
                     await self._asked.wait()
                     self._asked.clear()
 

@@ -50,6 +50,8 @@ class PartBuffers:
     def _buffer(self, size: int) -> bytearray:
         if SMALL < size <= UNIT:
             return self._spare.pop() if self._spare else bytearray(UNIT)
+        if size > UNIT:
+            self._spare.clear()  # these are in no sum
         return bytearray(size)
 
     async def _take(self, size: int) -> None:

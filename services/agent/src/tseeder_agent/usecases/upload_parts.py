@@ -28,6 +28,8 @@ PARTS_AT_ONCE: Final = 256
 """Small files on their way at once; large ones are limited by the budget of bytes."""
 LINGER_SECONDS: Final = 0.3
 """A part that S3 holds is told to jobs together with those that follow soon: its memory is free already."""
+TOLD_TOGETHER: Final = 16
+"""Nobody waits for more: small files come fast, and each has a place of PARTS_AT_ONCE until it is told."""
 _log = get_logger(__name__)
 
 
@@ -40,7 +42,12 @@ class Uploads:
         self._ledger = ledger
         self._plans: Batcher[Intent, Plan] = Batcher(self._plan, BATCH)
         self._confirms: Batcher[Result, bool] = Batcher(
-            self._confirm, BATCH, linger=LINGER_SECONDS, expects_more=lambda: self._sending > 0
+            self._confirm,
+            BATCH,
+            # Where parts may not go far ahead of the first missing one, those behind wait for each of them.
+            linger=0.0 if ctx.settings.upload_reach_parts else LINGER_SECONDS,
+            enough=TOLD_TOGETHER,
+            expects_more=lambda: self._sending > 0,
         )
         self._sending = 0
         self._at_once = asyncio.Semaphore(PARTS_AT_ONCE)

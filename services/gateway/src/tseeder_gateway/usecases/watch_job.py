@@ -28,7 +28,7 @@ ENDED: Final = frozenset(
 _IDENTITY_MARGIN_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 2.0  # after a look at the job that failed
 _AT_ONCE: Final = 5
-"""Reads that may follow each other without a gap: a short job has no more changes, and its client waits for the last."""
+"""Reads without a gap between them: a short job has no more changes, and its client waits for the last."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ class WatchJob:
             if self._time() - self._authorized_at > self._timing.blind:
                 return None
             self._watcher.changed = False
-            self._next_reread = min(self._next_reread, self._time() + _AGAIN_SECONDS)
+            self._next_reread = self._time() + _AGAIN_SECONDS
+            self._pay()
             return known
 
     async def _check(self) -> None:
@@ -202,7 +203,10 @@ class WatchJob:
         try:
             return await self._jobs.get_job(self._access.identity, known.job_id)
         finally:
-            self._paid_until = max(self._paid_until, self._time()) + self._timing.gap
+            self._pay()
+
+    def _pay(self) -> None:
+        self._paid_until = max(self._paid_until, self._time()) + self._timing.gap
 
     def _reread_pause(self) -> float:
         """A little less or more, so that streams that began together do not ask together for ever."""
