@@ -76,6 +76,7 @@ async def test_from_registration_to_another_password(open_door: Door, mail: Mail
     assert (await open_door.call("GET", "/v1/me", headers=fresh)).json["csrf_token"] == changed.json["csrf_token"]
     assert (await open_door.call("POST", "/v1/auth/logout", headers=fresh)).status == 204
 
+    await mail.wait_for(email, 2)  # that it was changed; two that wait at once may go in any order
     asked = await post(open_door, "auth/password-reset", email=email)
     assert (asked.status, asked.json) == (202, {"accepted": True})
     token = token_in(await mail.wait_for(email, 3))
