@@ -8,8 +8,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.e2e.unchanged import differences, everything
-from tests.e2e.waiting import wait_for
+from tests.e2e.unchanged import differences, everything, swept
 from tests.e2e.world import World
 from tseeder_testkit.bad_inputs import BAD_INFO_HASHES, BAD_MAGNETS, BAD_TORRENTS, BadText, BadTorrent
 
@@ -27,13 +26,8 @@ async def strict(package_world: World) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="module")
 async def seen(strict: World) -> dict[str, Any]:
-    """What was there when somebody last looked; nothing of what was deleted before is still going."""
-    unused = "SELECT count(*) FROM torrents t WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id)"
-
-    async def tidy() -> bool:
-        return await strict.count(unused) == 0
-
-    await wait_for(tidy, "torrents without jobs are gone")
+    """What was there when somebody last looked."""
+    await swept(strict)
     return await everything(strict, {})
 
 

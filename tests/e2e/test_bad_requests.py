@@ -18,7 +18,7 @@ from tests.e2e.bad_ranges import BAD_RANGES, FILES, NAMES, Asked
 from tests.e2e.bad_requests import BAD_AUTH, BAD_REST, Bad, Stage
 from tests.e2e.people import Person
 from tests.e2e.seeding import make_sample, swarming
-from tests.e2e.unchanged import differences, everything
+from tests.e2e.unchanged import differences, everything, swept
 from tests.e2e.waiting import wait_for
 from tests.e2e.world import PASSWORD, World
 from tseeder_cli.client import Client
@@ -131,6 +131,7 @@ async def _suspended(world: World, auth: Pool) -> tuple[dict[str, str], dict[str
 @pytest.fixture
 async def unchanged(stage: Stage, package_world: World, pools: Mapping[str, Pool]) -> AsyncIterator[None]:
     """Ann's jobs and usage, S3, and the rows of all services are afterwards what they were before."""
+    await swept(package_world)
     before = await everything(package_world, pools)
     yield
     assert differences(before, await everything(package_world, pools)) == {}

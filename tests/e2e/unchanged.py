@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.e2e.waiting import wait_for
 from tests.faults.invariants import object_keys, open_uploads
 from tseeder_pg import Pool, Record, connection
 
@@ -53,6 +54,16 @@ async def events(fetch: Fetch, schema: str) -> int:
         f"SELECT (SELECT seq FROM {schema}.feed_head) + (SELECT count(*) FROM {schema}.feed WHERE seq IS NULL)"  # noqa: S608
     )
     return int(told)
+
+
+async def swept(world: World) -> None:
+    """Wait until nothing of what tests before have deleted is left to the sweep, which takes it when it likes."""
+    unused = "SELECT count(*) FROM torrents t WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id)"
+
+    async def tidy() -> bool:
+        return await world.count(unused) == 0
+
+    await wait_for(tidy, "torrents without jobs are gone")
 
 
 async def everything(world: World, others: Mapping[str, Pool]) -> dict[str, Any]:
