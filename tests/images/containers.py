@@ -102,6 +102,7 @@ def _inside(kind: str, env: Mapping[str, str]) -> tuple[dict[str, str], list[Pat
         if value := env.get(key := f"TSEEDER_{kind.upper()}_{field}"):
             mounted.append(Path(value))
             inside[key] = f"{MOUNTED}/{Path(value).name}"
+    inside.pop("TSEEDER_JOBS_FFPROBE", None)  # this machine's: no image holds one (decision 0024)
     if kind in ("jobs", "auth"):  # made by the test: nothing is generated into a Secret
         inside[f"TSEEDER_{kind.upper()}_CRYPTO_GENERATE"] = "false"
     if kind == "agent":
