@@ -35,6 +35,9 @@ BITS_PER_SECOND: Final = 1_000_000_000
 # The burst is what a network card's ring holds. With 256 KiB the link lost capacity whenever both CPUs were busy for
 # 2 ms, as no card would.
 RATE: Final = ("rate", "1gbit", "burst", "1m", "latency", "50ms")
+# Linux' own default, whatever this machine's is: BBR takes the least round trip that it ever saw (50 us between two
+# namespaces) for the link's, and so keeps no more on its way than a CPU that is busy for 5 ms lets run dry.
+CONGESTION: Final = ("congctl", "cubic")
 FRAME_BYTES: Final = 1514  # a full Ethernet frame, as tbf counts it
 PAYLOAD_BYTES: Final = 1448  # what TCP carries in it
 HOLDER_SECONDS: Final = 5.0
@@ -159,9 +162,11 @@ def _wire(link: Link) -> None:
         # Packets from and to 127.0.0.1 may pass this device, which Linux else drops.
         _do(*wrap("sysctl", "-qw", f"net.ipv4.conf.{name}.route_localnet=1"))
         _do(*wrap("tc", "qdisc", "add", "dev", name, "root", "tbf", *RATE))
+        # By route: a namespace may only choose what its host lets everybody choose.
+        _do(*wrap("ip", "route", "change", NETWORK, "dev", name, "src", address, *CONGESTION))
     _do(*link.boxed("ip", "link", "set", "lo", "up"))
     _do(*link.boxed("ip", "address", "del", "127.0.0.1/8", "dev", "lo"))
-    _do(*link.boxed("ip", "route", "add", "127.0.0.1/32", "via", ROOM, "dev", "box0", "src", BOX))
+    _do(*link.boxed("ip", "route", "add", "127.0.0.1/32", "via", ROOM, "dev", "box0", "src", BOX, *CONGESTION))
 
 
 def _plain(*argv: str) -> tuple[str, ...]:

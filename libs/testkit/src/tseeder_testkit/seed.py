@@ -90,7 +90,9 @@ def _params(args: argparse.Namespace) -> lt.add_torrent_params:
     if args.tracker:
         params.trackers = list(args.tracker)
     if not args.partial:
-        params.flags |= lt.torrent_flags.seed_mode
+        # Not seed_mode: that hashes each piece before it is first sent, as no peer does that has had it for long.
+        params.flags |= lt.torrent_flags.no_verify_files
+        params.have_pieces = [True] * params.ti.num_pieces()
     return params
 
 

@@ -64,7 +64,7 @@ class Settings(kit.Settings):
     readers: int = Field(256, ge=1, description="readers at once, of all transfers")
 
     transfers: int = Field(4, ge=1, le=1000, description="transfers at once")
-    buffer_bytes: int = Field(40 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
+    buffer_bytes: int = Field(64 * MIB, ge=8 * MIB, description="memory for parts on their way up, of all transfers")
     reader_threads: int = Field(2, ge=1, le=32, description="threads that read and hash parts")
     window_parts: int = Field(4, ge=1, le=64, description="parts that are fetched before all others, at most")
 
