@@ -92,7 +92,7 @@ def _params(args: argparse.Namespace) -> lt.add_torrent_params:
     if not args.partial:
         # Not seed_mode: that hashes each piece before it is first sent, as no peer does that has had it for long.
         params.flags |= lt.torrent_flags.no_verify_files
-        params.have_pieces = [True] * params.ti.num_pieces()
+        params.have_pieces = [True] * lt.torrent_info(args.torrent).num_pieces()
     return params
 
 
