@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.agent.conftest import Start
 from tests.integration.agent.working import assert_stored, completed, listening
-from tests.integration.jobs.running import Service
+from tests.integration.jobs.running import Service, eventually
 from tseeder_testkit.swarm import swarming
 from tseeder_testkit.torrents import KIB, MIB, FileSpec, Sample, TorrentSpec, Version, make_torrent
 
@@ -22,6 +22,7 @@ FILES = (
     FileSpec("z", 6 * MIB + 77),
 )
 LARGE = (FileSpec("large", 17 * MIB), FileSpec("other", 6 * MIB))
+FIRST_PART = frozenset(range(8))  # pieces of 1 MiB: parts are of 8 MiB
 VERSIONS: list[Version] = ["v1", "hybrid", "v2"]
 
 
@@ -58,6 +59,30 @@ async def test_progress_is_shown_while_it_runs(jobs: Service, start: Start, tmp_
     assert max(each.peers for each in shown) == 1
     assert any(each.download_rate > MIB for each in shown)
     assert any(each.HasField("eta_seconds") for each in shown)
+
+
+async def test_the_first_part_is_fetched_before_any_other(jobs: Service, start: Start, tmp_path: Path) -> None:
+    """So that it goes up while the rest of the window comes, whose pieces libtorrent takes in no order."""
+    sample = await made(tmp_path, (FileSpec("large", 32 * MIB),), piece_length=MIB)
+    seen: set[int] = set()
+    async with swarming(sample, rate=10 * MIB) as lo, start(window_parts=4) as agent:
+        user = jobs.user()
+        job = await user.submit(torrent=sample.torrent_bytes(trackers=[lo.url]))
+
+        async def whole() -> bool:
+            (ledger,) = [run.ledger for run in agent.app.fleet.runs.values()] or [None]
+            if ledger is None:
+                return False
+            here = {piece for piece in range(sample.piece_count) if ledger.holds(piece)}
+            if here >= FIRST_PART:
+                return True
+            seen.update(here)
+            assert len(here - FIRST_PART) <= len(FIRST_PART), "others came first"  # some that were asked for meanwhile
+            return False
+
+        await eventually(whole)
+        await completed(user, job)
+    assert seen, "nobody looked while it was fetched"
 
 
 async def has(truth: bool) -> bool:
