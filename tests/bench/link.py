@@ -35,8 +35,9 @@ BITS_PER_SECOND: Final = 1_000_000_000
 # The burst is what a network card's ring holds. With 256 KiB the link lost capacity whenever both CPUs were busy for
 # 2 ms, as no card would.
 RATE: Final = ("rate", "1gbit", "burst", "1m", "latency", "50ms")
-# Linux' own default, whatever this machine's is: BBR takes the least round trip that it ever saw (50 us between two
-# namespaces) for the link's, and so keeps no more on its way than a CPU that is busy for 5 ms lets run dry.
+# Linux' own default, whatever this machine's is (on the near link; the far one is left as it is): BBR takes the least
+# round trip that it ever saw (50 us between two namespaces) for the link's, and so keeps no more on its way than a CPU
+# that is busy for 5 ms lets run dry.
 CONGESTION: Final = ("congctl", "cubic")
 FRAME_BYTES: Final = 1514  # a full Ethernet frame, as tbf counts it
 PAYLOAD_BYTES: Final = 1448  # what TCP carries in it

@@ -56,14 +56,20 @@ async def events(fetch: Fetch, schema: str) -> int:
     return int(told)
 
 
+UNSWEPT: Final = """
+SELECT (SELECT count(*) FROM torrents t WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id))
+     + (SELECT count(*) FROM uploads WHERE state = 'aborting' OR (unwanted_since IS NOT NULL AND state <> 'aborted'))
+     + (SELECT count(*) FROM objects WHERE state = 'deleting')
+"""
+
+
 async def swept(world: World) -> None:
     """Wait until nothing of what tests before have deleted is left to the sweep, which takes it when it likes."""
-    unused = "SELECT count(*) FROM torrents t WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.torrent_id = t.torrent_id)"
 
     async def tidy() -> bool:
-        return await world.count(unused) == 0
+        return await world.count(UNSWEPT) == 0
 
-    await wait_for(tidy, "torrents without jobs are gone")
+    await wait_for(tidy, "what nobody wants is gone")
 
 
 async def everything(world: World, others: Mapping[str, Pool]) -> dict[str, Any]:

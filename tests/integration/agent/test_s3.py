@@ -1,9 +1,10 @@
 import asyncio
 import hashlib
 import os
+import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +165,72 @@ async def test_names_are_signed_as_they_are_sent(server: S3Server, store: PartSt
     async with as_jobs(server) as jobs:
         await store.put(WriteTarget(server.bucket, key), body(b"odd"))
         assert await content(jobs, server.bucket, key) == b"odd"
+
+
+async def test_a_host_is_signed_as_it_is_sent(server: S3Server) -> None:
+    named = replace(endpoint(server), url=server.endpoint.replace("127.0.0.1", "LocalHost"))
+    async with open_part_store(named) as store, as_jobs(server) as jobs:
+        await store.put(WriteTarget(server.bucket, "named"), body(b"x"))
+        assert await content(jobs, server.bucket, "named") == b"x"
+
+
+async def test_a_slow_line_is_no_standstill() -> None:
+    """More than the time for one write, but never that long without a byte."""
+    async with reading(pause=0.05) as url, open_part_store(Endpoint(url, "r", "a", "s"), timeout=2) as store:
+        assert await store.put(WriteTarget("b", "k"), body(bytes(16 << 20))) == "e"
+
+
+async def test_a_server_that_stops_reading_is_given_up() -> None:
+    async with reading(pause=3600) as url, open_part_store(Endpoint(url, "r", "a", "s"), timeout=0.5) as store:
+        with pytest.raises(StorageUnavailable):
+            await store.put(WriteTarget("b", "k"), body(bytes(16 << 20)))
+
+
+async def test_a_server_that_knows_no_expect_is_not_asked_again() -> None:
+    async with reading(pause=0, continues=False) as url:
+        async with open_part_store(Endpoint(url, "r", "a", "s"), timeout=0.5) as store:
+            with pytest.raises(StorageUnavailable):
+                await store.put(WriteTarget("b", "k"), body(bytes(PART)))
+            assert await store.put(WriteTarget("b", "k"), body(bytes(PART))) == "e"
+
+
+@asynccontextmanager
+async def reading(*, pause: float, continues: bool = True) -> AsyncIterator[str]:
+    """A server that reads 256 KiB after each pause, with little room for more, and then says that it has all.
+
+    `continues`: whether it asks for the body of who wants to be asked."""
+    over = asyncio.Event()
+    served: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        left = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if continues and b"expect: 100-continue" in head:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while left:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), pause)
+                return
+            left -= len(await reader.readexactly(min(left, 256 << 10)))
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await serve(reader, writer)
+        finally:
+            writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.add(asyncio.create_task(connected(reader, writer)))
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)  # of what it accepts, too
+    listener.bind(("127.0.0.1", 0))
+    async with await asyncio.start_server(accept, sock=listener, limit=256 << 10):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        await asyncio.gather(*served)
 
 
 @asynccontextmanager

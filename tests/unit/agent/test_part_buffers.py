@@ -72,6 +72,20 @@ async def test_a_buffer_that_an_error_left_is_not_used_again() -> None:
             assert fresh.obj is not broken.obj
 
 
+async def test_spare_buffers_go_when_small_parts_need_their_memory() -> None:
+    """Small parts take none of them: both together would be twice what may be used."""
+    buffers = PartBuffers(4 * UNIT)
+    async with buffers.hold(1):  # so that not all is free in between
+        async with AsyncExitStack() as large:
+            before = [(await large.enter_async_context(buffers.hold(UNIT))).obj for _ in range(3)]
+        async with AsyncExitStack() as small:
+            for _ in range(5):
+                await small.enter_async_context(buffers.hold(UNIT // 2))
+        async with AsyncExitStack() as large:
+            after = [(await large.enter_async_context(buffers.hold(UNIT))).obj for _ in range(3)]
+    assert len({id(each) for each in before} & {id(each) for each in after}) == 1
+
+
 async def test_a_buffer_that_could_not_be_had_is_not_counted() -> None:
     buffers = PartBuffers(UNIT)
     with pytest.raises((MemoryError, OverflowError)):

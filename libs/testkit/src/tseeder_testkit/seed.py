@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import libtorrent as lt
@@ -92,8 +93,20 @@ def _params(args: argparse.Namespace) -> lt.add_torrent_params:
     if not args.partial:
         # Not seed_mode: that hashes each piece before it is first sent, as no peer does that has had it for long.
         params.flags |= lt.torrent_flags.no_verify_files
-        params.have_pieces = [True] * lt.torrent_info(args.torrent).num_pieces()
+        params.have_pieces = [True] * _complete(lt.torrent_info(args.torrent), Path(args.data))
     return params
+
+
+def _complete(info: lt.torrent_info, data: Path) -> int:
+    """The number of pieces; exits if a file has not its size, of which libtorrent would only know once it is read."""
+    files = info.layout()
+    for index in range(files.num_files()):
+        path = data / files.file_path(index)
+        if files.file_flags(index) & lt.file_flags_t.flag_pad_file or not files.file_size(index):
+            continue
+        if not path.is_file() or path.stat().st_size != files.file_size(index):
+            sys.exit(f"no pieces to offer: {path} is not there whole")
+    return info.num_pieces()
 
 
 def _wait_ready(session: lt.session, handle: lt.torrent_handle, *, partial: bool) -> bool:

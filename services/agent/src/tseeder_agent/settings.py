@@ -43,7 +43,7 @@ class Settings(kit.Settings):
     s3_sign_payload: Literal["auto", "always", "never"] = Field(
         "auto", description="whether signatures cover the bytes; auto: over plain http, not over TLS"
     )
-    s3_timeout_seconds: float = Field(60, gt=0, description="how long one write may take")
+    s3_timeout_seconds: float = Field(60, gt=0, description="how long a write may go without progress")
     s3_slots: int = Field(8, ge=1, le=256, description="writes to object storage at once")
     upload_reach_parts: int = Field(
         0, ge=0, description="how far parts may go up ahead of their file's first missing one; 0: any distance"

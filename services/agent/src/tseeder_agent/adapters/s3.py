@@ -14,13 +14,14 @@ import base64
 import hashlib
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter
+from types import MappingProxyType
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -34,6 +35,7 @@ from yarl import URL
 
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
 from tseeder_kit.errors import AppError
+from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import bounded, counter, histogram
 
 CHUNK: Final = 256 * 1024
@@ -41,12 +43,14 @@ MOST_ERROR: Final = 4096
 CRC32_HEADER: Final = "x-amz-checksum-crc32"
 UNASKED: Final = 64 * 1024
 """Larger bodies go once the server wants them: one that refuses tells why, instead of breaking off."""
+_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
 _UNRESERVED: Final = "-_.~"
 _AWAY: Final = frozenset(
     {"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"}
 )
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
 
+_log = get_logger(__name__)
 _seconds = histogram("agent_s3_seconds", "Writes to object storage by kind and outcome", ("call", "outcome"))
 _sent = counter("agent_s3_bytes", "Bytes that object storage took from this agent")
 _errors = counter(
@@ -85,6 +89,7 @@ class PartStore:
         self._http = http
         self._slots = asyncio.Semaphore(slots)
         self._timeout = timeout
+        self._continues: bool | None = None  # whether the server answers `Expect`, as far as it was seen
         self.wants_sha256: Final = endpoint is not None and endpoint.signs_payload
 
     async def put(self, target: WriteTarget, body: PartBytes) -> str:
@@ -92,10 +97,28 @@ class PartStore:
         call = "put_presigned" if target.presigned_url else "upload_part" if target.upload_id else "put_object"
         async with self._slots:
             with _call(call):
-                async with asyncio.timeout(self._timeout):
-                    etag = await self._put(target, _Body(body))
+                etag = await self._put_in_time(target, _Body(body))
         _sent.inc(len(body.data))
         return etag.strip('"')
+
+    async def _put_in_time(self, target: WriteTarget, body: _Body) -> str:
+        """The time is for what gets nowhere: a slow line that many writes share may take longer for each of them."""
+        async with asyncio.timeout(self._timeout) as limit:
+            with body.telling(limit, self._timeout):
+                try:
+                    return await self._put(target, body)
+                finally:
+                    self._learn(limit, body)
+
+    def _learn(self, limit: asyncio.Timeout, body: _Body) -> None:
+        """From a server that neither says that it wants a body nor refuses it: it knows no `Expect`."""
+        if not body.asks:
+            return
+        if body.began:
+            self._continues = True
+        elif limit.expired() and self._continues is None:
+            self._continues = False
+            _log.warning("s3_ignores_expect")
 
     async def _put(self, target: WriteTarget, body: _Body) -> str:
         if not (target.presigned_url or (target.bucket and target.key)):
@@ -105,8 +128,9 @@ class PartStore:
         if self._signer is None:
             raise StorageRefused("neither a key nor a presigned URL")
         url, headers = self._signer.signed(target, body)
-        if body.length > UNASKED:
+        if body.length > UNASKED and self._continues is not False:
             headers["Expect"] = "100-continue"
+            body.asks = True
         try:
             return await self._send(url, headers, body)
         except _RefusedError as exc:
@@ -135,7 +159,7 @@ class PartStore:
         async with self._http.put(
             where,
             data=body,
-            headers={**headers, "Content-Length": str(body.length)},
+            headers={**headers, "Host": _host(url), "Content-Length": str(body.length)},
             proxy=_proxy(where.scheme, where.host or ""),
             skip_auto_headers=["Content-Type", "Accept", "Accept-Encoding"],
             allow_redirects=False,
@@ -153,6 +177,13 @@ async def _code(answer: aiohttp.ClientResponse) -> str:
         text += more
     code, ended, _ = text.partition(b"<Code>")[2].partition(b"</Code>")
     return code.decode("utf-8", "replace") if ended else ""
+
+
+def _host(url: str) -> str:
+    """As botocore signs it; aiohttp's own keeps capitals, and drops the dot behind a name."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 class _RefusedError(Exception):
@@ -219,7 +250,7 @@ def _etag(found: str | None) -> str:
 async def open_part_store(
     endpoint: Endpoint | None, *, slots: int = 8, timeout: float = 60.0
 ) -> AsyncIterator[PartStore]:
-    """A client that connects at its first write. `timeout` is for one write, in seconds.
+    """A client that connects at its first write. `timeout`: seconds that a write may go without progress.
 
     Without an endpoint it has no key, and can write only where a URL was presigned.
     """
@@ -231,6 +262,10 @@ async def open_part_store(
         yield PartStore(endpoint, http, slots=slots, timeout=timeout)
 
 
+def _nothing() -> None:
+    """Nobody waits for progress."""
+
+
 class _Body(Payload):
     """Bytes that aiohttp sends without copying them."""
 
@@ -239,8 +274,25 @@ class _Body(Payload):
     def __init__(self, body: PartBytes) -> None:
         super().__init__(body.data)
         self._size = self.length = len(body.data)
+        self.asks = self.began = False
+        self._progress: Callable[[], None] = _nothing
         self.sha256_hex = body.sha256.hex()
         self.crc32 = base64.b64encode(body.crc32.to_bytes(4)).decode()
+
+    @contextmanager
+    def telling(self, limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
+        """While inside, each piece that the connection takes puts `limit` off, to `seconds` from then."""
+        now = asyncio.get_running_loop().time
+
+        def progress() -> None:
+            if not limit.expired():
+                limit.reschedule(now() + seconds)
+
+        self._progress = progress
+        try:
+            yield
+        finally:
+            self._progress = _nothing
 
     def md5_hex(self) -> str:
         """What S3 gives as the ETag of an object that was put whole."""
@@ -253,9 +305,11 @@ class _Body(Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self.began = True
         view = memoryview(self._value)[:content_length]
         for at in range(0, len(view), CHUNK):
             await writer.write(view[at : at + CHUNK])
+            self._progress()
 
 
 @contextmanager

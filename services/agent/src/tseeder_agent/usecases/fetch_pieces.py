@@ -40,7 +40,6 @@ class Fetching:
         self._reading: dict[int, int] = {}  # pieces that readers wait for, and the slots that they were given
         self._extra: set[int] = set()  # of these: what no part needs, and the disk was reserved for since
         self._in_order = True
-        self._anything_whole = False
         self._progress = ProgressWatch(ctx, run, ledger, torrent)
         # A torrent that is added anew is as quiet as it was.
         self._quiet = Quiet(self._useful_bytes(), boottime() if run.quiet_since is None else run.quiet_since)
@@ -64,7 +63,6 @@ class Fetching:
             if changes.error is not None:
                 raise changes.error
             if self._take_in(changes):
-                self._anything_whole |= bool(changes.arrived)
                 self._run.parts_changed()
                 self.aim()
             if changes.arrived or changes.have is not None:
@@ -101,13 +99,13 @@ class Fetching:
         """Give the pieces of the next parts a deadline, each piece once; what readers wait for comes before them.
 
         libtorrent takes pieces with a deadline in no order: where all peers together are slow, the first part is whole
-        late, but the last one early (measured: docs/decisions). So the very first part has deadlines alone: it goes up
-        while the rest of the window is fetched.
+        late, but the last one early (measured: docs/decisions). So the first slot has deadlines alone, while little is
+        here: it goes up while the rest of the window is fetched.
         """
         self.aim_for_readers()
         if self._anybody_reads or not self._in_order or self._ledger.fetched:
             return
-        parts = self._ctx.settings.window_parts if self._anything_whole else 1
+        parts = self._ctx.settings.window_parts if self._ledger.here_bytes >= SLOT_BYTES else 1
         window = self._ledger.window(parts, SLOT_BYTES)
         fresh = [(piece, slot) for piece, slot in window if piece not in self._aimed]
         self._aimed.update(piece for piece, _ in fresh)

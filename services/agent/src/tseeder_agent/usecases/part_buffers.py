@@ -50,8 +50,8 @@ class PartBuffers:
     def _buffer(self, size: int) -> bytearray:
         if SMALL < size <= UNIT:
             return self._spare.pop() if self._spare else bytearray(UNIT)
-        if size > UNIT:
-            self._spare.clear()  # these are in no sum
+        # Spare buffers are in no sum: there may be as many as there is memory that nobody has.
+        del self._spare[self._free // UNIT if size < UNIT else 0 :]
         return bytearray(size)
 
     async def _take(self, size: int) -> None:
