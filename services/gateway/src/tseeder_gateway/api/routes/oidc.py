@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from tseeder_gateway.adapters.oidc import Returned
 from tseeder_gateway.api.access import Anonymous, MeRead, MeWrite, Unnamed, client_of, own_origin
@@ -30,6 +31,13 @@ class OnwardAnswer(Response):
     """Sends the browser on, and changes something on the way, so that there is no HEAD of it."""
 
 
+class _Anything(PathConvertor):
+    """A path's rest, as `path` is, but with line ends, too: what has them is not linked, instead of no route."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", _Anything())
 router = APIRouter(prefix="/v1")
 
 _FLOW_SECONDS: Final = 600
@@ -139,7 +147,7 @@ async def list_identities(request: Request, access: MeRead) -> Page[IdentityView
 
 
 @router.delete(
-    "/me/identities/{provider}/{subject:path}",
+    "/me/identities/{provider}/{subject:anything}",
     tags=["me"],
     status_code=204,
     responses=problems("identity_not_found", "last_credential"),

@@ -19,8 +19,8 @@ from tseeder_gateway.api.schemas.wire import (
     Query,
     RequestBody,
     View,
+    canonical_uuid,
     described,
-    empty_is_absent,
     present_timestamp,
 )
 
@@ -125,7 +125,7 @@ class EventsQuery(Query):
 class AllEventsQuery(EventsQuery):
     """Which events, and from where on."""
 
-    user_id: Annotated[UUID | None, BeforeValidator(empty_is_absent)] = Field(
+    user_id: Annotated[UUID | None, BeforeValidator(canonical_uuid)] = Field(
         default=None, description="of this account; of all, and of none, if not given"
     )
     kind: OptionalText = Field(default=None, max_length=64, description="such as `login.refused`; all if not given")

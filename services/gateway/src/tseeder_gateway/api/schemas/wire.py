@@ -17,6 +17,7 @@ NO_NUL: Final = r"^[^\x00]*$"
 
 MAX_KEYS: Final = 100
 MAX_VALUES: Final = 16
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -109,6 +110,13 @@ def present_timestamp(message: Message, field: str) -> datetime:
 def empty_is_absent(value: object) -> object:
     """For a parameter that is given without a value."""
     return None if value == "" else value
+
+
+def canonical_uuid(value: object) -> object:
+    """As the schema's format says: `UUID` takes braces, URNs and fewer hyphens, too."""
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise ValueError("should be a UUID")
+    return value
 
 
 def listed(value: object) -> object:
