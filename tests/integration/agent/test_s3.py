@@ -2,10 +2,12 @@ import asyncio
 import hashlib
 import os
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aioboto3
@@ -13,6 +15,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiohttp import web
 
+from tests.certificates import self_signed
 from tseeder_agent.adapters.s3 import Endpoint, PartStore, open_part_store
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
 from tseeder_kit.errors import AppError
@@ -194,8 +197,41 @@ async def test_a_server_that_knows_no_expect_is_not_asked_again() -> None:
             assert await store.put(WriteTarget("b", "k"), body(bytes(PART))) == "e"
 
 
+async def test_the_environment_s_proxy_is_used_and_whom_it_excepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        seen.append(str(request.url))
+        return web.Response(headers={"ETag": '"e"'})
+
+    async with serving(answer) as proxy, reading(pause=0) as direct:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        for url in ("http://s3.test", direct):
+            async with open_part_store(Endpoint(url, "r", "a", "s")) as store:
+                assert await store.put(WriteTarget("b", "k"), body(b"x")) == "e"
+    assert seen == ["http://s3.test/b/k"]
+
+
+async def test_only_a_certificate_of_the_bundle_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    async with reading(pause=0, tls=tls) as url:
+        # What this machine's environment names is no bundle of the test's.
+        for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
+        async with open_part_store(Endpoint(url, "r", "a", "s")) as store:
+            with pytest.raises(StorageUnavailable):
+                await store.put(WriteTarget("b", "k"), body(b"x"))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        async with open_part_store(Endpoint(url, "r", "a", "s")) as store:
+            assert await store.put(WriteTarget("b", "k"), body(b"x")) == "e"
+
+
 @asynccontextmanager
-async def reading(*, pause: float, continues: bool = True) -> AsyncIterator[str]:
+async def reading(*, pause: float, continues: bool = True, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server that reads 256 KiB after each pause, with little room for more, and then says that it has all.
 
     `continues`: whether it asks for the body of who wants to be asked."""
@@ -227,8 +263,8 @@ async def reading(*, pause: float, continues: bool = True) -> AsyncIterator[str]
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)  # of what it accepts, too
     listener.bind(("127.0.0.1", 0))
-    async with await asyncio.start_server(accept, sock=listener, limit=256 << 10):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with await asyncio.start_server(accept, sock=listener, limit=256 << 10, ssl=tls):
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}"
         over.set()
         await asyncio.gather(*served)
 

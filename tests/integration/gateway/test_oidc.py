@@ -118,6 +118,7 @@ async def test_by_userinfo_into_an_account_that_there_is(house: House) -> None:
         assert (await who.http.get(f"{house.door.url}/v1/me")).json()["user_id"] == caller.user_id
     unlink = "/v1/me/identities/testkit/auth0%7Ca%2Fb%20c"
     assert (await house.door.call("DELETE", unlink, user=await somebody(house))).code == "identity_not_found"
+    assert (await house.door.call("DELETE", f"{unlink}%0A", user=caller)).code == "identity_not_found"
     assert (await house.door.call("DELETE", unlink, user=caller)).status == 204
     assert (await house.door.call("GET", "/v1/me/identities", user=caller)).json["items"] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -188,7 +189,9 @@ async def test_operators_see_what_happened_to_whom(door: Door, support: Caller, 
             "GET", f"/v1/admin/security-events?{query}&cursor={newest['next_cursor']}", user=support
         )
         assert (moved.status, moved.code) == (400, "bad_cursor")
-    assert (await door.call("GET", "/v1/admin/security-events?user_id=x", user=support)).code == "invalid_request"
+    for wrong in ("x", "", me.user_id.replace("-", ""), f"urn:uuid:{me.user_id}", f"{{{me.user_id}}}"):
+        refused = await door.call("GET", f"/v1/admin/security-events?user_id={quote(wrong)}", user=support)
+        assert (refused.status, refused.code) == (400, "invalid_request"), wrong
     assert (await door.call("GET", path, user=user)).code == "scope_missing"
 
 
