@@ -99,6 +99,17 @@ class StorageTests:
         async with open_storage(endpoint_of(server)) as storage:
             yield storage
 
+    async def test_bytes_of_an_object_are_read(self, server: S3Server, storage: Storage) -> None:
+        await put(server, "folder/read it+", b"0123456789")
+        await put(server, "empty", b"")
+        assert await storage.read("folder/read it+", 4) == b"0123"
+        assert await storage.read("folder/read it+", 4, 3) == b"3456"
+        assert await storage.read("folder/read it+", 100, 8) == b"89"
+        assert await storage.read("folder/read it+", 4, 10) is None
+        assert await storage.read("empty", 4) is None
+        assert await storage.read("nothing", 4) is None
+        assert await storage.head("empty") == StoredObject(0, hashlib.md5(b"", usedforsecurity=False).hexdigest())
+
     async def test_an_upload_becomes_an_object(self, server: S3Server, storage: Storage) -> None:
         upload_id = await storage.create_upload("folder/key")
         assert [each.upload_id async for each in storage.list_uploads("folder/")] == [upload_id]

@@ -173,12 +173,16 @@ async def test_what_is_lost_once_is_asked_again(
     """Aborts, deletes and looks may be repeated; nobody above hears of one that failed once."""
     upload_id, _ = await upload(server, storage, key)
     await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}-a", body=BODY)
-    once = ("ListParts", "AbortMultipartUpload", "HeadObject", "DeleteObject", "ListMultipartUploads", "DeleteObjects")
+    once = (
+        "ListParts", "AbortMultipartUpload", "HeadObject", "GetObject", "DeleteObject", "ListMultipartUploads",
+        "DeleteObjects",
+    )  # fmt: skip
     proxy.fail(fault, *once, times=1)
     assert len(await storage.list_parts(key, upload_id)) == 1
     await storage.abort_upload(key, upload_id)
     assert [each async for each in storage.list_uploads(key)] == []
     assert await storage.head(f"{key}-a") is not None
+    assert await storage.read(f"{key}-a", 10) == BODY[:10]
     await storage.delete(f"{key}-a")
     assert await storage.head(f"{key}-a") is None
     assert await storage.delete_many(["a", "b"]) == {"a", "b"}
@@ -215,6 +219,24 @@ async def test_a_server_that_does_not_answer_is_asked_once_more_and_no_oftener(
     with pytest.raises(StorageUnavailable):
         await storage.head("k")
     assert proxy.seen["HeadObject"] == TRIES
+
+
+async def test_of_an_answer_that_is_cut_nothing_is_taken(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str
+) -> None:
+    await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", body=BODY)
+    proxy.fail(Cut(), "GetObject", "HeadObject")
+    with pytest.raises(StorageUnavailable):
+        await storage.read(key, len(BODY))
+    proxy.fail(Answer(200), "GetObject", "HeadObject")
+    with pytest.raises(StorageUnavailable):
+        await storage.read(key, len(BODY), 1)
+    with pytest.raises(StorageUnavailable):
+        await storage.head(key)
+    proxy.fail(error(403, "AccessDenied"), "GetObject", "HeadObject")
+    for call in (storage.head(key), storage.read(key, 1)):
+        with pytest.raises(StorageRefused):
+            await call
 
 
 async def test_a_server_without_batch_deletes_is_asked_one_by_one(

@@ -12,39 +12,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import os
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from time import perf_counter
-from types import MappingProxyType
 from typing import Final, Literal
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
-from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.httpsession import get_cert_path
 from yarl import URL
 
 from tseeder_agent.domain.storage import PartBytes, StorageRefused, StorageUnavailable, UploadGone, WriteTarget
 from tseeder_kit.errors import AppError
 from tseeder_kit.logging import get_logger
 from tseeder_kit.telemetry import bounded, counter, histogram
+from tseeder_s3 import Signer, error_code, host_of, open_session, proxy_for
 
 CHUNK: Final = 256 * 1024
-MOST_ERROR: Final = 4096
 CRC32_HEADER: Final = "x-amz-checksum-crc32"
 UNASKED: Final = 64 * 1024
 """Larger bodies go once the server wants them: one that refuses tells why, instead of breaking off."""
-_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
-_UNRESERVED: Final = "-_.~"
 _AWAY: Final = frozenset(
     {"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"}
 )
@@ -85,7 +73,7 @@ class PartStore:
     """Made by `open_part_store`. At most `slots` writes are under way at once; the others wait."""
 
     def __init__(self, endpoint: Endpoint | None, http: aiohttp.ClientSession, *, slots: int, timeout: float) -> None:
-        self._signer = _Signer(endpoint) if endpoint else None
+        self._signer = _signer(endpoint) if endpoint else None
         self._http = http
         self._slots = asyncio.Semaphore(slots)
         self._timeout = timeout
@@ -127,7 +115,14 @@ class PartStore:
             return await self._put_presigned(target.presigned_url, body)
         if self._signer is None:
             raise StorageRefused("neither a key nor a presigned URL")
-        url, headers = self._signer.signed(target, body)
+        url, headers = self._signer.signed(
+            "PUT",
+            target.bucket,
+            target.key,
+            query=_query(target),
+            headers={CRC32_HEADER: body.crc32} if target.with_crc32 else {},
+            sha256=body.sha256_hex if self.wants_sha256 else None,
+        )
         if body.length > UNASKED and self._continues is not False:
             headers["Expect"] = "100-continue"
             body.asks = True
@@ -159,31 +154,15 @@ class PartStore:
         async with self._http.put(
             where,
             data=body,
-            headers={**headers, "Host": _host(url), "Content-Length": str(body.length)},
-            proxy=_proxy(where.scheme, where.host or ""),
+            headers={**headers, "Host": host_of(url), "Content-Length": str(body.length)},
+            proxy=proxy_for(where.scheme, where.host or ""),
             skip_auto_headers=["Content-Type", "Accept", "Accept-Encoding"],
             allow_redirects=False,
         ) as answer:
             if answer.status < 300:
                 _compare(answer.headers.get(CRC32_HEADER), body)
                 return _etag(answer.headers.get("ETag"))
-            raise _RefusedError(answer.status, await _code(answer))
-
-
-async def _code(answer: aiohttp.ClientResponse) -> str:
-    """S3's own code, or "" where there is none; servers send their errors in pieces, too."""
-    text = b""
-    while len(text) < MOST_ERROR and (more := await answer.content.read(MOST_ERROR - len(text))):
-        text += more
-    code, ended, _ = text.partition(b"<Code>")[2].partition(b"</Code>")
-    return code.decode("utf-8", "replace") if ended else ""
-
-
-def _host(url: str) -> str:
-    """As botocore signs it; aiohttp's own keeps capitals, and drops the dot behind a name."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+            raise _RefusedError(answer.status, await error_code(answer))
 
 
 class _RefusedError(Exception):
@@ -195,42 +174,8 @@ class _RefusedError(Exception):
         self.code = code
 
 
-@cache
-def _proxy(scheme: str, host: str) -> str | None:
-    """The environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as jobs' client takes it."""
-    return None if proxy_bypass(host) else getproxies().get(scheme)
-
-
-def _trust() -> ssl.SSLContext:
-    """Whom botocore trusts, in jobs: AWS_CA_BUNDLE, or the world's certificates."""
-    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    return ssl.create_default_context(cafile=bundle or get_cert_path(True))
-
-
-class _Signer:
-    """SigV4 by headers, path-style."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._base = endpoint.url.rstrip("/")
-        self._signs_payload = endpoint.signs_payload
-        self._auth = _Auth(Credentials(endpoint.access_key, endpoint.secret_key), "s3", endpoint.region)
-
-    def signed(self, target: WriteTarget, body: _Body) -> tuple[str, dict[str, str]]:
-        """URL and headers."""
-        url = f"{self._base}/{quote(target.bucket, safe=_UNRESERVED)}/{quote(target.key, safe='/' + _UNRESERVED)}"
-        if target.upload_id:
-            url += f"?partNumber={target.number}&uploadId={quote(target.upload_id, safe=_UNRESERVED)}"
-        request = AWSRequest("PUT", url, {CRC32_HEADER: body.crc32} if target.with_crc32 else {})
-        request.context["sha256"] = body.sha256_hex if self._signs_payload else UNSIGNED_PAYLOAD
-        self._auth.add_auth(request)
-        return url, dict(request.headers.items())
-
-
-class _Auth(S3SigV4Auth):
-    """With the SHA-256 that the reading thread made, so that the event loop does not hash 8 MiB at a time."""
-
-    def payload(self, request: AWSRequest) -> str:
-        return str(request.context["sha256"])
+def _query(target: WriteTarget) -> dict[str, str]:
+    return {"partNumber": str(target.number), "uploadId": target.upload_id} if target.upload_id else {}
 
 
 def _compare(told: str | None, body: _Body) -> None:
@@ -254,12 +199,12 @@ async def open_part_store(
 
     Without an endpoint it has no key, and can write only where a URL was presigned.
     """
-    # Where there is no TLS, the world's certificates are not read: 20 ms of the start.
-    plain = endpoint is not None and not endpoint.url.startswith("https:")
-    connections = aiohttp.TCPConnector(limit=slots, ssl=True if plain else _trust())
-    waits = aiohttp.ClientTimeout(sock_connect=5)
-    async with aiohttp.ClientSession(connector=connections, timeout=waits) as http:
+    async with open_session(endpoint.url if endpoint else None, connections=slots) as http:
         yield PartStore(endpoint, http, slots=slots, timeout=timeout)
+
+
+def _signer(endpoint: Endpoint) -> Signer:
+    return Signer(endpoint.url, endpoint.region, endpoint.access_key, endpoint.secret_key)
 
 
 def _nothing() -> None:
@@ -281,12 +226,18 @@ class _Body(Payload):
 
     @contextmanager
     def telling(self, limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
-        """While inside, each piece that the connection takes puts `limit` off, to `seconds` from then."""
+        """While inside, each piece that the connection takes puts `limit` off, to `seconds` from then.
+
+        To within a sixteenth of `seconds`: a timer for each piece was a tenth of what the event loop did.
+        """
         now = asyncio.get_running_loop().time
+        told = now()
 
         def progress() -> None:
-            if not limit.expired():
-                limit.reschedule(now() + seconds)
+            nonlocal told
+            if now() - told >= seconds / 16 and not limit.expired():
+                told = now()
+                limit.reschedule(told + seconds)
 
         self._progress = progress
         try:

@@ -10,24 +10,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
-from aiohttp import ClientPayloadError
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from tseeder_jobs.adapters.s3_calls import GONE, call
+from tseeder_jobs.adapters.s3_looks import Looks
 from tseeder_jobs.domain.lifecycle import with_abort_rule
-from tseeder_jobs.domain.storage import PartsRejected, StorageRefused, StorageUnavailable, UploadGone
+from tseeder_jobs.domain.storage import StorageRefused, StorageUnavailable, UploadGone
 from tseeder_kit.logging import get_logger
-from tseeder_kit.telemetry import bounded, counter, histogram
-from tseeder_kit.tracing import Role, span
+from tseeder_s3 import Signer, open_session
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -35,36 +33,7 @@ if TYPE_CHECKING:
 DELETE_BATCH: Final = 1000
 LARGEST_PAGE: Final = 1000
 _DELETES_AT_ONCE: Final = 8
-_UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
-_AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
-_PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
-_GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
-
-_seconds = histogram(
-    "jobs_s3_seconds", "Calls to object storage by what they did and how they ended", ("call", "outcome")
-)
-_errors = counter(
-    "jobs_s3_errors",
-    "Calls that object storage refused, by its own code; `no_answer`: it gave none, `other`: a rare code",
-    ("call", "code"),
-)
-_REFUSED: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"})
-_COUNTED: Final = _AWAY | _PARTS | _UNKNOWN | _REFUSED | {"NoSuchUpload", "NoSuchKey", "RequestTimeTooSkewed"}
-_OPERATIONS: Final = {
-    "head_bucket": "HeadBucket",
-    "create_upload": "CreateMultipartUpload",
-    "list_parts": "ListParts",
-    "list_uploads": "ListMultipartUploads",
-    "complete_upload": "CompleteMultipartUpload",
-    "abort_upload": "AbortMultipartUpload",
-    "head": "HeadObject",
-    "read": "GetObject",
-    "delete": "DeleteObject",
-    "delete_many": "DeleteObjects",
-    "list_objects": "ListObjectsV2",
-    "get_lifecycle": "GetBucketLifecycleConfiguration",
-    "put_lifecycle": "PutBucketLifecycleConfiguration",
-}
+_CONNECTIONS: Final = 64
 _log = get_logger(__name__)
 
 
@@ -128,6 +97,7 @@ class Storage:
     def __init__(
         self,
         client: S3Client,
+        looks: Looks,
         bucket: str,
         *,
         public: S3Client | None = None,
@@ -135,6 +105,7 @@ class Storage:
         page: int = LARGEST_PAGE,
     ) -> None:
         self._s3 = client
+        self._looks = looks
         self._page = page
         self._public = public
         self._agents = agents or client
@@ -148,7 +119,7 @@ class Storage:
     async def check(self) -> None:
         """Raises StorageRefused or StorageUnavailable if the bucket cannot be used now."""
         try:
-            with _call("head_bucket"):
+            with call("head_bucket"):
                 await self._s3.head_bucket(Bucket=self.bucket)
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
@@ -157,14 +128,14 @@ class Storage:
         """Open a multipart upload; gives its id. `with_crc32`: each of its parts goes up with its CRC32, and
         completion names them."""
         how: Any = {"ChecksumAlgorithm": "CRC32"} if with_crc32 else {}
-        with _call("create_upload"):
+        with call("create_upload"):
             answer = await self._s3.create_multipart_upload(Bucket=self.bucket, Key=key, **how)
             return _told(answer, "UploadId")
 
     async def list_parts(self, key: str, upload_id: str) -> list[StoredPart]:
         """What S3 holds of an upload, by number. UploadGone if there is no such upload."""
         found: list[StoredPart] = []
-        with _call("list_parts"):
+        with call("list_parts"):
             pages = self._s3.get_paginator("list_parts").paginate(
                 Bucket=self.bucket, Key=key, UploadId=upload_id, PaginationConfig={"PageSize": self._page}
             )
@@ -182,7 +153,7 @@ class Storage:
         iterator = aiter(pages)
         while True:
             try:
-                with _call("list_uploads"):
+                with call("list_uploads"):
                     page = await anext(iterator, None)
                     if page is not None:
                         _told(page, "Bucket")
@@ -207,7 +178,7 @@ class Storage:
             {"PartNumber": number, "ETag": f'"{etag}"', **checks.get(number, {})} for number, etag in sorted(parts)
         ]
         try:
-            with _call("complete_upload"):
+            with call("complete_upload"):
                 await self._s3.complete_multipart_upload(
                     Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
                 )
@@ -225,44 +196,29 @@ class Storage:
     async def abort_upload(self, key: str, upload_id: str) -> None:
         """Give up an upload and its parts. One that is gone already is fine."""
         try:
-            with _call("abort_upload"):
+            with call("abort_upload"):
                 await self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except UploadGone:
             return
 
     async def head(self, key: str) -> StoredObject | None:
         """The object, or None if there is none."""
-        try:
-            with _call("head"):
-                answer = await self._s3.head_object(Bucket=self.bucket, Key=key)
-        except UploadGone:
+        answer = await self._looks.head(key)
+        if answer is None:
             return None
-        if "ContentLength" not in answer:
+        size = answer.get("Content-Length", "")
+        if not size.isdecimal():
             raise StorageUnavailable("HEAD tells no size")
-        return StoredObject(answer["ContentLength"], _bare(_told(answer, "ETag")))
+        return StoredObject(int(size), _bare(_told(answer, "ETag")))
 
     async def read(self, key: str, count: int, first: int = 0) -> bytes | None:
-        """`count` bytes of an object, from `first` on, or those that it has; None if there is none, or it is empty."""
-        found = b""
-        try:
-            with _call("read"):
-                asked = f"bytes={first}-{first + count - 1}"
-                answer = await self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)
-                if first and not answer.get("ContentRange", "").startswith(f"bytes {first}-"):
-                    raise StorageUnavailable("other bytes than were asked for")
-                async with answer["Body"] as body:
-                    async for chunk in body.content.iter_chunked(count):
-                        found += chunk
-                        if len(found) >= count:  # a server may give the whole object
-                            break
-        except UploadGone:
-            return None
-        return found[:count]
+        """`count` bytes of an object, from `first` on, or what it has there; None if that is nothing."""
+        return await self._looks.read(key, count, first)
 
     async def delete(self, key: str) -> None:
         """Delete an object. One that is gone already is fine."""
         try:
-            with _call("delete"):
+            with call("delete"):
                 await self._s3.delete_object(Bucket=self.bucket, Key=key)
         except UploadGone:
             return
@@ -286,11 +242,11 @@ class Storage:
         return gone
 
     async def _delete_batch(self, keys: Sequence[str]) -> set[str]:
-        with _call("delete_many"):
+        with call("delete_many"):
             answer = await self._s3.delete_objects(
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
-        failed = {error.get("Key", "") for error in answer.get("Errors", ()) if error.get("Code") not in _GONE}
+        failed = {error.get("Key", "") for error in answer.get("Errors", ()) if error.get("Code") not in GONE}
         return set(keys) - failed
 
     async def _delete_singly(self, keys: Sequence[str]) -> set[str]:
@@ -347,7 +303,7 @@ class Storage:
     async def list_objects(self, after: str = "") -> list[ListedObject]:
         """A page of objects, by key, beginning behind `after`; empty at the end."""
         try:
-            with _call("list_objects"):
+            with call("list_objects"):
                 answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after, MaxKeys=self._page)
                 _told(answer, "Name")
         except UploadGone as exc:
@@ -365,7 +321,7 @@ class Storage:
             return False
         kept: Any = {name: current[name] for name in ("TransitionDefaultMinimumObjectSize",) if name in current}
         written: Any = {"Rules": rules}
-        with _call("put_lifecycle"):
+        with call("put_lifecycle"):
             await self._s3.put_bucket_lifecycle_configuration(
                 Bucket=self.bucket, LifecycleConfiguration=written, **kept
             )
@@ -374,7 +330,7 @@ class Storage:
     async def _lifecycle(self) -> Mapping[str, Any]:
         """As it is. What might be anything else than a lifecycle is refused, since ours is written over it."""
         try:
-            with _call("get_lifecycle"):
+            with call("get_lifecycle"):
                 answer: Mapping[str, Any] = await self._s3.get_bucket_lifecycle_configuration(Bucket=self.bucket)
         except UploadGone as exc:
             if exc.details.get("cause") == "NoSuchLifecycleConfiguration":
@@ -402,7 +358,7 @@ async def open_storage(
         s3={"addressing_style": "path"},
         connect_timeout=5,
         read_timeout=read_timeout,
-        max_pool_connections=64,
+        max_pool_connections=_CONNECTIONS,
         # One more try; what is away for longer is carried on by a sweep.
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
@@ -411,7 +367,12 @@ async def open_storage(
         client = await open_client(endpoint.url)
         client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _with_md5)
         others = [await open_client(url) if url else None for url in (endpoint.public_url, endpoint.agent_url)]
-        yield Storage(client, endpoint.bucket, public=others[0], agents=others[1], page=page)
+        http = await stack.enter_async_context(
+            open_session(endpoint.url, connections=_CONNECTIONS, read_seconds=read_timeout)
+        )
+        signer = Signer(endpoint.url, endpoint.region, endpoint.access_key, endpoint.secret_key)
+        looks = Looks(http, signer, endpoint.bucket)
+        yield Storage(client, looks, endpoint.bucket, public=others[0], agents=others[1], page=page)
 
 
 async def _client(stack: AsyncExitStack, session: aioboto3.Session, config: AioConfig, url: str) -> S3Client:
@@ -442,57 +403,3 @@ def _bound(size_bytes: int, crc32: int | None) -> dict[str, Any]:
 
 def _bare(etag: str) -> str:
     return etag.strip('"')
-
-
-@contextmanager
-def _call(name: str) -> Iterator[None]:
-    """One call, with its span."""
-    attributes = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": _OPERATIONS[name]}
-    with span(f"S3/{_OPERATIONS[name]}", role=Role.CLIENT, attributes=attributes), _counted(name):
-        yield
-
-
-@contextmanager
-def _counted(name: str) -> Iterator[None]:
-    """Counts and times one call, and turns what it raises into the errors of domain.storage."""
-    started = perf_counter()
-    outcome = "cancelled"
-    try:
-        yield
-        outcome = "ok"
-    except ClientError as exc:
-        known = _translated(exc)
-        outcome = known.code
-        if not (name in ("head", "get_lifecycle") and isinstance(known, UploadGone)):  # that is an answer
-            _errors.labels(name, bounded(exc.response.get("Error", {}).get("Code", ""), _COUNTED)).inc()
-        raise known from exc
-    except StorageUnavailable as exc:
-        outcome = exc.code
-        _errors.labels(name, "no_answer").inc()
-        raise
-    except NoCredentialsError as exc:
-        outcome = "storage_refused"
-        raise StorageRefused("no credentials") from exc
-    except (BotoCoreError, ClientPayloadError, OSError, TimeoutError) as exc:
-        outcome = "storage_unavailable"
-        _errors.labels(name, "no_answer").inc()
-        raise StorageUnavailable(type(exc).__name__) from exc
-    finally:
-        _seconds.labels(name, outcome).observe(perf_counter() - started)
-
-
-def _translated(exc: ClientError) -> UploadGone | PartsRejected | StorageRefused | StorageUnavailable:
-    error = exc.response.get("Error", {})
-    code = error.get("Code", "")
-    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "NoSuchBucket":  # a mistake of settings: nothing may be concluded about keys
-        return StorageRefused(code)
-    if code in _PARTS:
-        return PartsRejected(code)
-    if code in _UNKNOWN or status in (405, 501):
-        return StorageRefused(code or str(status))
-    if code in _AWAY or status >= 500 or status == 429:
-        return StorageUnavailable(code or str(status))
-    if code in _GONE or status == 404:
-        return UploadGone(code)
-    return StorageRefused(code or str(status))
