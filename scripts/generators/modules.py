@@ -12,7 +12,7 @@ from scripts.generators import REFERENCE, Files
 
 PAGE: Final = f"{REFERENCE}/modules.md"
 SERVICES: Final = ("gateway", "auth", "jobs", "billing", "admin", "agent")
-LIBS: Final = ("cli", "testkit", "stack", "rpc", "bus", "pg", "kit")
+LIBS: Final = ("cli", "testkit", "stack", "rpc", "bus", "pg", "s3", "kit")
 PROTO: Final = "tseeder"
 ROOMS: Final = ("main", "api", "workers", "usecases", "store", "adapters", "settings", "domain")
 

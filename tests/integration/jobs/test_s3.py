@@ -105,10 +105,21 @@ class StorageTests:
         assert await storage.read("folder/read it+", 4) == b"0123"
         assert await storage.read("folder/read it+", 4, 3) == b"3456"
         assert await storage.read("folder/read it+", 100, 8) == b"89"
-        assert await storage.read("folder/read it+", 4, 10) is None
-        assert await storage.read("empty", 4) is None
+        assert await storage.read("folder/read it+", 4, 10) == b""
+        assert await storage.read("empty", 4) == b""
         assert await storage.read("nothing", 4) is None
         assert await storage.head("empty") == StoredObject(0, hashlib.md5(b"", usedforsecurity=False).hexdigest())
+
+    @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "anything"])
+    async def test_what_is_stored_counts_and_not_what_it_decodes_to(
+        self, server: S3Server, storage: Storage, coding: str
+    ) -> None:
+        async with agents_s3(replace(server, agent=server.jobs)) as client:
+            await client.put_object(Bucket=server.bucket, Key=coding, Body=b"0123456789", ContentEncoding=coding)
+        found = await storage.head(coding)
+        assert found is not None
+        assert found.size_bytes == 10
+        assert await storage.read(coding, 20) == b"0123456789"
 
     async def test_an_upload_becomes_an_object(self, server: S3Server, storage: Storage) -> None:
         upload_id = await storage.create_upload("folder/key")
@@ -210,7 +221,11 @@ class StorageTests:
 
     async def test_a_missing_bucket_is_no_missing_key(self, server: S3Server) -> None:
         async with open_storage(replace(endpoint_of(server), bucket="no-such-bucket")) as storage:
-            for call in (storage.check(), storage.create_upload("k"), storage.list_parts("k", "u")):
+            calls = (
+                storage.check(), storage.create_upload("k"), storage.list_parts("k", "u"), storage.head("k"),
+                storage.read("k", 1),
+            )  # fmt: skip
+            for call in calls:
                 with pytest.raises(StorageRefused):
                     await call
 

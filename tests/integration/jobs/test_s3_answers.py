@@ -221,22 +221,49 @@ async def test_a_server_that_does_not_answer_is_asked_once_more_and_no_oftener(
     assert proxy.seen["HeadObject"] == TRIES
 
 
-async def test_of_an_answer_that_is_cut_nothing_is_taken(
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("fault", [Cut(), Answer(200), Answer(200, "<html/>")], ids=repr)
+async def test_of_an_answer_that_is_none_nothing_is_taken(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str, fault: Fault, first: int
+) -> None:
+    await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", body=BODY)
+    proxy.fail(fault, "GetObject")
+    with pytest.raises(StorageUnavailable):
+        await storage.read(key, len(BODY) - first, first)
+    proxy.fail(Answer(200), "HeadObject")
+    with pytest.raises(StorageUnavailable):
+        await storage.head(key)
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        pytest.param(Answer(404), StorageUnavailable, id="whoever"),
+        pytest.param(Answer(404, "404 page not found"), StorageUnavailable, id="an ingress"),
+        pytest.param(error(404, "NoSuchBucket"), StorageRefused, id="no bucket"),
+        pytest.param(error(403, "AccessDenied"), StorageRefused, id="no right"),
+    ],
+)
+async def test_only_s3_says_that_an_object_is_not_there(
+    storage: Storage, proxy: FaultyS3, key: str, answer: Answer, raised: type[Exception]
+) -> None:
+    """What is taken for missing is given up, and deleted or fetched anew."""
+    assert await storage.head(key) is None
+    proxy.fail(Answer(answer.status), "HeadObject")
+    proxy.fail(answer, "GetObject")
+    for call in (storage.head(key), storage.read(key, 1)):
+        with pytest.raises(raised):
+            await call
+
+
+async def test_an_object_that_comes_between_two_looks_is_not_given_up(
     server: S3Server, storage: Storage, proxy: FaultyS3, key: str
 ) -> None:
     await asyncio.to_thread(signed, server, "PUT", f"/{server.bucket}/{key}", body=BODY)
-    proxy.fail(Cut(), "GetObject", "HeadObject")
-    with pytest.raises(StorageUnavailable):
-        await storage.read(key, len(BODY))
-    proxy.fail(Answer(200), "GetObject", "HeadObject")
-    with pytest.raises(StorageUnavailable):
-        await storage.read(key, len(BODY), 1)
+    proxy.fail(Answer(404), "HeadObject", times=1)
     with pytest.raises(StorageUnavailable):
         await storage.head(key)
-    proxy.fail(error(403, "AccessDenied"), "GetObject", "HeadObject")
-    for call in (storage.head(key), storage.read(key, 1)):
-        with pytest.raises(StorageRefused):
-            await call
+    assert await storage.head(key) is not None
 
 
 async def test_a_server_without_batch_deletes_is_asked_one_by_one(

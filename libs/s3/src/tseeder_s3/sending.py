@@ -29,7 +29,8 @@ async def open_session(
     plain = url is not None and not url.startswith("https:")
     connector = aiohttp.TCPConnector(limit=connections, ssl=True if plain else _trust())
     waits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=read_seconds)
-    async with aiohttp.ClientSession(connector=connector, timeout=waits) as session:
+    # What is stored counts, as it is: whoever put it may have said any Content-Encoding of it.
+    async with aiohttp.ClientSession(connector=connector, timeout=waits, auto_decompress=False) as session:
         yield session
 
 
@@ -40,10 +41,17 @@ def host_of(url: str) -> str:
     return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
+def proxy_for(url: str) -> str | None:
+    """The environment's for this URL (HTTP_PROXY, HTTPS_PROXY, NO_PROXY, also by port), as botocore takes it."""
+    parts = urlsplit(url)
+    return environment_proxy(parts.scheme, parts.netloc)
+
+
 @cache
-def proxy_for(scheme: str, host: str) -> str | None:
-    """The environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as botocore takes it."""
-    return None if proxy_bypass(host) else getproxies().get(scheme)
+def environment_proxy(scheme: str, netloc: str) -> str | None:
+    """As the environment was when it was first asked for."""
+    found = None if proxy_bypass(netloc) else getproxies().get(scheme)
+    return found if found is None or "://" in found else "http://" + found.removeprefix("//")
 
 
 async def error_code(answer: aiohttp.ClientResponse) -> str:
@@ -58,4 +66,7 @@ async def error_code(answer: aiohttp.ClientResponse) -> str:
 def _trust() -> ssl.SSLContext:
     """Whom botocore trusts: AWS_CA_BUNDLE, or the world's certificates."""
     bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    return ssl.create_default_context(cafile=bundle or get_cert_path(True))
+    context = ssl.create_default_context(cafile=bundle or get_cert_path(True))
+    # Python 3.13 asks more of certificates than botocore does: those of private authorities often lack what it wants.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

@@ -155,7 +155,7 @@ class PartStore:
             where,
             data=body,
             headers={**headers, "Host": host_of(url), "Content-Length": str(body.length)},
-            proxy=proxy_for(where.scheme, where.host or ""),
+            proxy=proxy_for(url),
             skip_auto_headers=["Content-Type", "Accept", "Accept-Encoding"],
             allow_redirects=False,
         ) as answer:
@@ -228,7 +228,7 @@ class _Body(Payload):
     def telling(self, limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
         """While inside, each piece that the connection takes puts `limit` off, to `seconds` from then.
 
-        To within a sixteenth of `seconds`: a timer for each piece was a tenth of what the event loop did.
+        Or up to a sixteenth later: a timer for each piece was a tenth of what the event loop did.
         """
         now = asyncio.get_running_loop().time
         told = now()
@@ -237,7 +237,7 @@ class _Body(Payload):
             nonlocal told
             if now() - told >= seconds / 16 and not limit.expired():
                 told = now()
-                limit.reschedule(told + seconds)
+                limit.reschedule(told + seconds * 17 / 16)
 
         self._progress = progress
         try:

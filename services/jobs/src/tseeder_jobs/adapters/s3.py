@@ -34,6 +34,7 @@ DELETE_BATCH: Final = 1000
 LARGEST_PAGE: Final = 1000
 _DELETES_AT_ONCE: Final = 8
 _CONNECTIONS: Final = 64
+_LOOKS_AT_ONCE: Final = 32
 _log = get_logger(__name__)
 
 
@@ -121,6 +122,7 @@ class Storage:
         try:
             with call("head_bucket"):
                 await self._s3.head_bucket(Bucket=self.bucket)
+            await self._looks.check()
         except UploadGone as exc:
             raise StorageRefused("NoSuchBucket") from exc
 
@@ -212,7 +214,7 @@ class Storage:
         return StoredObject(int(size), _bare(_told(answer, "ETag")))
 
     async def read(self, key: str, count: int, first: int = 0) -> bytes | None:
-        """`count` bytes of an object, from `first` on, or what it has there; None if that is nothing."""
+        """`count` bytes of an object, from `first` on, or those that it has; b"" if it ends before. None: no object."""
         return await self._looks.read(key, count, first)
 
     async def delete(self, key: str) -> None:
@@ -368,7 +370,7 @@ async def open_storage(
         client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _with_md5)
         others = [await open_client(url) if url else None for url in (endpoint.public_url, endpoint.agent_url)]
         http = await stack.enter_async_context(
-            open_session(endpoint.url, connections=_CONNECTIONS, read_seconds=read_timeout)
+            open_session(endpoint.url, connections=_LOOKS_AT_ONCE, read_seconds=read_timeout)
         )
         signer = Signer(endpoint.url, endpoint.region, endpoint.access_key, endpoint.secret_key)
         looks = Looks(http, signer, endpoint.bucket)
