@@ -256,6 +256,21 @@ async def test_only_s3_says_that_an_object_is_not_there(
             await call
 
 
+async def test_a_404_that_is_not_s3_s_says_nothing_of_an_upload(
+    server: S3Server, storage: Storage, proxy: FaultyS3, key: str
+) -> None:
+    """Its parts would all go up again."""
+    upload_id, parts = await upload(server, storage, key)
+    proxy.fail(Answer(404, "404 page not found"))
+    for call in (storage.list_parts(key, upload_id), storage.complete_upload(key, upload_id, parts)):
+        with pytest.raises(StorageUnavailable):
+            await call
+    with pytest.raises(StorageUnavailable):
+        await storage.abort_upload(key, upload_id)
+    proxy.heal()
+    assert await storage.list_parts(key, upload_id)
+
+
 async def test_an_object_that_comes_between_two_looks_is_not_given_up(
     server: S3Server, storage: Storage, proxy: FaultyS3, key: str
 ) -> None:

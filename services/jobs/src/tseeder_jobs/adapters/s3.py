@@ -119,12 +119,9 @@ class Storage:
 
     async def check(self) -> None:
         """Raises StorageRefused or StorageUnavailable if the bucket cannot be used now."""
-        try:
-            with call("head_bucket"):
-                await self._s3.head_bucket(Bucket=self.bucket)
-            await self._looks.check()
-        except UploadGone as exc:
-            raise StorageRefused("NoSuchBucket") from exc
+        with call("head_bucket"):
+            await self._s3.head_bucket(Bucket=self.bucket)
+        await self._looks.check()
 
     async def create_upload(self, key: str, *, with_crc32: bool = False) -> str:
         """Open a multipart upload; gives its id. `with_crc32`: each of its parts goes up with its CRC32, and
@@ -304,12 +301,9 @@ class Storage:
 
     async def list_objects(self, after: str = "") -> list[ListedObject]:
         """A page of objects, by key, beginning behind `after`; empty at the end."""
-        try:
-            with call("list_objects"):
-                answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after, MaxKeys=self._page)
-                _told(answer, "Name")
-        except UploadGone as exc:
-            raise StorageRefused("NoSuchBucket") from exc
+        with call("list_objects"):
+            answer = await self._s3.list_objects_v2(Bucket=self.bucket, StartAfter=after, MaxKeys=self._page)
+            _told(answer, "Name")
         return [ListedObject(each["Key"], each["LastModified"], each["Size"]) for each in answer.get("Contents", ())]
 
     async def keep_abort_rule(self, days: int) -> bool:

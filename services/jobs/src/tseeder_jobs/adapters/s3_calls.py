@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -17,7 +18,8 @@ from tseeder_kit.tracing import Role, span
 _UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed"})
 _AWAY: Final = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PARTS: Final = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
-GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "404", "NotFound"})
+GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "NoSuchLifecycleConfiguration"})
+"""S3's own words for it. Any other 404 may be of what stands before S3, and says nothing of what is there."""
 
 _seconds = histogram(
     "jobs_s3_seconds", "Calls to object storage by what they did and how they ended", ("call", "outcome")
@@ -73,9 +75,9 @@ def _counted(name: str) -> Iterator[None]:
         outcome = "ok"
     except (ClientError, RefusalError) as exc:
         code, status = (exc.code, exc.status) if isinstance(exc, RefusalError) else _told_by(exc)
-        known = _translated(code, status)
+        known = _translated(name, code, status)
         outcome = known.code
-        if not (name in ("head", "get_lifecycle") and isinstance(known, UploadGone)):  # that is an answer
+        if not (name == "get_lifecycle" and isinstance(known, UploadGone)):  # that is an answer
             _errors.labels(name, bounded(code, _COUNTED)).inc()
         raise known from exc
     except StorageUnavailable as exc:
@@ -99,15 +101,17 @@ def _told_by(exc: ClientError) -> tuple[str, int]:
     return exc.response.get("Error", {}).get("Code", ""), status
 
 
-def _translated(code: str, status: int) -> UploadGone | PartsRejected | StorageRefused | StorageUnavailable:
-    if code == "NoSuchBucket":  # a mistake of settings: nothing may be concluded about keys
-        return StorageRefused(code)
+def _translated(name: str, code: str, status: int) -> UploadGone | PartsRejected | StorageRefused | StorageUnavailable:
+    if code == "NoSuchBucket" or (name == "head_bucket" and status == HTTPStatus.NOT_FOUND):
+        return StorageRefused("NoSuchBucket")  # a mistake of settings: nothing may be concluded about keys
     if code in _PARTS:
         return PartsRejected(code)
     if code in _UNKNOWN or status in (405, 501):
         return StorageRefused(code or str(status))
     if code in _AWAY or status >= 500 or status == 429:
         return StorageUnavailable(code or str(status))
-    if code in GONE or status == 404:
+    if code in GONE:
         return UploadGone(code)
+    if status == HTTPStatus.NOT_FOUND:
+        return StorageUnavailable(code or "404, and not from S3")
     return StorageRefused(code or str(status))

@@ -21,7 +21,6 @@ from tseeder_s3 import Signer, error_code, host_of, proxy_for
 TRIES: Final = 2
 """What is away for longer is carried on by a sweep."""
 _MISSING: Final = "NoSuchKey"
-_NO_BUCKET: Final = "NoSuchBucket"
 _PASSING_CODES: Final = frozenset({"RequestTimeout", "SlowDown"})
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
@@ -61,8 +60,6 @@ class Looks:
             except RefusalError as exc:
                 if exc.code == _MISSING:
                     return None
-                if exc.status == HTTPStatus.NOT_FOUND and exc.code != _NO_BUCKET:
-                    raise StorageUnavailable(exc.code or "404, and not from S3") from exc
                 if exc.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     return b""
                 raise
