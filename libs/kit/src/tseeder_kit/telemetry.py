@@ -28,7 +28,7 @@ SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 LONG_BUCKETS: Final = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 """Of seconds, for what people wait for: from a tenth of a second to a day."""
 
-LAG_SECONDS: Final = 0.25
+LAG_SECONDS: Final = 0.1
 
 _PREFIX: Final = "tseeder_"
 _log = get_logger(__name__)
