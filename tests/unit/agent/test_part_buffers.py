@@ -1,6 +1,8 @@
 import asyncio
+import resource
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +95,16 @@ async def test_a_buffer_that_could_not_be_had_is_not_counted() -> None:
             raise AssertionError("there is no machine with so much memory")
     async with asyncio.timeout(1), buffers.hold(UNIT):
         pass
+
+
+async def test_a_large_buffer_is_touched_by_nobody_before_it_is_used() -> None:
+    """Zeroing it on the event loop would stop that for as long."""
+    buffers = PartBuffers(64 * UNIT)
+    before = resident_bytes()
+    async with buffers.hold(UNIT), buffers.hold(8 * UNIT):
+        assert resident_bytes() - before < UNIT
+
+
+def resident_bytes() -> int:
+    """Of this process."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
