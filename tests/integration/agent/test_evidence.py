@@ -83,6 +83,21 @@ async def test_a_tracker_that_refuses_and_another_one_that_the_owner_adds(
             await completed(user, added)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one job", "two users"])
+async def test_a_tracker_that_knows_nobody_keeps_no_other_one_from_being_asked(
+    jobs: Service, start: Start, tmp_path: Path, *, together: bool
+) -> None:
+    sample, user, other = await made(tmp_path, SMALL), jobs.user(), jobs.user()
+    async with tracking() as empty, tracking() as better, start(**TELLING):
+        async with seeding(sample.torrent, sample.root, trackers=[better.url], host="127.0.0.2"):
+            first = [empty.url, better.url] if together else [empty.url]
+            job = await user.submit(torrent=sample.torrent_bytes(trackers=first))
+            if not together:
+                await told(user, job, "no_peers")
+                await completed(other, await other.submit(torrent=sample.torrent_bytes(trackers=[better.url])))
+            await completed(user, job)
+
+
 @pytest.mark.faults
 async def test_trackers_that_cannot_be_reached(jobs: Service, start: Start, tmp_path: Path) -> None:
     sample, user = await made(tmp_path, SMALL), jobs.user()

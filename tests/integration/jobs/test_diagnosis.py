@@ -168,6 +168,20 @@ def seen(*trackers: str, **fields: Any) -> model.SwarmEvidence:
 REFUSE = model.Reason(code="trackers_refuse", message="The trackers refuse this torrent.")
 
 
+async def test_ones_many_trackers_keep_nobody_elses_from_being_asked(
+    jobs: Service, s3_client: Any, sample: MakeSample
+) -> None:
+    first, second, torrent = jobs.user(), jobs.user(), await sample(10)
+    many = [f"http://many.example/{number}/announce" for number in range(60)]
+    await first.submit(torrent=torrent.torrent_bytes(trackers=many))
+    await second.submit(torrent=torrent.torrent_bytes(trackers=[TWO, SHARED]))
+    agent = await joined(jobs, s3_client)
+    described = await agent.describe(await agent.claim_one())
+    asked = list(described.header.trackers)
+    assert asked[:4] == [many[0], TWO, many[1], SHARED]
+    assert asked[4:] == many[2:48]
+
+
 async def test_two_users_of_one_transfer_see_their_own_trackers(
     jobs: Service, s3_client: Any, sample: MakeSample
 ) -> None:

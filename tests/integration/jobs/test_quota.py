@@ -178,6 +178,25 @@ async def test_each_way_out_gives_back_what_it_held(
     await settled(jobs)
 
 
+async def test_a_retry_asks_no_room_for_what_was_deleted(jobs: Service, agent: MakeAgent, sample: MakeSample) -> None:
+    user = await on_plan(jobs, storage=1000)
+    torrent = await sample(700, 200)
+    job = await user.submit(torrent=torrent.torrent.read_bytes())
+    played = await agent()
+    await played.store(await played.claim_one(), torrent, 0)
+    await user.cancel(job)
+    await user.delete_file((await user.files(job))[0])
+    await user.submit(torrent=(await sample(750)).torrent.read_bytes())
+    assert (await user.retry(job)).state == model.JOB_STATE_QUEUED
+    usage = await user.usage()
+    assert (usage.reserved_bytes, usage.charged_bytes) == (950, 0)
+    await user.cancel(job)
+    await user.submit(torrent=(await sample(100)).torrent.read_bytes())
+    await refused("storage_quota_exceeded", user.retry(job))
+    assert (await user.job(job)).state == model.JOB_STATE_CANCELLED
+    assert (await user.usage()).reserved_bytes == 850
+
+
 async def test_other_files_of_the_same_size_fit(jobs: Service, sample: MakeSample) -> None:
     torrent = await sample(600, 600, 900)
     user = await on_plan(jobs, storage=1000)

@@ -34,7 +34,15 @@ CRC32_HEADER: Final = "x-amz-checksum-crc32"
 UNASKED: Final = 64 * 1024
 """Larger bodies go once the server wants them: one that refuses tells why, instead of breaking off."""
 _AWAY: Final = frozenset(
-    {"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"}
+    {
+        "BadDigest",
+        "SlowDown",
+        "RequestTimeout",
+        "InternalError",
+        "ServiceUnavailable",
+        "OperationAborted",
+        "ConditionalRequestConflict",
+    }
 )
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
 

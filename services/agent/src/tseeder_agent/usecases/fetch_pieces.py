@@ -189,7 +189,8 @@ class Fetching:
         """
         while True:
             await asyncio.sleep(self._ctx.settings.availability_seconds)
-            if self._torrent.stats.checking or not self._ledger.needs_pieces():
+            waited_for = self._ledger.needs_pieces() or self._run.hashes_missing
+            if self._torrent.stats.checking or not waited_for:
                 self._nothing_is_waited_for()
                 continue
             self._run.missing_pieces = self._ledger.missing(await self._torrent.availability())

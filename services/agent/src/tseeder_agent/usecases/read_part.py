@@ -22,24 +22,37 @@ _again = counter("agent_reads_again", "Parts that were read again, and why", ("r
 _log = get_logger(__name__)
 
 
+class HashesMissing(Exception):  # noqa: N818 - it says what is
+    """Of a v2 torrent by magnet: peers have not told the hashes of this part's pieces yet."""
+
+
 async def read_part(ctx: Context, run: Run, part: Part, buffer: memoryview) -> PartBytes | None:
     """For its upload. None: it stayed wrong, and libtorrent was asked again which pieces it has. GiveBack if that
-    happens too often."""
-    body = await read_proven(ctx, run, part, buffer, with_sha256=ctx.store.wants_sha256)
-    if body is None and run.torrent is not None and run.staged is not None:
+    happens too often. HashesMissing: nothing can be said of it yet."""
+    read = await _read(ctx, run, part, buffer, with_sha256=ctx.store.wants_sha256)
+    run.hashes_missing = read.part is None and bool(read.unknown) and not read.wrong
+    if run.hashes_missing:
+        raise HashesMissing
+    if read.part is None and run.torrent is not None and run.staged is not None:
         _refuse(run, part)
         run.torrent.refresh()
-    return body
+    return read.part
 
 
 async def read_proven(ctx: Context, run: Run, part: Part, buffer: memoryview, *, with_sha256: bool) -> PartBytes | None:
-    """Flush, read into `buffer`, compare with the pieces' hashes; read again on a mismatch. None: it stayed wrong.
+    """The part, proven to be the torrent's. None: it stayed wrong, or its hashes are not known."""
+    return (await _read(ctx, run, part, buffer, with_sha256=with_sha256)).part
+
+
+async def _read(ctx: Context, run: Run, part: Part, buffer: memoryview, *, with_sha256: bool) -> ReadOutcome:
+    """Flush, read into `buffer`, compare with the pieces' hashes; read again on a mismatch. The last outcome.
 
     A finished piece is not readable at once, and the alert that says so after a flush has no id: the hash decides.
     """
+    outcome = ReadOutcome(None)
     staged, torrent = run.staged, run.torrent
     if staged is None or torrent is None:
-        return None
+        return outcome
     pieces = pieces_of(part.offset, part.size, staged.piece_length)
     for pause in PAUSES_SECONDS:
         if not staged.proved.issuperset(pieces):
@@ -49,14 +62,14 @@ async def read_proven(ctx: Context, run: Run, part: Part, buffer: memoryview, *,
         except FileNotFoundError:
             outcome = ReadOutcome(None, wrong=tuple(pieces))
         if outcome.part is not None:
-            return outcome.part
+            return outcome
         if outcome.unknown:
             _again.labels("hash_unknown").inc()
             await torrent.learn_layers(staged.hashes)
         if outcome.wrong:
             _again.labels("hash_wrong").inc()
         await asyncio.sleep(pause)
-    return None
+    return outcome
 
 
 def _refuse(run: Run, part: Part) -> None:

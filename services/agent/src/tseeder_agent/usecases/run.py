@@ -84,6 +84,7 @@ class Run:
     wasted: Meter = field(default_factory=Meter)
     rates: tuple[int, int] = (0, 0)  # from the swarm and to S3, as last shown
     missing_pieces: int = 0  # needed, and nobody's who is connected
+    hashes_missing: bool = False  # a part is here that nobody told the hashes of
     last_failure: float = 0.0  # when a piece was wrong last, in torrents that were taken out
     last_arrival: float = field(default_factory=boottime)
     hand_over: HandOver | None = None

@@ -18,7 +18,7 @@ from tseeder_agent.usecases.batcher import Batcher
 from tseeder_agent.usecases.context import Context
 from tseeder_agent.usecases.crew import Crew
 from tseeder_agent.usecases.insist import insist
-from tseeder_agent.usecases.read_part import read_part
+from tseeder_agent.usecases.read_part import HashesMissing, read_part
 from tseeder_agent.usecases.run import Run
 from tseeder_kit.logging import get_logger
 from tseeder_kit.loops import pauses
@@ -95,6 +95,8 @@ class Uploads:
             self._run.troubled("storage", Problem(exc.code, exc.message))
             pause = self._next_pause(part.key)
             _log.info("part_later", code=exc.code, cause=exc.details.get("cause", ""), seconds=round(pause, 2))
+        except HashesMissing:  # nothing of it is kept in memory meanwhile: others' parts may go up
+            pause = self._next_pause(part.key)
         finally:
             self._at_once.release()
             self._let_go(part.key, pause)

@@ -12,7 +12,7 @@ from tseeder_jobs.usecases.doorbell import Doorbell
 from tseeder_jobs.usecases.entitle import refresh_limits
 from tseeder_jobs.usecases.own_job import OwnJob, own_job
 from tseeder_jobs.usecases.reopen import attach
-from tseeder_jobs.usecases.submit_job import check_quota, check_selection
+from tseeder_jobs.usecases.submit_job import check_growth, check_selection
 from tseeder_kit.errors import conflict
 from tseeder_pg import retrying
 
@@ -45,8 +45,9 @@ async def reopen_ended(own: OwnJob, bell: Doorbell) -> None:
     if own.torrent.verified:
         await retention.restore(own.tx, own.job.job_id)
         await check_selection(own.tx, own.job.torrent_id, own.job.selection)
-        await check_quota(own.tx, own.usage, own.job.torrent_id, own.job.selection)
         # A job that was refused when its metadata came has its files, but none of them selected.
         await files.select(own.tx, own.job.job_id, own.job.selection)
         await primaries.refresh(own.tx, own.job.job_id)
     await attach(own, bell)
+    if own.torrent.verified:
+        await check_growth(own.tx, own.usage)  # only now it is known what is fetched: not what he deleted of it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from uuid import UUID
 
 from tseeder_jobs.adapters.crypto import Keyring
@@ -115,12 +116,16 @@ def seal_sources(keyring: Keyring, job_id: UUID, sources: Sources) -> Sealed:
 
 
 def open_sources(keyring: Keyring, sealed: Sequence[tuple[UUID, bytes, str]]) -> Sources:
-    """The union of several jobs' sources `(job_id, ciphertext, key id)`, in their order, each once."""
-    names = ("trackers", "web_seeds", "peers")
-    union: dict[str, dict[str, None]] = {name: {} for name in names}
-    for job_id, ciphertext, key_id in sealed:
-        value = json.loads(keyring.open(Sealed(key_id, ciphertext), _source_place(job_id)))
-        for name in names:
-            union[name].update(dict.fromkeys(value[name]))
-    trackers, web_seeds, peers = (tuple(union[name]) for name in names)
+    """The union of several jobs' sources `(job_id, ciphertext, key id)`, each once.
+
+    The first ones of all jobs, then the second ones, and so on: one's many keep nobody else's from having a place.
+    """
+    opened = [
+        json.loads(keyring.open(Sealed(key_id, ciphertext), _source_place(job_id)))
+        for job_id, ciphertext, key_id in sealed
+    ]
+    trackers, web_seeds, peers = (
+        tuple(dict.fromkeys(each for row in zip_longest(*(job[name] for job in opened)) for each in row if each))
+        for name in ("trackers", "web_seeds", "peers")
+    )
     return Sources(trackers[:50], web_seeds[:10], peers[:50])

@@ -50,8 +50,9 @@ async def refresh_wish(tx: Tx, transfer: TransferRow, bell: Doorbell, *, changed
     """After jobs joined, left, paused or chose: who pays, what is needed, and whether anybody still wants it.
 
     `changed`: what is wanted is another than before, so that the agent must describe again. With no live job the
-    transfer is cancelled; with paused ones only it is parked (a running one by an order, so that its agent can flush
-    what is whole first). Answers the transfer's state.
+    transfer is cancelled; with paused ones only it is parked (a running one by an order, so that its agent lets go in
+    its own time; what is whole there and not in S3 yet is fetched anew when one of them goes on). Answers the
+    transfer's state.
     """
     wish = await transfers.read_wish(tx, transfer.transfer_id)
     if wish.unpaused == 0 and wish.paused == 0:

@@ -109,6 +109,10 @@ def _pack(settings: SwarmSettings) -> lt.settings_pack:
         "apply_ip_filter_to_trackers": True,
         "apply_filter_to_dht": True,  # type: ignore[typeddict-unknown-key] # the stubs lack it, the library has it
         "validate_https_trackers": True,
+        # A transfer has the trackers of all its jobs: by default one that answers and knows nobody keeps all those
+        # behind it from being asked, and a dead one keeps them waiting.
+        "announce_to_all_tiers": True,
+        "announce_to_all_trackers": True,  # without it the other one does nothing here (libtorrent 2.1.1)
         "webtorrent_stun_server": "",
         # Peers on one address differ by port only where private networks are let in.
         "allow_multiple_connections_per_ip": bool(settings.admitted),

@@ -96,7 +96,7 @@ class Torrent:
     ) -> None:
         self.folder = folder
         self.stats = TorrentStats()
-        self.trackers = TrackerBook(usable_trackers(trackers))
+        self.trackers = TrackerBook(usable_trackers(trackers, fence))
         self.failed: dict[int, None] = {}
         """Pieces whose last check failed, in that order, and that have not come right since."""
         self.last_failure = 0.0
