@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 CHUNK = 16 * 1024
+_PRESIGNED = b"X-Amz-Signature="
 
 
 class FlakyS3:
@@ -17,6 +18,7 @@ class FlakyS3:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._connections: set[asyncio.StreamWriter] = set()
+        self._reads: set[asyncio.StreamWriter] = set()
         self._cut_after: int | None = None
         self._refusing = False
         self.url = ""
@@ -24,8 +26,8 @@ class FlakyS3:
 
     @property
     def open(self) -> int:
-        """Connections that stand."""
-        return len(self._connections)
+        """Connections of gateways, which read by presigned URLs. jobs keeps some of its own, idle, for 15 s."""
+        return len(self._reads)
 
     def heal(self) -> None:
         """From now on all is well, on new connections, and counted from 0."""
@@ -49,7 +51,7 @@ class FlakyS3:
             return
         self._connections.add(writer)
         s3_reader, s3_writer = await asyncio.open_connection(*self._upstream)
-        up = asyncio.create_task(self._pump(reader, s3_writer, counted=False))
+        up = asyncio.create_task(self._pump(reader, s3_writer, counted=False, asker=writer))
         down = asyncio.create_task(self._pump(s3_reader, writer, counted=True))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
@@ -58,13 +60,23 @@ class FlakyS3:
             down.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
             self._connections.discard(writer)
+            self._reads.discard(writer)
             writer.close()
             s3_writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        counted: bool,
+        asker: asyncio.StreamWriter | None = None,
+    ) -> None:
         passed = 0
         with suppress(OSError):
             while chunk := await reader.read(CHUNK):
+                if asker is not None and _PRESIGNED in chunk:
+                    self._reads.add(asker)
                 if counted and self._cut_after is not None and passed + len(chunk) > self._cut_after:
                     writer.write(chunk[: max(0, self._cut_after - passed)])
                     await writer.drain()
