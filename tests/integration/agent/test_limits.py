@@ -16,6 +16,7 @@ from tests.integration.agent.test_transfers import has
 from tests.integration.jobs.running import eventually
 from tseeder_agent.adapters.swarm import MetadataWish, Swarm, TorrentWish, open_swarm
 from tseeder_agent.adapters.swarm.settings import MAX_DEPTH, MAX_METADATA_BYTES, MAX_PIECES, MAX_TOKENS
+from tseeder_agent.domain.proxy import HTTP, Proxy
 from tseeder_kit.errors import AppError
 from tseeder_testkit.bencoding import Bencodable, bdecode, bencode
 
@@ -136,3 +137,11 @@ async def test_sources_are_limited_over_all_wishes_and_with_what_is_learned_late
     torrent.add_trackers(trackers)
     assert [each["url"] for each in torrent.handle.trackers()] == trackers[:50]
     assert sorted(torrent.handle.url_seeds()) == sorted(seeds[:10])
+
+
+async def test_trackers_that_are_never_asked_are_not_told_of(tmp_path: Path) -> None:
+    """No proxy carries UDP: such a tracker would wait for ever, and no verdict on all of them could be given."""
+    trackers = ["udp://127.0.0.1:1/announce", "http://127.0.0.1:1/announce"]
+    async with open_swarm(replace(LOOPBACK, proxy=Proxy(HTTP, "127.0.0.1", 1))) as swarm:
+        torrent = await swarm.add(TorrentWish(tmp_path, info(), priorities=[4], trackers=trackers))
+        assert [each.url for each in torrent.trackers.seen()] == trackers[1:]

@@ -124,6 +124,7 @@ async def test_a_server_that_is_away_may_come_back(server: S3Server) -> None:
         (200, "", StorageUnavailable),
         (404, "<html>no such path here</html>", StorageRefused),
         (404, "", StorageRefused),
+        (409, "<Error><Code>ConditionalRequestConflict</Code></Error>", StorageUnavailable),  # AWS: one is under way
     ],
 )
 @pytest.mark.parametrize("way", ["part", "whole", "presigned"])

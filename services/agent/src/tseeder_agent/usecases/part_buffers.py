@@ -25,7 +25,7 @@ class PartBuffers:
 
     Large buffers are used again: to allocate and free them for each part fragments the heap to several times what is
     in use, and costs page faults. They are maps of fresh pages, which the thread that reads a part into them touches
-    first: a bytearray is zeroed by the event loop, which stood still for 10 to 20 ms each time.
+    first: a bytearray is zeroed by the event loop, which stands still for it (8 MiB: 6 ms on an idle machine).
     """
 
     def __init__(self, capacity: int) -> None:
